@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which interpreter is this? From .dynsym and memory alone; names of files are never trusted.
+ */
+#ifndef PYMEMPROF_TRACER_CPYTHON_DETECT_H
+#define PYMEMPROF_TRACER_CPYTHON_DETECT_H
+
+#include "tracer/cpython/py.h"
+
+/*
+ * Identify the interpreter of pid and self-test the sheet against memory (interp->runtime,
+ * tstate->interp, PyType_Type, generation0 ring, usedpools signature, "sys" …). mem may read
+ * the running process, a stopped one, a clone or a core; pid < 0 when there is no process
+ * (core: ELF files are opened by path). Threads need not be stopped; a moving target is
+ * re-read a few times before an inconsistency is believed.
+ *
+ * assume: "3.15" to force a sheet for an unknown version, or NULL.
+ * Errors: UNSUPPORTED hint "not-python" | "unknown-version" | "free-threaded" | "debug-build";
+ * CORRUPT (self-test failed, text says which); GONE; DENIED.
+ * On success the caller owns *ret: py_deinit.
+ */
+int py_detect(pid_t pid, struct mem_source *mem, const struct maps *maps, const char *assume,
+	      struct py *ret, struct err *err) MUST_CHECK;
+
+/*
+ * Needs one stopped thread's thread pointer for 3.12+: fills tstate_access, tstate_tls_*.
+ * tps: thread pointers of all stopped threads.
+ */
+int py_find_tstate_access(struct py *py, struct mem_source *mem, const taddr *tps, size_t ntps,
+			  struct err *err) MUST_CHECK;
+
+void py_deinit(struct py *py);
+
+#endif
