@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "tracer/heap_facts.h"
 
 struct fact_target {
 	int32_t pid;
@@ -142,6 +143,18 @@ struct fact_sink {
 	int (*totals)(void *ctx, const struct fact_totals *f, struct err *err);
 	int (*cost)(void *ctx, const struct fact_cost *f, struct err *err);
 	int (*finish)(void *ctx, enum fact_end end, struct err *err);
+	/* Snapshots: heap first, heap_end last, rows in between in any order; types before rows naming them. */
+	int (*heap)(void *ctx, const struct fact_heap *f, struct err *err);
+	int (*heap_type)(void *ctx, const struct fact_heap_type *f, struct err *err);
+	int (*heap_buffer)(void *ctx, const struct fact_heap_buffer *f, struct err *err);
+	int (*heap_class)(void *ctx, const struct fact_heap_class *f, struct err *err);
+	int (*heap_arena)(void *ctx, const struct fact_heap_arena *f, struct err *err);
+	int (*heap_free_list)(void *ctx, const struct fact_heap_free_list *f, struct err *err);
+	int (*heap_unknown)(void *ctx, const struct fact_heap_unknown *f, struct err *err);
+	int (*heap_gc)(void *ctx, const struct fact_heap_gc *f, struct err *err);
+	int (*heap_cycle)(void *ctx, const struct fact_heap_cycle *f, struct err *err);
+	int (*ledger)(void *ctx, const struct fact_ledger *f, struct err *err);
+	int (*heap_end)(void *ctx, uint32_t snapshot, struct err *err);
 };
 
 #endif
