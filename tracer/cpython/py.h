@@ -40,6 +40,7 @@ struct py {
 	taddr tstate_global;
 	int64_t tstate_tls_offset;
 	uint64_t tstate_tls_module;
+	int64_t thread_id_bias; /* PyThreadState.thread_id − thread pointer, the same for all threads */
 	taddr type_type, code_type; /* PyType_Type, PyCode_Type */
 	bool debug_allocators;	   /* PYTHONMALLOC=debug or -X dev */
 	bool pymalloc;		   /* obj domain's original allocator is pymalloc */
