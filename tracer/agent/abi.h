@@ -4,12 +4,14 @@
  * mapping, and what travels through the pipe. Included by both sides; freestanding (only
  * <stdint.h>). Every change bumps AGENT_ABI_VERSION.
  *
- * The mapping, AGENT_MAP_BYTES in all, is anonymous and private:
- *   text page(s)   blob text + rodata, mapped r-x once written
- *   struct agent_fixed    written by the tracer before the hooks go live, read-only
- *                  afterwards: survives fork, so a child can still call through
- *   struct agent_state    read-write, MADV_WIPEONFORK: in a forked child it reads as zeros,
- *                  and state 0 means "call through, say nothing"
+ * The mapping, AGENT_MAP_BYTES in all, is anonymous and private. Three parts, at offsets which
+ * are multiples of the largest page size (64 KiB on aarch64), so each has its own protection;
+ * only the pages in use are ever resident:
+ *   0                     blob text + rodata, mapped r-x once written; begins with agent_head
+ *   AGENT_FIXED_OFFSET    struct agent_fixed, written by the tracer before the hooks go live,
+ *                         read-only afterwards: survives fork, so a child can still call through
+ *   AGENT_STATE_OFFSET    struct agent_state (agent/state.h), read-write, MADV_WIPEONFORK: in a
+ *                         forked child it reads as zeros, which means "call through, say nothing"
  */
 #ifndef PYMEMPROF_TRACER_AGENT_ABI_H
 #define PYMEMPROF_TRACER_AGENT_ABI_H
@@ -19,6 +21,8 @@
 #define AGENT_ABI_VERSION 1
 #define AGENT_MAGIC 0x746e656761504d50ull /* "PMPagent" */
 #define AGENT_MAP_BYTES (512 * 1024)
+#define AGENT_FIXED_OFFSET (64 * 1024)
+#define AGENT_STATE_OFFSET (128 * 1024)
 
 /* --- domains and functions of a PyMemAllocatorEx table (Include/cpython/pymem.h, 3.4+) --- */
 enum agent_domain { AGENT_RAW = 0, AGENT_MEM = 1, AGENT_OBJ = 2, AGENT_DOMAINS = 3 };
@@ -44,6 +48,14 @@ enum agent_line_kind {
 	AGENT_LINES_LOCATIONS = 3 /* 3.11+ */
 };
 
+/* First bytes of the blob. Hook entry points are offsets from it. */
+struct agent_head {
+	uint64_t magic;
+	uint32_t abi_version;
+	uint32_t text_bytes;
+	uint32_t hook[AGENT_DOMAINS][AGENT_FUNCS];
+};
+
 struct agent_table_copy {
 	uint64_t ctx;
 	uint64_t func[AGENT_FUNCS]; /* malloc, calloc, realloc, free as found */
@@ -59,6 +71,7 @@ struct agent_offsets {
 	int32_t unicode_kind_shift, unicode_ascii_shift, unicode_compact_shift; /* bits inside state */
 	int32_t bytes_size, bytes_data;
 	int32_t ob_type;
+	int32_t interp_gil; /* 3.12+: PyInterpreterState.ceval.gil; -1: there is one GIL */
 };
 
 enum agent_on_full { AGENT_FULL_BLOCK = 0, AGENT_FULL_DROP = 1 };
@@ -91,6 +104,19 @@ struct agent_fixed {
 	uint64_t seed;
 	uint64_t pipe_dev, pipe_ino; /* checked by fstat before each write: the program may have closed ours */
 	uint64_t flush_ticks;	 /* cycle-counter ticks after which a partly filled buffer is written */
+	uint64_t ticks_per_ms;	 /* cycle-counter ticks per millisecond, about */
+	/*
+	 * The calling thread's state without a branch: word at
+	 * tstate_base + (thread pointer & tstate_tp_mask). Unused for AGENT_TSTATE_TLS_DTV.
+	 */
+	uint64_t tstate_base, tstate_tp_mask;
+	uint64_t main_gil;	 /* interpreters with another GIL are not the lane's business; 0: one GIL */
+	/* who attached: the start time (/proc/PID/stat field 22) tells it from a reused pid */
+	int32_t tracer_pid;
+	int32_t target_pid;
+	uint64_t tracer_start;
+	uint32_t mode;		 /* value agent_public.mode is set to when the hooks go live */
+	uint32_t reserved;
 };
 
 #define AGENT_FRAMES_MAX 256
@@ -102,6 +128,16 @@ enum agent_mode {
 	AGENT_MODE_RECORD = 1, /* one GIL: its holder is the only writer */
 	AGENT_MODE_LOCKED = 2, /* several GILs: a spin lock guards everything */
 };
+
+/*
+ * agent_public.mode is one word: enum agent_mode in its low byte, these above. The hooks compare
+ * the whole word with AGENT_MODE_RECORD: anything unusual costs the usual case nothing.
+ */
+#define AGENT_MODE_MASK 0xffu
+#define AGENT_GATE_SIDE 0x100u	  /* the side queue is not empty */
+#define AGENT_GATE_FRESH 0x200u	  /* nothing was recorded yet */
+#define AGENT_GATE_CAREFUL 0x400u /* the originals call the tables again in their own ways */
+#define AGENT_GATE_SAMPLE 0x800u  /* sample_bytes is not 0 */
 
 enum agent_why_pass { AGENT_WHY_NONE = 0, AGENT_WHY_EPIPE = 1, AGENT_WHY_BADFD = 2, AGENT_WHY_TOLD = 3 };
 
@@ -120,11 +156,6 @@ struct agent_public {
 	uint64_t offgil_dropped;	  /* side-queue overflow */
 	uint64_t stack_truncated;
 	uint64_t sample_bytes_now;
-	/* what detach must fetch from a stopped target: bytes waiting in the out buffer and the
-	 * window, see agent_residual in agent/residual.h */
-	uint64_t out_addr, out_used, window_addr, window_slots;
-	uint64_t sites_addr, sites_slots;
-	uint64_t side_addr, side_head, side_tail;
 };
 
 /* --- the stream: little-endian 64-bit words, in batches, each ONE write ≤ 64 KiB ---------- */
@@ -193,7 +224,11 @@ struct stream_code {
 
 /* nframes words follow, innermost first: code serial (bits 0–31) | line << 32 (line 0: unknown). */
 struct stream_stack {
-	uint32_t site;   /* serial of this (thread, stack) pair; defined once between RESETs */
+	/*
+	 * Serial of this (thread, stack) pair; defined once between RESETs. The agent forgets: the
+	 * same pair may come again under another serial, and readers join them by content.
+	 */
+	uint32_t site;
 	uint32_t thread; /* thread serial, 0: a thread without a Python thread state */
 	uint32_t nframes;
 	uint32_t flags;  /* bit 0: outermost frames are missing */
