@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Wherever the target happens to be, an attach works and says something soon; and whatever
+ * cannot be attached to is refused in one line with exit status 3. Times are printed, and
+ * fail only at gross bounds: the machine may be busy.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "tests/support/cli.h"
+#include "tests/support/target.h"
+
+#define PYTHONS_MAX 32
+#define GROSS_MS 3000
+#define STATUS_REFUSED 3
+#define NOBODY 65534
+#define FIRST_WORD "recording" /* on standard error, once hooks are live and events or idleness seen */
+
+struct situation {
+	const char *name;
+	int min_minor; /* first Python it makes sense on */
+	bool answers;  /* it says {"done", "bad"} once by itself */
+	bool optional; /* skipped when the target cannot start */
+};
+
+static const struct situation situations[] = {
+	{ "sleep", 8 },	   { "accept", 8 },    { "lock", 8 },
+	{ "select", 8 },   { "poll", 8 },      { "read", 8 },
+	{ "gil", 8 },	   { "pow", 8 },       { "import", 8 },
+	{ "collect", 8 },  { "threads", 8 },   { "busy_threads", 8 },
+	{ "itimer", 8 },   { "asyncio", 8 },   { "fork", 8, .answers = true },
+	{ "spawn", 8, .answers = true },       { "subinterpreters", 8, .optional = true },
+	{ "greenlet", 8, .optional = true },
+};
+
+/* The mappings of the target that are there for good: file, permissions and place. */
+static char *text_mappings(pid_t pid)
+{
+	AUTO_FREE char *maps = target_proc(pid, "maps");
+	char *kept = maps ? calloc(1, strlen(maps) + 1) : NULL;
+	for (char *line = maps, *next; kept && line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		char perms[8] = "";
+		if (sscanf(line, "%*s %7s", perms) == 1 && strchr(perms, 'x'))
+			strcat(strcat(kept, line), "\n");
+	}
+	return kept;
+}
+
+static char process_state(pid_t pid)
+{
+	AUTO_FREE char *stat = target_proc(pid, "stat");
+	const char *after = stat ? strrchr(stat, ')') : NULL;
+	return after && after[1] ? after[2] : '?';
+}
+
+static void expect_untouched(pid_t pid, const char *before, const char *who, const char *where)
+{
+	AUTO_FREE char *after = text_mappings(pid);
+	cr_expect(after && before && strcmp(before, after) == 0,
+		  "%s %s: executable mappings differ after detach:\n%s--\n%s", who, where,
+		  before ? before : "", after ? after : "");
+	cr_expect(target_status(pid, "TracerPid") == 0, "%s %s: still traced", who, where);
+}
+
+/* Attach, wait for the first word about events, let it record a little, end it. */
+static void attach_once(pid_t pid, const char *who, const char *where, double *ret_ms)
+{
+	char word[16];
+	snprintf(word, sizeof(word), "%d", (int)pid);
+	AUTO_FREE char *before = text_mappings(pid);
+	const char *args[] = { "attach", word, "-o", "/dev/null", "-f", NULL };
+	struct cli_job job;
+	struct cli done;
+	cr_assert(cli_start(&job, NULL, args), "cannot start %s", getenv("PYMEMPROF"));
+	int64_t first = cli_wait_text(&job, FIRST_WORD, GROSS_MS);
+	usleep(100000);
+	cli_finish(&job, SIGINT, 10000, &done);
+	*ret_ms = (double)first / 1e6;
+	cr_expect(first >= 0 && done.status == 0, "%s %s: status %d, %s", who, where, done.status,
+		  done.err);
+	cli_done(&done);
+	expect_untouched(pid, before, who, where);
+}
+
+static void try_situation(const struct python *py, const struct situation *s)
+{
+	const char *args[] = { s->name, NULL };
+	struct target t;
+	if (!target_spawn(&t, py, &(struct target_options){ .script = "situations.py", .args = args })) {
+		cr_expect(s->optional, "%s: %s", py->name, t.error);
+		return;
+	}
+	usleep(150000);
+	double ms = -1;
+	attach_once(t.pid, py->name, s->name, &ms);
+	fprintf(stderr, "%-20s %-16s first word after %6.1f ms\n", py->name, s->name, ms);
+	if (s->answers) {
+		json_t *answer = target_hear(&t, 20000);
+		cr_expect(answer && json_integer_value(json_object_get(answer, "bad")) == 0,
+			  "%s %s: children fail: %s", py->name, s->name, t.error);
+		json_decref(answer);
+	}
+	cr_expect(kill(t.pid, 0) == 0 && process_state(t.pid) != 'Z', "%s %s: target died", py->name,
+		  s->name);
+	target_kill(&t);
+}
+
+static size_t all_pythons(struct python **ret)
+{
+	static struct python pythons[PYTHONS_MAX];
+	size_t n = pythons_find(PYTHONS_MAX, pythons);
+	if (n == 0)
+		cr_skip_test("no interpreter found");
+	*ret = pythons;
+	return n;
+}
+
+Test(integration_anywhere, attach_works_wherever_the_target_is)
+{
+	struct python *pythons;
+	size_t n = all_pythons(&pythons);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < sizeof(situations) / sizeof(*situations); k++)
+			if (pythons[i].minor >= situations[k].min_minor)
+				try_situation(&pythons[i], &situations[k]);
+}
+
+Test(integration_anywhere, a_stopped_target_is_recorded_and_left_stopped)
+{
+	struct python *pythons;
+	size_t n = all_pythons(&pythons);
+	for (size_t i = 0; i < n; i++) {
+		const char *args[] = { "stopped", NULL };
+		struct target t;
+		cr_assert(target_spawn(&t, &pythons[i],
+				       &(struct target_options){ .script = "situations.py", .args = args }),
+			  "%s", t.error);
+		kill(t.pid, SIGSTOP);
+		usleep(50000);
+		double ms = -1;
+		attach_once(t.pid, pythons[i].name, "stopped", &ms);
+		fprintf(stderr, "%-20s %-16s first word after %6.1f ms\n", pythons[i].name, "stopped", ms);
+		cr_expect(process_state(t.pid) == 'T', "%s: state %c after the attach",
+			  pythons[i].name, process_state(t.pid));
+		kill(t.pid, SIGCONT);
+		usleep(50000);
+		cr_expect(process_state(t.pid) == 'R', "%s: state %c after SIGCONT", pythons[i].name,
+			  process_state(t.pid));
+		target_kill(&t);
+	}
+}
+
+/* --- the end of the target ------------------------------------------------------------- */
+
+static void expect_ends_by_itself(const char *situation, const char *code)
+{
+	struct python *pythons;
+	size_t n = all_pythons(&pythons);
+	for (size_t i = 0; i < n; i++) {
+		const char *args[] = { situation, NULL };
+		struct target t;
+		struct cli_job job;
+		struct cli done;
+		char pid[16], file[] = "/tmp/pymemprof-end-XXXXXX";
+		AUTO_CLOSE int fd = mkstemp(file);
+		cr_assert(target_spawn(&t, &pythons[i],
+				       &(struct target_options){ .script = "situations.py", .args = args }),
+			  "%s", t.error);
+		snprintf(pid, sizeof(pid), "%d", (int)t.pid);
+		const char *attach[] = { "attach", pid, "-o", file, "-f", NULL };
+		cr_assert(cli_start(&job, NULL, attach));
+		cr_expect(cli_wait_text(&job, FIRST_WORD, GROSS_MS) >= 0, "%s: no attach", pythons[i].name);
+		target_tell(&t, "go");
+		if (strcmp(code, "exit") == 0)
+			target_end(&t, 5000); /* reaps it: we are its parent */
+		cli_finish(&job, 0, 10000, &done);
+		cr_expect(done.status == 0, "%s %s: status %d, %s", pythons[i].name, code, done.status,
+			  done.err);
+		cli_done(&done);
+		CLI(&done, 10000, "report", file, "--format", "json", "--view", "sites");
+		json_t *report = cli_json(&done);
+		const json_t *totals = json_object_get(report, "totals");
+		cr_expect(json_integer_value(json_object_get(totals, "allocated_blocks")) > 900,
+			  "%s %s: the report is empty: %.300s%s", pythons[i].name, code, done.out, done.err);
+		json_decref(report);
+		cli_done(&done);
+		target_kill(&t);
+		unlink(file);
+	}
+}
+
+Test(integration_anywhere, a_recording_ends_by_itself_when_the_target_exits)
+{
+	expect_ends_by_itself("exit", "exit");
+}
+
+Test(integration_anywhere, a_recording_ends_by_itself_when_the_target_execs)
+{
+	expect_ends_by_itself("exec", "exec");
+}
+
+/* --- other users and refusals ------------------------------------------------------------ */
+
+static void expect_refused(struct cli *c, const char *what)
+{
+	size_t lines = 0;
+	for (const char *p = c->err; p && *p; p++)
+		lines += *p == '\n';
+	fprintf(stderr, "%s → %d: %s", what, c->status, c->err ? c->err : "");
+	cr_expect(c->status == STATUS_REFUSED, "%s: status %d, %s", what, c->status, c->err);
+	cr_expect(c->err && strncmp(c->err, "pymemprof: ", 11) == 0, "%s: no message", what);
+	cr_expect(lines >= 1 && lines <= 2, "%s: %zu lines where one and a hint are due", what, lines);
+	cr_expect(c->out_len == 0, "%s: wrote to standard output", what);
+	cli_done(c);
+}
+
+static void attach_refused(pid_t pid, const char *what)
+{
+	char word[16];
+	snprintf(word, sizeof(word), "%d", (int)pid);
+	struct cli done;
+	CLI(&done, 10000, "attach", word, "-d", "1s", "-o", "/dev/null", "-f");
+	expect_refused(&done, what);
+}
+
+static pid_t spawn_plain(const char *program, const char *arg)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+		dup2(null, 1);
+		execlp(program, program, arg, (char *)NULL);
+		_exit(127);
+	}
+	usleep(50000);
+	return pid;
+}
+
+Test(integration_anywhere, what_is_no_living_python_process_is_refused)
+{
+	pid_t pid = spawn_plain("sleep", "30");
+	attach_refused(pid, "a program that is not Python");
+	kill(pid, SIGKILL);
+	usleep(20000);
+	attach_refused(pid, "a zombie");
+	waitpid(pid, NULL, 0);
+	attach_refused(pid, "a dead process");
+
+	char command[1024];
+	snprintf(command, sizeof(command), "exec '%s' attach $$", getenv("PYMEMPROF"));
+	int fds[2];
+	cr_assert_eq(pipe(fds), 0);
+	pid_t own = fork();
+	if (own == 0) {
+		dup2(fds[1], 2);
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	char err[1024] = "";
+	ssize_t n = read(fds[0], err, sizeof(err) - 1);
+	int status = 0;
+	waitpid(own, &status, 0);
+	close(fds[0]);
+	fprintf(stderr, "its own process → %d: %s", WEXITSTATUS(status), err);
+	cr_expect(n > 0 && (WEXITSTATUS(status) == STATUS_REFUSED || WEXITSTATUS(status) == 2),
+		  "own PID: status %d, %s", WEXITSTATUS(status), err);
+}
+
+/* PF_KTHREAD of include/linux/sched.h, shown as field 9 of /proc/PID/stat: proc(5). */
+static pid_t find_kernel_thread(void)
+{
+	for (pid_t pid = 2; pid < 400; pid++) {
+		AUTO_FREE char *stat = target_proc(pid, "stat");
+		const char *p = stat ? strrchr(stat, ')') : NULL;
+		unsigned flags = 0;
+		if (p && sscanf(p, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & 0x200000))
+			return pid;
+	}
+	return 0;
+}
+
+Test(integration_anywhere, a_kernel_thread_is_refused)
+{
+	pid_t pid = find_kernel_thread();
+	if (!pid)
+		cr_skip_test("no kernel thread is visible here");
+	attach_refused(pid, "a kernel thread");
+}
+
+static bool spawn_sleeper(struct target *t, struct python **ret_py)
+{
+	all_pythons(ret_py);
+	const char *args[] = { "sleep", NULL };
+	return target_spawn(t, *ret_py, &(struct target_options){ .script = "situations.py", .args = args });
+}
+
+Test(integration_anywhere, another_users_process_is_refused_without_privilege)
+{
+	struct python *py;
+	struct target t;
+	if (geteuid() != 0)
+		cr_skip_test("needs root to become somebody else");
+	cr_assert(spawn_sleeper(&t, &py), "%s", t.error);
+	char pid[16];
+	snprintf(pid, sizeof(pid), "%d", (int)t.pid);
+	const char *args[] = { "attach", pid, "-d", "1s", "-o", "/dev/null", "-f", NULL };
+	struct cli_job job;
+	struct cli done;
+	cr_assert(cli_start(&job, &(struct cli_options){ .uid = NOBODY }, args));
+	cli_finish(&job, 0, 10000, &done);
+	bool cannot_run = done.status == 127;
+	if (!cannot_run)
+		expect_refused(&done, "another user's process");
+	target_kill(&t);
+	if (cannot_run)
+		cr_skip_test("the other user cannot reach the program's folder");
+}
+
+Test(integration_anywhere, root_attaches_to_another_users_process)
+{
+	struct python *pythons, nobody;
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	size_t n = all_pythons(&pythons), tried = 0;
+	for (size_t i = 0; i < n; i++) {
+		nobody = pythons[i];
+		if (strcmp(nobody.argv[0], "chroot") == 0 || nobody.argv[1] ||
+		    strncmp(nobody.argv[0], "/usr", 4) != 0)
+			continue;
+		char *path = nobody.argv[0];
+		char *words[] = { (char *)"setpriv", (char *)"--reuid=65534", (char *)"--regid=65534",
+				  (char *)"--clear-groups", path, NULL };
+		memcpy(nobody.argv, words, sizeof(words));
+		struct target t;
+		const char *args[] = { "threads", NULL };
+		cr_assert(target_spawn(&t, &nobody,
+				       &(struct target_options){ .script = "situations.py", .args = args }),
+			  "%s", t.error);
+		cr_expect_eq(target_status(t.pid, "Uid"), NOBODY);
+		double ms;
+		attach_once(t.pid, nobody.name, "other user", &ms);
+		fprintf(stderr, "%-20s %-16s first word after %6.1f ms\n", nobody.name, "other user", ms);
+		target_kill(&t);
+		tried++;
+	}
+	if (!tried)
+		cr_skip_test("no interpreter another user could run");
+}
+
+Test(integration_anywhere, an_already_traced_process_is_refused)
+{
+	struct python *py;
+	struct target t;
+	cr_assert(spawn_sleeper(&t, &py), "%s", t.error);
+	cr_assert_eq(ptrace(PTRACE_SEIZE, t.pid, 0, 0), 0);
+	attach_refused(t.pid, "an already traced process");
+	ptrace(PTRACE_DETACH, t.pid, 0, 0);
+	target_kill(&t);
+}
+
+Test(integration_anywhere, an_already_attached_process_is_refused_and_its_recording_goes_on)
+{
+	struct python *py;
+	struct target t;
+	cr_assert(spawn_sleeper(&t, &py), "%s", t.error);
+	char pid[16];
+	snprintf(pid, sizeof(pid), "%d", (int)t.pid);
+	const char *args[] = { "attach", pid, "-o", "/dev/null", "-f", NULL };
+	struct cli_job job;
+	struct cli done;
+	cr_assert(cli_start(&job, NULL, args));
+	cr_assert(cli_wait_text(&job, FIRST_WORD, GROSS_MS) >= 0);
+	attach_refused(t.pid, "an already attached process");
+	cr_expect(kill(job.pid, 0) == 0, "the first recording ended");
+	cli_finish(&job, SIGINT, 10000, &done);
+	cr_expect(done.status == 0, "first: status %d, %s", done.status, done.err);
+	cli_done(&done);
+	target_kill(&t);
+}
+
+Test(integration_anywhere, wrong_words_are_usage_errors)
+{
+	static const char *const wrong[][4] = {
+		{ "attach" }, { "attach", "x" }, { "attach", "-5" }, { "attach", "0" },
+		{ "attach", "99999999999999999999" }, { "report" }, { "nonsense" },
+		{ "attach", "1", "--nonsense" }, { "report", "x.pmp", "--view", "nonsense" },
+	};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		struct cli done;
+		const char *args[5] = { wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], NULL };
+		cli_run(&done, 5000, args);
+		cr_expect(done.status == 2, "%s %s %s: status %d, %s", args[0], args[1] ? args[1] : "",
+			  args[2] ? args[2] : "", done.status, done.err);
+		cli_done(&done);
+	}
+}
