@@ -158,7 +158,7 @@ bool target_spawn(struct target *t, const struct python *py, const struct target
 		char why[256];
 		snprintf(why, sizeof(why), "%s", t->error);
 		target_kill(t);
-		snprintf(t->error, sizeof(t->error), "%s under %s: %s", opt->script, py->name, why);
+		snprintf(t->error, sizeof(t->error), "%.80s under %.60s: %.100s", opt->script, py->name, why);
 		return false;
 	}
 	return true;
@@ -184,8 +184,8 @@ static bool read_line(struct target *t, int timeout_ms, char **ret_text)
 	for (;;) {
 		char *nl = memchr(t->line, '\n', t->have);
 		size_t take = nl ? (size_t)(nl - t->line) : t->have;
-		char *more = realloc(text, len + take + 1);
-		if (!more || len + take > ANSWER_MAX) {
+		char *more = len + take < ANSWER_MAX ? realloc(text, len + take + 1) : NULL;
+		if (!more) {
 			snprintf(t->error, sizeof(t->error), "answer too long");
 			return false;
 		}
