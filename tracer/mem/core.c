@@ -8,6 +8,7 @@
 #include "tracer/mem/core.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <limits.h>
@@ -159,8 +160,11 @@ static void open_file(struct core *c, struct core_file *f)
 	int fd = -2;
 
 	if (n > 0 && (size_t)n < sizeof path) {
+		struct stat st;
+
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		if (fd >= 0 && !same_build(c, f->path, fd)) {
+		if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+				!same_build(c, f->path, fd))) {
 			close(fd);
 			fd = -2;
 		}
