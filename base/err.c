@@ -142,8 +142,10 @@ int err_wrap(struct err *err, int code, const char *fmt, ...)
 
 const char *err_code_name(int code)
 {
-	static const char *const names[] = { "OK",	    "NOMEM",  "SYS",  "FAULT", "CORRUPT",
-					     "UNSUPPORTED", "DENIED", "GONE", "USAGE", "INTERRUPTED" };
+	static const char *const names[] = {
+		"OK",	       "NOMEM",	 "SYS",	 "FAULT", "CORRUPT",
+		"UNSUPPORTED", "DENIED", "GONE", "USAGE", "INTERRUPTED"
+	};
 
 	if (code > 0 || code < ERR_INTERRUPTED)
 		return "UNKNOWN";

@@ -14,9 +14,9 @@
 uint32_t log_mask;
 
 static const char *const names[LOG_DOMAINS] = {
-	[LOG_MEM] = "mem",	   [LOG_PTRACE] = "ptrace", [LOG_ELF] = "elf",
-	[LOG_PYTHON] = "python",   [LOG_HEAP] = "heap",	    [LOG_AGENT] = "agent",
-	[LOG_STREAM] = "stream",   [LOG_SESSION] = "session", [LOG_REPORT] = "report",
+	[LOG_MEM] = "mem",	 [LOG_PTRACE] = "ptrace",   [LOG_ELF] = "elf",
+	[LOG_PYTHON] = "python", [LOG_HEAP] = "heap",	    [LOG_AGENT] = "agent",
+	[LOG_STREAM] = "stream", [LOG_SESSION] = "session", [LOG_REPORT] = "report",
 };
 
 static uint32_t mask_of(const char *name, size_t n)

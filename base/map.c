@@ -8,7 +8,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-
 #define MIN_SLOTS 16
 
 void map_deinit(struct map *m)

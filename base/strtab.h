@@ -20,7 +20,8 @@ int strtab_new(struct strtab **ret, struct err *err) MUST_CHECK;
 void strtab_free(struct strtab *t); /* accepts NULL */
 
 /* The id of n bytes, added when new. Errors: NOMEM (also when 2^32-2 ids are taken). */
-int strtab_add(struct strtab *t, const char *s, size_t n, uint32_t *ret, struct err *err) MUST_CHECK;
+int strtab_add(struct strtab *t, const char *s, size_t n, uint32_t *ret,
+	       struct err *err) MUST_CHECK;
 int strtab_add_str(struct strtab *t, const char *s, uint32_t *ret, struct err *err) MUST_CHECK;
 
 /* The id when present, STRTAB_NONE otherwise; adds nothing. */

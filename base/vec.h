@@ -28,7 +28,10 @@
 		size_t cap;                                                                        \
 	}
 
-#define VEC_INIT { 0 }
+#define VEC_INIT                                                                                   \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /* Grow *at to hold len + more elements of size bytes: 0 or ERR_NOMEM with nothing changed. */
 static inline int vec_grow_(void **at, size_t *cap, size_t len, size_t more, size_t size)

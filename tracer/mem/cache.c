@@ -28,7 +28,7 @@ struct cache {
 	struct cache_slot *slots;
 	size_t slot_count;
 	size_t hand;
-	struct map places; /* page → slot index */
+	struct map places;  /* page → slot index */
 	uint64_t last_page; /* the page served last, in slot last_slot */
 	size_t last_slot;   /* slot_count when there is none */
 	uint64_t next_miss; /* the page after the last one read from beneath */

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors a test leaves open, reported when its process ends. suite.sh asks for it with
+ * PYMEMPROF_FD_LOG and fails when a report exists. Nothing calls this file: it is linked
+ * whole into every suite.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_FDS 1024
+
+static struct {
+	pid_t pid;
+	bool open[MAX_FDS];
+} before;
+
+/* Call fn for each open descriptor but the one used for listing. */
+static void each_fd(void (*fn)(int fd, void *ctx), void *ctx)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		if (entry->d_name[0] != '.' && fd != dirfd(dir) && fd >= 0 && fd < MAX_FDS)
+			fn(fd, ctx);
+	}
+	closedir(dir);
+}
+
+static void remember(int fd, void *ctx)
+{
+	(void)ctx;
+	before.open[fd] = true;
+}
+
+__attribute__((constructor)) static void fd_check_begin(void)
+{
+	if (!getenv("PYMEMPROF_FD_LOG"))
+		return;
+	before.pid = getpid();
+	each_fd(remember, NULL);
+}
+
+/*
+ * Criterion's worker ends with these of its own: its event loop, and the other end of the
+ * pipe it puts in place of standard input.
+ */
+static bool framework_owns(int fd, const char *what)
+{
+	struct stat in, it;
+
+	if (strcmp(what, "anon_inode:[eventfd]") == 0 ||
+	    strcmp(what, "anon_inode:[eventpoll]") == 0)
+		return true;
+	return fstat(STDIN_FILENO, &in) == 0 && fstat(fd, &it) == 0 && in.st_dev == it.st_dev &&
+	       in.st_ino == it.st_ino;
+}
+
+static void report(int fd, void *ctx)
+{
+	char link[64], what[256], path[512];
+	ssize_t n;
+	FILE *log;
+
+	if (fd <= STDERR_FILENO || before.open[fd])
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, what, sizeof(what) - 1);
+	if (n < 0)
+		return;
+	what[n] = '\0';
+	if (framework_owns(fd, what))
+		return;
+	snprintf(path, sizeof(path), "%s/descriptors.%d", (const char *)ctx, (int)getpid());
+	log = fopen(path, "ae");
+	if (!log)
+		return;
+	fprintf(log, "leaked descriptor %d: %s\n", fd, what);
+	fclose(log);
+}
+
+/* A forked child that ends by exit() has its parent's descriptors: not its leak. */
+__attribute__((destructor)) static void fd_check_end(void)
+{
+	const char *dir = getenv("PYMEMPROF_FD_LOG");
+
+	if (dir && before.pid == getpid())
+		each_fd(report, (void *)dir);
+}
