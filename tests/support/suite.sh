@@ -9,13 +9,12 @@ logs=$(mktemp -d "${TMPDIR:-/tmp}/pymemprof-suite.XXXXXX") || exit 99
 trap 'rm -rf "$logs"' EXIT
 trap 'exit 99' HUP INT TERM
 
-# LeakSanitizer cannot run in a process that is being traced; where a tracer is in the way, say
-# so with LSAN_OPTIONS or ASAN_OPTIONS=detect_leaks=0 from outside: earlier settings win over none.
+# Settings from outside come last and win: ASAN_OPTIONS=detect_leaks=0 where something traces us,
+# which LeakSanitizer cannot bear. gcc's UBSan ignores log_path beside ASan, so it halts instead.
 ASAN_OPTIONS="log_path=$logs/asan:abort_on_error=0:${ASAN_OPTIONS:-}"
-UBSAN_OPTIONS="log_path=$logs/ubsan:print_stacktrace=1:halt_on_error=0:${UBSAN_OPTIONS:-}"
-LSAN_OPTIONS="suppressions=$(dirname "$0")/lsan.supp:print_suppressions=0:${LSAN_OPTIONS:-}"
+UBSAN_OPTIONS="log_path=$logs/ubsan:print_stacktrace=1:halt_on_error=1:${UBSAN_OPTIONS:-}"
 PYMEMPROF_FD_LOG=$logs
-export ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS PYMEMPROF_FD_LOG
+export ASAN_OPTIONS UBSAN_OPTIONS PYMEMPROF_FD_LOG
 unset PYMEMPROF_DEBUG
 
 "$@"

@@ -217,5 +217,7 @@ Test(tracer_process_procfs, a_pidfd_tells_exit_and_hands_over_descriptors)
 	cr_expect_eq(c, 'b');
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	close(fds[0]);
+	close(fds[1]);
 	cr_expect(pidfd_exited(pidfd));
 }
