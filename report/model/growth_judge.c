@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The judgement over one series of live bytes.
+ *
+ * Time is counted in buckets during which the program did anything, so a pause of the whole
+ * program is no evidence that one of its stacks has stopped growing. Three figures decide:
+ *
+ *   - the floor of each quarter of the series (its minimum there): what leaks raises it every
+ *     time, at a rate that does not fade; what filled up or comes and goes does not;
+ *   - growth events: steps of the lower envelope that exceed one per cent and the noise. A
+ *     tail much longer than the longest pause between two events means growth has ended;
+ *   - the deepest fall from an earlier high.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/model/growth.h"
+
+#define SAMPLES_MIN 6	  /* fewer buckets cannot be cut into quarters */
+#define EVENTS_MIN 4	  /* fewer steps are an accident, not a trend */
+#define SAW_SHARE 0.25	  /* a fall by this share of the highest value makes a saw tooth */
+#define RISE_SHARE 0.02	  /* a quarter's floor must rise by this share of the highest value */
+#define FADE_RATIO 0.5 	  /* last rise of the floor against the one before: below, it fades */
+#define IDLE_SHARE 0.01	  /* a bucket with less than this share of the mean activity is idle */
+#define FIT_POINTS 64	  /* points the line is fitted through */
+#define MATTERS_BYTES 4096 /* less than this is not worth a confident word */
+
+/* One series laid out over the active buckets since the stack was first seen. */
+struct curve {
+	double y[GROWTH_BUCKETS + 1];
+	double t_s[GROWTH_BUCKETS + 1];
+	size_t n;
+};
+
+static void lay_out(const struct growth *g, const struct growth_series *s, struct curve *c)
+{
+	double mean = 0;
+	for (size_t i = 0; i < g->buckets.len; i++)
+		mean += (double)g->buckets.at[i].activity;
+	mean /= g->buckets.len ? (double)g->buckets.len : 1;
+	c->n = 0;
+	size_t p = 0;
+	double live = 0;
+	for (size_t b = s->len ? s->points[0].bucket : g->buckets.len; b < g->buckets.len; b++) {
+		bool own = p < s->len && s->points[p].bucket == b;
+		if (own)
+			live = (double)s->points[p++].live_bytes;
+		if ((!own && (double)g->buckets.at[b].activity <= mean * IDLE_SHARE) || c->n > GROWTH_BUCKETS)
+			continue;
+		c->y[c->n] = live;
+		c->t_s[c->n++] = (double)g->buckets.at[b].end_ns / 1e9;
+	}
+}
+
+/* What a curve looks like, before anything is concluded from it. */
+struct shape {
+	double highest, deepest_fall;
+	double floor[4]; /* of each quarter */
+	size_t events, longest_gap, tail, last_event;
+};
+
+static void find_quarters(const struct curve *c, struct shape *s)
+{
+	for (size_t q = 0; q < 4; q++) {
+		size_t from = c->n * q / 4, to = c->n * (q + 1) / 4;
+		s->floor[q] = from < c->n ? c->y[from] : 0;
+		for (size_t i = from; i < to; i++)
+			s->floor[q] = fmin(s->floor[q], c->y[i]);
+	}
+}
+
+/* Steps of the lower envelope (what is never given back later) above the noise. */
+static void find_events(const struct curve *c, struct shape *s)
+{
+	double envelope[GROWTH_BUCKETS + 1];
+	double low = INFINITY;
+	for (size_t i = c->n; i-- > 0;)
+		envelope[i] = low = fmin(low, c->y[i]);
+	bool saw = s->deepest_fall >= SAW_SHARE * s->highest;
+	double step = fmax(1, fmax(0.01 * s->highest, saw ? 0 : s->deepest_fall));
+	double level = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		if (envelope[i] < level + step)
+			continue;
+		level = envelope[i];
+		if (s->events > 0 && i - s->last_event > s->longest_gap)
+			s->longest_gap = i - s->last_event;
+		s->last_event = i;
+		s->events++;
+	}
+	s->tail = c->n ? c->n - 1 - s->last_event : 0;
+}
+
+static void find_shape(const struct curve *c, struct shape *s)
+{
+	memset(s, 0, sizeof *s);
+	for (size_t i = 0; i < c->n; i++) {
+		s->highest = fmax(s->highest, c->y[i]);
+		s->deepest_fall = fmax(s->deepest_fall, s->highest - c->y[i]);
+	}
+	find_quarters(c, s);
+	find_events(c, s);
+}
+
+static bool tail_says_stopped(const struct shape *s, size_t n)
+{
+	size_t patience = s->events < 2 ? 3 : 3 * s->longest_gap;
+	if (patience < 3)
+		patience = 3;
+	if (patience < n / 12)
+		patience = n / 12;
+	return s->tail >= patience;
+}
+
+static enum growth_class classify(const struct curve *c, const struct shape *s)
+{
+	double live = c->n ? c->y[c->n - 1] : 0;
+	double noise = fmax(1, fmax(RISE_SHARE * s->highest, 0.3 * s->deepest_fall));
+	bool saw = s->deepest_fall >= SAW_SHARE * s->highest;
+	if (s->highest <= 0)
+		return GROWTH_FLAT;
+	if (live < 0.05 * s->highest)
+		return GROWTH_SAWTOOTH;
+	if (c->n < SAMPLES_MIN)
+		return GROWTH_SHORT;
+	double before = s->floor[2] - s->floor[1], last = s->floor[3] - s->floor[2];
+	if (saw) {
+		bool climbs = s->floor[1] - s->floor[0] >= noise && before >= noise && last >= noise;
+		return !climbs ? GROWTH_SAWTOOTH : last < FADE_RATIO * before ? GROWTH_SLOWING : GROWTH_LEAKING;
+	}
+	if (s->events <= 1 && s->last_event == 0 && tail_says_stopped(s, c->n))
+		return GROWTH_FLAT;
+	if (tail_says_stopped(s, c->n))
+		return GROWTH_STABLE;
+	if (s->events < EVENTS_MIN)
+		return s->deepest_fall > noise && last < noise ? GROWTH_STABLE : GROWTH_SHORT;
+	if (last < noise)
+		return GROWTH_STABLE;
+	return last < FADE_RATIO * before ? GROWTH_SLOWING : GROWTH_LEAKING;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* Theil–Sen through at most FIT_POINTS points: no burst and no single fall moves it much. */
+static double robust_slope(const struct curve *c, double *ret_r2)
+{
+	static const size_t pairs_max = FIT_POINTS * (FIT_POINTS - 1) / 2;
+	double slope[FIT_POINTS * (FIT_POINTS - 1) / 2], rest[FIT_POINTS];
+	double t[FIT_POINTS], y[FIT_POINTS];
+	size_t n = c->n < FIT_POINTS ? c->n : FIT_POINTS, pairs = 0;
+	*ret_r2 = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = n > 1 ? i * (c->n - 1) / (n - 1) : 0;
+		t[i] = c->t_s[at];
+		y[i] = c->y[at];
+	}
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = i + 1; j < n && pairs < pairs_max; j++)
+			if (t[j] > t[i])
+				slope[pairs++] = (y[j] - y[i]) / (t[j] - t[i]);
+	if (pairs == 0)
+		return 0;
+	qsort(slope, pairs, sizeof *slope, by_value);
+	double k = pairs % 2 ? slope[pairs / 2] : (slope[pairs / 2 - 1] + slope[pairs / 2]) / 2;
+	double mean = 0, total = 0, unexplained = 0;
+	for (size_t i = 0; i < n; i++) {
+		rest[i] = y[i] - k * t[i];
+		mean += y[i] / (double)n;
+	}
+	qsort(rest, n, sizeof *rest, by_value);
+	double b = rest[n / 2];
+	for (size_t i = 0; i < n; i++) {
+		total += (y[i] - mean) * (y[i] - mean);
+		unexplained += (y[i] - k * t[i] - b) * (y[i] - k * t[i] - b);
+	}
+	if (total > 0 && unexplained < total)
+		*ret_r2 = 1 - unexplained / total;
+	return k;
+}
+
+static enum growth_confidence leak_confidence(const struct growth *g, const struct growth_verdict *v,
+					      const struct curve *c, const struct shape *s)
+{
+	double score = 1;
+	double before = s->floor[2] - s->floor[1], last = s->floor[3] - s->floor[2];
+	uint64_t span = v->end_ns - v->first_ns;
+	score *= c->n < 12 ? 0.6 : 1;
+	score *= s->events < 8 ? 0.8 : 1;
+	score *= before > 0 && last < 0.7 * before ? 0.75 : 1;
+	score *= v->r2 < 0.7 ? 0.7 : v->r2 < 0.9 ? 0.85 : 1;
+	score *= s->deepest_fall >= SAW_SHARE * s->highest ? 0.7 : 1;
+	score *= v->live_bytes < MATTERS_BYTES ? 0.4 : 1;
+	score *= v->surviving < 0.2 ? 0.7 : 1;
+	score *= g->sampled ? 0.9 : 1;
+	/* The oldest survivor is young although the stack is old: blocks are being replaced. */
+	if (v->oldest_block_ns != UINT64_MAX && v->oldest_block_ns > v->first_ns + span / 2)
+		score *= 0.45;
+	return score >= 0.7 ? GROWTH_HIGH : score >= 0.42 ? GROWTH_MEDIUM : GROWTH_LOW;
+}
+
+static enum growth_confidence other_confidence(const struct curve *c)
+{
+	return c->n >= 30 ? GROWTH_HIGH : c->n >= 12 ? GROWTH_MEDIUM : GROWTH_LOW;
+}
+
+static struct growth_verdict judge(const struct growth *g, const struct growth_series *s)
+{
+	struct growth_verdict v = {
+		.samples = s->len ? g->active_intervals - s->first_sample : 0,
+		.grew = s->grew,
+		.fell = s->fell,
+		.first_ns = s->first_ns,
+		.last_growth_ns = s->last_growth_ns,
+		.last_fall_ns = s->last_fall_ns,
+		.end_ns = g->end_ns,
+		.live_bytes = s->live_bytes > 0 ? (uint64_t)s->live_bytes : 0,
+		.highest_bytes = s->highest_bytes > 0 ? (uint64_t)s->highest_bytes : 0,
+		.oldest_block_ns = s->oldest_block_ns,
+	};
+	if (s->born_blocks > s->dead_blocks)
+		v.surviving = (double)(s->born_blocks - s->dead_blocks) / (double)s->born_blocks;
+	struct curve c;
+	struct shape shape;
+	lay_out(g, s, &c);
+	find_shape(&c, &shape);
+	v.class = classify(&c, &shape);
+	if (v.class == GROWTH_LEAKING || v.class == GROWTH_SLOWING || s == &g->all)
+		v.slope_bytes_per_s = robust_slope(&c, &v.r2);
+	v.confidence = v.class == GROWTH_SHORT	   ? GROWTH_LOW
+		       : v.class == GROWTH_LEAKING ? leak_confidence(g, &v, &c, &shape)
+						   : other_confidence(&c);
+	return v;
+}
+
+struct growth_verdict growth_judge(const struct growth *g, uint32_t stack)
+{
+	static const struct growth_series never = { .oldest_block_ns = UINT64_MAX };
+	return judge(g, stack < g->series.len ? &g->series.at[stack] : &never);
+}
+
+struct growth_verdict growth_judge_all(const struct growth *g)
+{
+	struct growth_verdict v = judge(g, &g->all);
+	uint64_t born = 0, dead = 0;
+	for (size_t i = 0; i < g->series.len; i++) {
+		born += g->series.at[i].born_blocks;
+		dead += g->series.at[i].dead_blocks;
+	}
+	v.surviving = born > dead ? (double)(born - dead) / (double)born : 0;
+	return v;
+}
+
+size_t growth_curve(const struct growth *g, uint32_t stack, uint64_t *ret_bytes, size_t n)
+{
+	if (stack >= g->series.len || g->buckets.len == 0)
+		return 0;
+	const struct growth_series *s = &g->series.at[stack];
+	if (n > g->buckets.len)
+		n = g->buckets.len;
+	size_t p = 0;
+	int64_t live = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t bucket = (i + 1) * g->buckets.len / n - 1;
+		while (p < s->len && s->points[p].bucket <= bucket)
+			live = s->points[p++].live_bytes;
+		ret_bytes[i] = live > 0 ? (uint64_t)live : 0;
+	}
+	return n;
+}
+
+const char *growth_class_name(enum growth_class c)
+{
+	switch (c) {
+	case GROWTH_FLAT:
+		return "flat";
+	case GROWTH_STABLE:
+		return "stable";
+	case GROWTH_SLOWING:
+		return "slowing";
+	case GROWTH_SAWTOOTH:
+		return "sawtooth";
+	case GROWTH_LEAKING:
+		return "leaking";
+	case GROWTH_SHORT:
+		return "short";
+	}
+	return "short";
+}
+
+const char *growth_confidence_name(enum growth_confidence c)
+{
+	switch (c) {
+	case GROWTH_LOW:
+		return "low";
+	case GROWTH_MEDIUM:
+		return "medium";
+	case GROWTH_HIGH:
+		return "high";
+	}
+	return "low";
+}
+
+/* "grew in 118 of 118 samples, never fell" */
+static int say_course(const struct growth_verdict *v, char *buf, size_t cap)
+{
+	int n = snprintf(buf, cap, "grew in %u of %u samples, ", v->grew, v->samples);
+	if (v->fell == 0)
+		return n + snprintf(buf + n, cap - (size_t)n, "never fell");
+	return n + snprintf(buf + n, cap - (size_t)n, "fell in %u, last %.1f s before the end", v->fell,
+			    (double)(v->end_ns - v->last_fall_ns) / 1e9);
+}
+
+const char *growth_reason(const struct growth_verdict *v, char buf[GROWTH_REASON_MAX])
+{
+	const size_t cap = GROWTH_REASON_MAX;
+	double quiet_s = (double)(v->end_ns - v->last_growth_ns) / 1e9;
+	uint64_t age_ns = v->oldest_block_ns < v->end_ns ? v->end_ns - v->oldest_block_ns : 0;
+	int n;
+	switch (v->class) {
+	case GROWTH_LEAKING:
+		n = say_course(v, buf, cap);
+		n += snprintf(buf + n, cap - (size_t)n, "; %.1f %% of its blocks still live", 100 * v->surviving);
+		if (age_ns > 0)
+			snprintf(buf + n, cap - (size_t)n, ", the oldest for %.1f s", (double)age_ns / 1e9);
+		break;
+	case GROWTH_SLOWING:
+		n = say_course(v, buf, cap);
+		snprintf(buf + n, cap - (size_t)n, "; at less than half its earlier rate: may be a cache filling");
+		break;
+	case GROWTH_STABLE:
+		snprintf(buf, cap, "grew in %u of %u samples, then no more: last growth %.1f s before the end",
+			 v->grew, v->samples, quiet_s);
+		break;
+	case GROWTH_SAWTOOTH:
+		snprintf(buf, cap, "comes and goes: rose in %u and fell in %u of %u samples", v->grew, v->fell,
+			 v->samples);
+		break;
+	case GROWTH_FLAT:
+		snprintf(buf, cap, "no growth after its first sample (%u samples)", v->samples);
+		break;
+	case GROWTH_SHORT:
+		snprintf(buf, cap, "grew in %u of %u samples: too few to tell; record for longer", v->grew, v->samples);
+		break;
+	}
+	return buf;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hands each fact to the models it concerns, stacks first, and draws the conclusions that
+ * need more than one of them.
+ */
+#include "report/model/recording.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int recording_init(struct recording *r, struct err *err)
+{
+	memset(r, 0, sizeof *r);
+	int rc = stacks_init(&r->stacks, err);
+	if (rc == 0)
+		rc = threads_init(&r->threads, err);
+	if (rc < 0) {
+		recording_deinit(r);
+		return rc;
+	}
+	sites_init(&r->sites, &r->stacks);
+	growth_init(&r->growth, &r->stacks);
+	timeline_init(&r->timeline);
+	totals_init(&r->totals);
+	return 0;
+}
+
+void recording_deinit(struct recording *r)
+{
+	if (!r)
+		return;
+	stacks_deinit(&r->stacks);
+	sites_deinit(&r->sites);
+	growth_deinit(&r->growth);
+	threads_deinit(&r->threads);
+	timeline_deinit(&r->timeline);
+	totals_deinit(&r->totals);
+	free(r->by_stack);
+	free(r->verdicts);
+	free(r->suspects);
+	memset(r, 0, sizeof *r);
+}
+
+static int on_target(void *ctx, const struct fact_target *f, struct err *err)
+{
+	struct recording *r = ctx;
+	r->growth.sampled = f->sample_bytes > 0;
+	return totals_target(&r->totals, f, err);
+}
+
+static int on_thread(void *ctx, const struct fact_thread *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return threads_add(&r->threads, f, err);
+}
+
+static int on_site(void *ctx, const struct fact_site *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return stacks_add(&r->stacks, f, err);
+}
+
+static int on_interval(void *ctx, const struct fact_interval *f, struct err *err)
+{
+	struct recording *r = ctx;
+	int rc = sites_interval(&r->sites, f, err);
+	if (rc == 0)
+		rc = growth_interval(&r->growth, f, err);
+	return rc == 0 ? timeline_interval(&r->timeline, f, err) : rc;
+}
+
+static int on_tick(void *ctx, const struct fact_tick *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return timeline_tick(&r->timeline, f, err);
+}
+
+static int on_site_peak(void *ctx, const struct fact_site_peak *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return sites_peak(&r->sites, f, err);
+}
+
+static int on_block(void *ctx, const struct fact_block *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return growth_block(&r->growth, f, err);
+}
+
+static int on_note(void *ctx, const struct fact_note *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return totals_note(&r->totals, f, err);
+}
+
+static int on_totals(void *ctx, const struct fact_totals *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return totals_totals(&r->totals, f, err);
+}
+
+static int on_cost(void *ctx, const struct fact_cost *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return totals_cost(&r->totals, f, err);
+}
+
+static int on_finish(void *ctx, enum fact_end end, struct err *err)
+{
+	struct recording *r = ctx;
+	return totals_finish(&r->totals, end, err);
+}
+
+struct fact_sink recording_sink(struct recording *r)
+{
+	return (struct fact_sink){
+		.ctx = r,
+		.target = on_target,
+		.thread = on_thread,
+		.site = on_site,
+		.interval = on_interval,
+		.tick = on_tick,
+		.site_peak = on_site_peak,
+		.block = on_block,
+		.note = on_note,
+		.totals = on_totals,
+		.cost = on_cost,
+		.finish = on_finish,
+	};
+}
+
+static void __attribute__((format(printf, 4, 5)))
+note(struct recording *r, int *rc, const char *code, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	struct fact_note n = { .code = code, .text = text };
+	if (*rc == 0)
+		*rc = totals_note(&r->totals, &n, NULL);
+}
+
+/* An unfinished file has no totals: what the intervals add up to stands in for them. */
+static void fill_totals(struct recording *r)
+{
+	struct fact_totals *t = &r->totals.totals;
+	if (r->totals.have_totals)
+		return;
+	struct counters sum = sites_sum(&r->sites);
+	*t = (struct fact_totals){
+		.alloc_blocks = sum.alloc_blocks, .alloc_bytes = sum.alloc_bytes,
+		.free_blocks = sum.free_blocks,	  .free_bytes = sum.free_bytes,
+		.temp_blocks = sum.temp_blocks,	  .temp_bytes = sum.temp_bytes,
+		.live_blocks = counters_live_blocks(&sum),
+		.live_bytes = counters_live_bytes(&sum),
+		.peak_bytes = r->growth.all.highest_bytes > 0 ? (uint64_t)r->growth.all.highest_bytes : 0,
+		.duration_ns = r->timeline.end_ns > r->growth.end_ns ? r->timeline.end_ns : r->growth.end_ns,
+	};
+}
+
+static void note_losses(struct recording *r, int *rc)
+{
+	const struct fact_cost *c = &r->totals.cost;
+	const struct fact_target *t = &r->totals.target;
+	if (totals_estimated(&r->totals))
+		note(r, rc, "estimate",
+		     "figures marked ~ are estimates from one sample every %" PRIu64 " bytes on average",
+		     t->sample_bytes);
+	if (c->dropped_events)
+		note(r, rc, "dropped", "%" PRIu64 " events were dropped because the pipe was full",
+		     c->dropped_events);
+	if (c->offgil_dropped)
+		note(r, rc, "dropped-off-gil", "%" PRIu64 " events of threads without the GIL were dropped",
+		     c->offgil_dropped);
+	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED)
+		note(r, rc, "truncated", "the recording has no end: it shows what was saved until then");
+	if (!r->totals.have_totals)
+		note(r, rc, "no-totals", "totals are summed from the intervals; the exact peak is not known");
+}
+
+static void note_coverage(struct recording *r, int *rc)
+{
+	const struct fact_totals *t = &r->totals.totals;
+	uint64_t nameless = 0;
+	for (size_t i = 0; i < r->stacks.stacks.len; i++)
+		if (stacks_depth(&r->stacks, (uint32_t)i) == 0)
+			nameless += counters_live_bytes(&r->by_stack[i]);
+	if (t->live_bytes > 0 && nameless > t->live_bytes / 1000)
+		note(r, rc, "no-stack", "%.1f %% of live bytes were made without a Python stack",
+		     100.0 * (double)nameless / (double)t->live_bytes);
+	if (t->foreign_frees == 0)
+		return;
+	if (t->foreign_frees >= t->live_blocks / 2)
+		note(r, rc, "turnover",
+		     "%" PRIu64 " blocks from before the attach were freed meanwhile: "
+		     "a part of the growth may have replaced them",
+		     t->foreign_frees);
+	else
+		note(r, rc, "foreign-frees",
+		     "%" PRIu64 " blocks from before the attach were freed; they count nowhere else",
+		     t->foreign_frees);
+}
+
+struct ranked {
+	const struct growth_verdict *verdict;
+	uint32_t stack;
+};
+
+static int worst_first(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+	if (x->verdict->confidence != y->verdict->confidence)
+		return x->verdict->confidence < y->verdict->confidence ? 1 : -1;
+	if (x->verdict->slope_bytes_per_s != y->verdict->slope_bytes_per_s)
+		return x->verdict->slope_bytes_per_s < y->verdict->slope_bytes_per_s ? 1 : -1;
+	return x->stack < y->stack ? -1 : x->stack > y->stack;
+}
+
+static int find_suspects(struct recording *r, struct err *err)
+{
+	size_t n = r->stacks.stacks.len;
+	AUTO_FREE struct ranked *ranked = calloc(n + 1, sizeof *ranked);
+	r->suspects = calloc(n + 1, sizeof *r->suspects);
+	if (!ranked || !r->suspects)
+		return err_nomem(err);
+	size_t found = 0;
+	for (size_t i = 0; i < n; i++)
+		if (r->verdicts[i].class == GROWTH_LEAKING)
+			ranked[found++] = (struct ranked){ .verdict = &r->verdicts[i], .stack = (uint32_t)i };
+	qsort(ranked, found, sizeof *ranked, worst_first);
+	for (size_t i = 0; i < found; i++) {
+		r->suspects[i] = ranked[i].stack;
+		r->suspect_bytes += counters_live_bytes(&r->by_stack[ranked[i].stack]);
+	}
+	r->nsuspects = found;
+	return 0;
+}
+
+/* What arrived while as much from before the attach went is not proved to be growth. */
+static void doubt_turnover(struct recording *r)
+{
+	const struct fact_totals *t = &r->totals.totals;
+	if (t->foreign_frees < t->live_blocks - t->live_blocks / 5 || t->foreign_frees == 0)
+		return;
+	for (size_t i = 0; i < r->stacks.stacks.len; i++)
+		if (r->verdicts[i].class == GROWTH_LEAKING && r->verdicts[i].confidence > GROWTH_LOW)
+			r->verdicts[i].confidence--;
+}
+
+int recording_conclude(struct recording *r, struct err *err)
+{
+	if (r->concluded)
+		return 0;
+	int rc = sites_by_stack(&r->sites, &r->by_stack, err);
+	if (rc < 0)
+		return rc;
+	r->verdicts = calloc(r->stacks.stacks.len + 1, sizeof *r->verdicts);
+	if (!r->verdicts)
+		return err_nomem(err);
+	for (size_t i = 0; i < r->stacks.stacks.len; i++)
+		r->verdicts[i] = growth_judge(&r->growth, (uint32_t)i);
+	r->overall = growth_judge_all(&r->growth);
+	fill_totals(r);
+	doubt_turnover(r);
+	rc = find_suspects(r, err);
+	if (rc < 0)
+		return rc;
+	note_losses(r, &rc);
+	note_coverage(r, &rc);
+	if (rc < 0)
+		return err_nomem(err);
+	r->concluded = true;
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything a report knows about one recording: all models behind one fact sink. A live
+ * session and a file push into the same sink; views read from here.
+ */
+#ifndef PYMEMPROF_REPORT_MODEL_RECORDING_H
+#define PYMEMPROF_REPORT_MODEL_RECORDING_H
+
+#include "report/model/growth.h"
+#include "report/model/sites.h"
+#include "report/model/stacks.h"
+#include "report/model/table.h"
+#include "report/model/threads.h"
+#include "report/model/timeline.h"
+#include "report/model/totals.h"
+#include "report/model/tree.h"
+#include "tracer/facts.h"
+
+struct recording {
+	struct stacks stacks;
+	struct sites sites;
+	struct growth growth;
+	struct threads threads;
+	struct timeline timeline;
+	struct totals totals;
+	/* Made by recording_conclude: */
+	struct counters *by_stack;
+	struct growth_verdict *verdicts; /* by stack */
+	struct growth_verdict overall;
+	uint32_t *suspects; /* stacks judged leaking, by confidence, then by falling slope */
+	size_t nsuspects;
+	uint64_t suspect_bytes; /* live bytes of all suspects */
+	bool concluded;
+};
+
+/* Errors: NOMEM; *r is zeroed then. */
+int recording_init(struct recording *r, struct err *err) MUST_CHECK;
+void recording_deinit(struct recording *r); /* accepts NULL and zeroed */
+
+/* The sink; valid as long as r. */
+struct fact_sink recording_sink(struct recording *r);
+
+/*
+ * Sum and judge, once, after the last fact; called again it does nothing. Also fills in
+ * totals that an unfinished file does not have, and adds notes about what follows from the
+ * figures together. Errors: NOMEM.
+ */
+int recording_conclude(struct recording *r, struct err *err) MUST_CHECK;
+
+/*
+ * Tables for CSV and for whoever draws rows. top 0: all rows. The recording must be
+ * concluded; strings are borrowed from it; the caller calls table_deinit. Errors: NOMEM.
+ */
+int recording_sites_table(const struct recording *r, enum sites_metric metric, bool suspects_only,
+			  size_t top, struct table *ret, struct err *err) MUST_CHECK;
+int recording_threads_table(const struct recording *r, struct table *ret, struct err *err) MUST_CHECK;
+int recording_timeline_table(const struct recording *r, struct table *ret, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The models as tables. Column keys are the same words as in JSON; they are promises.
+ */
+#include <stdlib.h>
+
+#include "report/model/recording.h"
+
+#define COUNT_OF(a) (sizeof(a) / sizeof *(a))
+
+static void mark_estimates(const struct recording *r, struct table *t)
+{
+	struct table_column *columns = t->columns;
+	if (!totals_estimated(&r->totals))
+		return;
+	for (size_t i = 0; i < t->ncolumns; i++)
+		columns[i].estimate = columns[i].kind == TABLE_BYTES || columns[i].kind == TABLE_COUNT ||
+				      columns[i].kind == TABLE_RATE;
+}
+
+static void put_counters(struct table_cell *cell, const struct counters *c)
+{
+	cell[0].count = counters_live_bytes(c);
+	cell[1].count = counters_live_blocks(c);
+	cell[2].count = c->alloc_bytes;
+	cell[3].count = c->alloc_blocks;
+	cell[4].count = c->free_bytes;
+	cell[5].count = c->free_blocks;
+	cell[6].count = c->temp_bytes;
+	cell[7].count = c->temp_blocks;
+	cell[8].count = c->peak_bytes;
+	cell[9].count = c->peak_blocks;
+}
+
+#define COUNTER_COLUMNS                                                                            \
+	{ "live_bytes", "LIVE", TABLE_BYTES }, { "live_blocks", "BLOCKS", TABLE_COUNT },           \
+	{ "allocated_bytes", "ALLOCATED", TABLE_BYTES },                                           \
+	{ "allocated_blocks", "ALLOCS", TABLE_COUNT }, { "freed_bytes", "FREED", TABLE_BYTES },    \
+	{ "freed_blocks", "FREES", TABLE_COUNT },                                                  \
+	{ "temporary_bytes", "TEMPORARY", TABLE_BYTES },                                           \
+	{ "temporary_blocks", "TEMPS", TABLE_COUNT }, { "peak_bytes", "AT PEAK", TABLE_BYTES },    \
+	{ "peak_blocks", "AT PEAK BLOCKS", TABLE_COUNT }
+#define COUNTERS 10
+
+static int add_site_row(const struct recording *r, uint32_t stack, struct table *t, struct err *err)
+{
+	struct table_cell *row = table_row(t);
+	if (!row)
+		return err_nomem(err);
+	const struct growth_verdict *v = &r->verdicts[stack];
+	put_counters(row, &r->by_stack[stack]);
+	row[COUNTERS].text = growth_class_name(v->class);
+	row[COUNTERS + 1].text = growth_confidence_name(v->confidence);
+	row[COUNTERS + 2].real = v->slope_bytes_per_s;
+	struct stack_text frame = { .function = "", .file = "" };
+	uint32_t place = r->stacks.stacks.at[stack];
+	if (!stacks_next(&r->stacks, &place, &frame))
+		frame.function = "(no Python stack)";
+	row[COUNTERS + 3].text = frame.function;
+	row[COUNTERS + 4].text = frame.file;
+	row[COUNTERS + 5].count = frame.line;
+	row[COUNTERS + 6].count = stack;
+	return 0;
+}
+
+int recording_sites_table(const struct recording *r, enum sites_metric metric, bool suspects_only,
+			  size_t top, struct table *ret, struct err *err)
+{
+	static const struct table_column columns[] = {
+		COUNTER_COLUMNS,
+		{ "verdict", "VERDICT", TABLE_WORD },
+		{ "confidence", "CONF", TABLE_WORD },
+		{ "growth_bytes_per_second", "GROWTH", TABLE_RATE },
+		{ "function", "FUNCTION", TABLE_NAME },
+		{ "file", "FILE", TABLE_NAME },
+		{ "line", "LINE", TABLE_COUNT },
+		{ "stack", "STACK", TABLE_STACK },
+	};
+	size_t n = suspects_only ? r->nsuspects : r->stacks.stacks.len;
+	AUTO_FREE uint32_t *order = NULL;
+	int rc = suspects_only ? 0 : sites_order(r->by_stack, n, metric, &order, err);
+	if (rc == 0)
+		rc = table_init(ret, columns, COUNT_OF(columns), err);
+	if (rc < 0)
+		return rc;
+	if (top && n > top)
+		n = top;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = add_site_row(r, suspects_only ? r->suspects[i] : order[i], ret, err);
+	if (rc < 0) {
+		table_deinit(ret);
+		return rc;
+	}
+	mark_estimates(r, ret);
+	ret->columns[COUNTERS + 5].estimate = false; /* a line number is exact */
+	return 0;
+}
+
+int recording_threads_table(const struct recording *r, struct table *ret, struct err *err)
+{
+	static const struct table_column columns[] = {
+		{ "thread", "THREAD", TABLE_STACK },
+		{ "tid", "TID", TABLE_STACK },
+		{ "name", "NAME", TABLE_NAME },
+		COUNTER_COLUMNS,
+	};
+	AUTO_FREE struct thread_row *rows = NULL;
+	size_t n;
+	int rc = threads_rows(&r->threads, &r->sites, &rows, &n, err);
+	if (rc == 0)
+		rc = table_init(ret, columns, COUNT_OF(columns), err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct table_cell *cell = table_row(ret);
+		if (!cell) {
+			table_deinit(ret);
+			return err_nomem(err);
+		}
+		cell[0].count = rows[i].thread;
+		cell[1].count = rows[i].tid;
+		cell[2].text = rows[i].name;
+		put_counters(cell + 3, &rows[i].counters);
+	}
+	if (rc == 0)
+		mark_estimates(r, ret);
+	return rc;
+}
+
+int recording_timeline_table(const struct recording *r, struct table *ret, struct err *err)
+{
+	static const struct table_column columns[] = {
+		{ "at_ns", "AT", TABLE_TIME_NS },
+		{ "live_bytes", "LIVE", TABLE_BYTES },
+		{ "rss_bytes", "RSS", TABLE_BYTES },
+		{ "allocated_bytes", "ALLOCATED", TABLE_BYTES },
+		{ "allocated_blocks", "ALLOCS", TABLE_COUNT },
+		{ "freed_bytes", "FREED", TABLE_BYTES },
+		{ "freed_blocks", "FREES", TABLE_COUNT },
+		{ "temporary_bytes", "TEMPORARY", TABLE_BYTES },
+		{ "temporary_blocks", "TEMPS", TABLE_COUNT },
+	};
+	int rc = table_init(ret, columns, COUNT_OF(columns), err);
+	for (size_t i = 0; rc == 0 && i < r->timeline.slices.len; i++) {
+		const struct timeline_slice *s = &r->timeline.slices.at[i];
+		if (s->at_ns == 0)
+			continue;
+		struct table_cell *cell = table_row(ret);
+		if (!cell) {
+			table_deinit(ret);
+			return err_nomem(err);
+		}
+		const uint64_t figures[] = { s->at_ns, s->live_bytes, s->rss_bytes, s->alloc_bytes,
+					     s->alloc_blocks, s->free_bytes, s->free_blocks,
+					     s->temp_bytes, s->temp_blocks };
+		for (size_t k = 0; k < COUNT_OF(figures); k++)
+			cell[k].count = figures[k];
+	}
+	if (rc == 0) {
+		mark_estimates(r, ret);
+		ret->columns[2].estimate = false;
+	}
+	return rc;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rounding happens here and nowhere else. One decimal below ten, none above, so a column
+ * never claims more than about two per cent of precision it does not show.
+ */
+#include "report/view/units.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const unit_name[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+
+static void separated(char *out, size_t cap, uint64_t v)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)v);
+	size_t at = 0;
+	for (int i = 0; i < n && at + 2 < cap; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			out[at++] = ',';
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+}
+
+/* v ≥ 0 scaled so that what is printed stays below 1024, except in the last unit. */
+static void scaled(char *out, size_t cap, double v, const char *sign, const char *suffix)
+{
+	size_t u = 0;
+	while (u + 1 < sizeof unit_name / sizeof *unit_name && v >= 1023.5) {
+		v /= 1024;
+		u++;
+	}
+	if (u > 0 && v < 9.95) {
+		snprintf(out, cap, "%s%.1f %s%s", sign, v, unit_name[u], suffix);
+		return;
+	}
+	char whole[UNITS_MAX];
+	separated(whole, sizeof whole, (uint64_t)llround(v));
+	snprintf(out, cap, "%s%.20s %s%s", sign, whole, unit_name[u], suffix);
+}
+
+const char *units_bytes(struct units *buf, uint64_t bytes)
+{
+	if (bytes < 1024)
+		snprintf(buf->text, sizeof buf->text, "%llu B", (unsigned long long)bytes);
+	else
+		scaled(buf->text, sizeof buf->text, (double)bytes, "", "");
+	return buf->text;
+}
+
+static const char *signed_scaled(struct units *buf, double v, const char *suffix)
+{
+	const char *sign = v >= 0.5 ? "+" : v <= -0.5 ? "-" : "";
+	double size = fabs(v);
+	if (!(size < 1e19))
+		size = 1e19;
+	if (!*sign)
+		size = 0;
+	scaled(buf->text, sizeof buf->text, size, sign, suffix);
+	return buf->text;
+}
+
+const char *units_delta(struct units *buf, double bytes)
+{
+	return signed_scaled(buf, bytes, "");
+}
+
+const char *units_rate(struct units *buf, double bytes_per_second)
+{
+	return signed_scaled(buf, bytes_per_second, "/s");
+}
+
+const char *units_count(struct units *buf, uint64_t count)
+{
+	separated(buf->text, sizeof buf->text, count);
+	return buf->text;
+}
+
+const char *units_duration(struct units *buf, uint64_t ns)
+{
+	double s = (double)ns / 1e9;
+	if (ns < 1000)
+		snprintf(buf->text, sizeof buf->text, "%llu ns", (unsigned long long)ns);
+	else if (s < 999.5e-6)
+		snprintf(buf->text, sizeof buf->text, s < 9.95e-6 ? "%.1f us" : "%.0f us", s * 1e6);
+	else if (s < 0.9995)
+		snprintf(buf->text, sizeof buf->text, s < 9.95e-3 ? "%.1f ms" : "%.0f ms", s * 1e3);
+	else if (s < 599.5)
+		snprintf(buf->text, sizeof buf->text, s < 9.95 ? "%.1f s" : "%.0f s", s);
+	else if (s < 5999.5)
+		snprintf(buf->text, sizeof buf->text, "%.0f min", s / 60);
+	else
+		snprintf(buf->text, sizeof buf->text, "%.1f h", s / 3600);
+	return buf->text;
+}
+
+const char *units_percent(struct units *buf, uint64_t part, uint64_t whole)
+{
+	if (whole == 0)
+		return memcpy(buf->text, "-", 2);
+	double p = 100.0 * (double)part / (double)whole;
+	if (part == 0)
+		snprintf(buf->text, sizeof buf->text, "0");
+	else if (p < 0.05)
+		snprintf(buf->text, sizeof buf->text, "<0.1");
+	else if (p < 9.95)
+		snprintf(buf->text, sizeof buf->text, "%.1f", p);
+	else
+		snprintf(buf->text, sizeof buf->text, "%.0f", p);
+	return buf->text;
+}
