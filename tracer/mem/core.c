@@ -405,7 +405,7 @@ static int build_maps(struct core *c, struct err *err)
 			m->path = c->maps.ranges[i - 1].path;
 			continue;
 		}
-		m->path = strcpy(c->maps.names + at, f->path);
+		m->path = memcpy(c->maps.names + at, f->path, strlen(f->path) + 1);
 		at += strlen(f->path) + 1;
 	}
 	return 0;
