@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the agent's serials mean: code objects, threads, stacks. A site is canonical by the
+ * content of its whole stack and its thread, so one place stays one site when the agent
+ * forgets it and sends it again under another serial. New threads and sites are pushed into
+ * the sink the moment they are defined. Refuses to know how much was allocated there.
+ */
+#ifndef PYMEMPROF_TRACER_STREAM_SITES_H
+#define PYMEMPROF_TRACER_STREAM_SITES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "tracer/facts.h"
+#include "tracer/stream/decode.h"
+
+/* Bounds on what a target can make us keep. Reaching one is counted, never fatal. */
+#define SITES_MAX ((1u << 22) - 2)	       /* canonical sites */
+#define SITES_SERIAL_MAX (1u << 24)	       /* agent's serials of stacks */
+#define SITES_CODES_MAX (1u << 22)	       /* agent's serials of code objects */
+#define SITES_THREADS_MAX (1u << 16)
+#define SITES_STRING_BYTES_MAX (256u << 20)    /* names and files, together */
+
+struct sites_limits_hit {
+	uint64_t sites, codes, threads, strings;
+	uint64_t undefined; /* records naming a serial nobody defined */
+};
+
+/* Optional: name of a thread of the target. Leaves buf alone when it has none. */
+struct sites_namer {
+	void *ctx;
+	void (*name)(void *ctx, uint32_t tid, char *buf, size_t n);
+};
+
+struct sites {
+	uint32_t *by_serial; /* agent's serial → site, 0: undefined */
+	size_t nserials;
+	uint32_t count; /* sites are 1 … count */
+	uint32_t nobody; /* the site of what cannot be attributed; 0: not needed yet */
+	struct sites_limits_hit hit;
+	struct sites_private *p;
+};
+
+/* sink is borrowed and must outlive it. The caller owns *ret: sites_free. */
+int sites_new(const struct fact_sink *sink, struct sites_namer namer, struct sites **ret,
+	      struct err *err) MUST_CHECK;
+void sites_free(struct sites *s); /* accepts NULL */
+
+/*
+ * Take one STREAM_CODE, STACK, THREAD or RESET record. Returns 0; 1 when the record makes no
+ * sense (the batch is bad); NOMEM; or what the sink returned.
+ */
+int sites_meta(struct sites *s, const struct record *r, struct err *err) MUST_CHECK;
+
+/* The site of an undefined serial (cold path of sites_of). Returns its number or a code. */
+int64_t sites_unknown(struct sites *s, struct err *err) MUST_CHECK;
+
+/* Site of an agent's serial, 0: undefined. */
+static inline uint32_t sites_of(const struct sites *s, uint32_t serial)
+{
+	return serial < s->nserials ? s->by_serial[serial] : 0;
+}
+
+#endif
