@@ -27,6 +27,7 @@ struct round {
 	enum tracing tracing;
 	const char *option, *value; /* one more option of attach, or NULL */
 	const char *scale;	    /* how many times the usual number of blocks, or NULL */
+	bool run;		    /* started by `pymemprof run` instead of attached to */
 	json_t *truth, *report;
 	char error[512];
 };
@@ -100,11 +101,38 @@ static bool report(struct round *r, const char *file)
 	return ok;
 }
 
+/* The same target as a child of `pymemprof run`: everything it ever allocates is recorded. */
+static bool run_under_run(struct round *r, const char *file)
+{
+	struct python wrapped = *r->py;
+	const char *before[] = { getenv("PYMEMPROF"), "run", "-o", file, "-f", "--" };
+	size_t n = sizeof(before) / sizeof(*before);
+	for (size_t i = 0; i < n; i++)
+		wrapped.argv[i] = (char *)before[i];
+	for (size_t i = 0; i <= PYTHON_ARGS_MAX - n; i++)
+		wrapped.argv[n + i] = r->py->argv[i];
+	const char *args[] = { "before", NULL };
+	struct target t;
+	if (!target_spawn(&t, &wrapped, &(struct target_options){ .script = "truth.py", .args = args }))
+		return fail(r, "run", t.error);
+	bool ok = drive(r, &t);
+	int status = ok && target_tell(&t, "quit") ? target_end(&t, 20000) : -1;
+	target_kill(&t);
+	if (ok && status != 0)
+		return fail(r, "run", "did not end with the status of the program");
+	return ok && report(r, file);
+}
+
 static bool run_round(struct round *r)
 {
 	struct target t;
 	char file[] = "/tmp/pymemprof-truth-XXXXXX";
 	AUTO_CLOSE int fd = mkstemp(file);
+	if (r->run) {
+		bool well = run_under_run(r, file);
+		unlink(file);
+		return well;
+	}
 	const char *args[] = { r->tracing == TRACING_BEFORE ? "before" : "after", r->scale, NULL };
 	bool ok = target_spawn(&t, r->py, &(struct target_options){ .script = "truth.py", .args = args });
 	if (!ok)
@@ -351,6 +379,11 @@ Test(integration_truth, sites_equal_tracemallocs_with_tracemalloc_on_before_the_
 Test(integration_truth, sites_equal_tracemallocs_without_the_cancel_window)
 {
 	on_every_python((struct round){ .option = "--window", .value = "0" }, check_all);
+}
+
+Test(integration_truth, sites_equal_tracemallocs_in_a_program_started_by_run)
+{
+	on_every_python((struct round){ .run = true }, check_all);
 }
 
 Test(integration_truth, sites_equal_tracemallocs_with_tracemalloc_started_after_the_attach)

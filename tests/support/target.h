@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PYTHON_ARGS_MAX 8
+#define PYTHON_ARGS_MAX 16
 
 /* One line of tools/interpreters. */
 struct python {
