@@ -16,9 +16,9 @@
 
 #define PYTHONS_MAX 32
 #define RISE_BYTES (100 * (100000 + 1)) /* a bytearray keeps one byte for the NUL: bytearrayobject.c */
-#define RISE_LINE 28
-#define KEEP_LINE 36
-#define BODY_LINE 43
+#define RISE_LINE 25
+#define KEEP_LINE 33
+#define BODY_LINE 40
 
 static char file[] = "/tmp/pymemprof-report-XXXXXX";
 
