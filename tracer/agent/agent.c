@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The twelve functions the interpreter's allocator tables point to while a tracer is attached.
+ * Each calls the saved original with its saved context (never the context it is handed: a thread
+ * may have loaded one before the swap and the other after it) and records the call. The usual
+ * caller, the holder of the one GIL, is recognised by two loads and goes straight on; everybody
+ * else takes the slow path at the end of this file.
+ */
+#include "tracer/agent/lane.h"
+
+#define ALWAYS static inline __attribute__((always_inline))
+#define COLD_PATH static __attribute__((noinline, cold))
+
+typedef void *malloc_fn(void *ctx, size_t n);
+typedef void *calloc_fn(void *ctx, size_t n, size_t size);
+typedef void *realloc_fn(void *ctx, void *p, size_t n);
+typedef void free_fn(void *ctx, void *p);
+
+/* One allocator call, so that the slow path exists once. calloc: n × size; realloc: ptr, n. */
+struct call {
+	uint32_t domain, func;
+	void *ptr;
+	size_t n, size;
+};
+
+/* --- originals ------------------------------------------------------------------------------- */
+
+ALWAYS void *ctx_of(uint32_t domain)
+{
+	return (void *)agent_fixed.original[domain].ctx;
+}
+
+ALWAYS uint64_t func_of(uint32_t domain, uint32_t func)
+{
+	return agent_fixed.original[domain].func[func];
+}
+
+ALWAYS void *call_original(const struct call *c)
+{
+	uint64_t f = func_of(c->domain, c->func);
+	void *ctx = ctx_of(c->domain);
+
+	if (c->func == AGENT_MALLOC)
+		return ((malloc_fn *)f)(ctx, c->n);
+	if (c->func == AGENT_CALLOC)
+		return ((calloc_fn *)f)(ctx, c->n, c->size);
+	return ((realloc_fn *)f)(ctx, c->ptr, c->n);
+}
+
+ALWAYS size_t call_bytes(const struct call *c)
+{
+	/* no overflow: the original would have returned NULL */
+	return c->func == AGENT_CALLOC ? c->n * c->size : c->n;
+}
+
+ALWAYS void free_original(uint32_t domain, void *ptr)
+{
+	((free_fn *)func_of(domain, AGENT_FREE))(ctx_of(domain), ptr);
+}
+
+/* --- who calls? -------------------------------------------------------------------------------- */
+
+COLD_PATH uint64_t tstate_from_dtv(uint64_t tp)
+{
+	/* dtv_t is {val, to_free}; a module's block a thread never touched is −1 (glibc dl-tls) */
+	uint64_t block = sys_dtv(tp)[2 * agent_fixed.tstate_tls_module];
+
+	return block == UINT64_MAX ? 0 : lane_load(block, (int32_t)agent_fixed.tstate_tls_offset);
+}
+
+ALWAYS uint64_t tstate_now(uint64_t tp)
+{
+	const struct agent_fixed *fx = &agent_fixed;
+
+	if (SYS_UNLIKELY(fx->tstate_kind == AGENT_TSTATE_TLS_DTV))
+		return tstate_from_dtv(tp);
+	return lane_load(fx->tstate_base + (tp & fx->tstate_tp_mask), 0);
+}
+
+/* The usual caller. The raw domain needs no GIL, so there the thread must be the same too. */
+ALWAYS bool is_lane(uint32_t domain, uint64_t tp)
+{
+	return (lane_gate() & ~AGENT_GATE_SAMPLE) == AGENT_MODE_RECORD &&
+	       tstate_now(tp) == LANE->tstate && (domain != AGENT_RAW || tp == LANE->tp);
+}
+
+/* --- the lane ------------------------------------------------------------------------------------ */
+
+void lane_init(void)
+{
+	const struct agent_fixed *fx = &agent_fixed;
+	struct agent_lane *l = LANE;
+
+	l->window_mask = fx->window ? fx->window - 1 : 0;
+	l->window_limit = fx->window && !fx->sample_bytes ? (uint64_t)fx->window_max_bytes + 1 : 0;
+	if (l->window_limit > 0xffff)
+		l->window_limit = 0xffff;
+	l->countdown = l->period = 1;
+	COLD->last_clock = COLD->last_flush = sys_ticks();
+	if (fx->sample_bytes)
+		sample_init();
+	__atomic_fetch_and(&PUB->mode, ~AGENT_GATE_FRESH, __ATOMIC_RELAXED);
+}
+
+static void count_dropped(uint64_t size)
+{
+	PUB->dropped_events++;
+	PUB->dropped_bytes += size;
+}
+
+void lane_record_alloc(uint64_t addr, uint64_t size, uint32_t domain)
+{
+	struct agent_lane *l = LANE;
+	int32_t site;
+
+	if (SYS_UNLIKELY(lane_gate() & AGENT_GATE_SIDE))
+		side_drain();
+	if (SYS_UNLIKELY(!(lane_gate() & AGENT_MODE_MASK)))
+		return;
+	PUB->allocs++;
+	PUB->alloc_bytes += size;
+	if (domain == AGENT_RAW)
+		l->nested_free = 0;
+	if (SYS_UNLIKELY(--l->countdown == 0))
+		window_tick();
+	if (SYS_UNLIKELY(lane_gate() & AGENT_GATE_SAMPLE)) {
+		if (size < l->sample_left)
+			l->sample_left -= size;
+		else
+			sample_alloc(addr, size, domain);
+		return;
+	}
+	site = stack_site();
+	if (SYS_LIKELY(site >= 0))
+		window_alloc(addr, size, domain, site);
+	else
+		count_dropped(size);
+}
+
+ALWAYS void record_free(uint64_t addr)
+{
+	struct agent_slot *s;
+
+	PUB->frees++;
+	if (SYS_UNLIKELY(lane_gate() & AGENT_GATE_SAMPLE)) {
+		sample_free(addr);
+		return;
+	}
+	s = window_slot(addr);
+	if (SYS_LIKELY(s->addr == addr))
+		window_cancel(s);
+	else
+		window_free_miss(addr);
+}
+
+void lane_record_free(uint64_t addr)
+{
+	if (SYS_UNLIKELY(lane_gate() & AGENT_GATE_SIDE))
+		side_drain();
+	if (SYS_UNLIKELY(!(lane_gate() & AGENT_MODE_MASK)))
+		return;
+	record_free(addr);
+}
+
+/* What the first half of a realloc must remember in case the second half fails. */
+struct undo_free {
+	struct agent_slot slot; /* addr 0: it did not wait in the window */
+	bool recorded, sampled;
+};
+
+/* A block that waits is taken out quietly, so that it can be put back; else FREE is sent. */
+static struct undo_free realloc_begin(uint64_t addr, bool exclusive)
+{
+	struct undo_free u = { { 0, 0 }, true, false };
+	struct agent_slot *s;
+
+	if (lane_gate() & AGENT_GATE_SIDE)
+		side_drain();
+	if (!(lane_gate() & AGENT_MODE_MASK))
+		return (struct undo_free){ { 0, 0 }, false, false };
+	if (agent_fixed.sample_bytes) {
+		PUB->frees++;
+		u.sampled = sample_free(addr);
+		return u;
+	}
+	s = window_slot(addr);
+	if (s->addr == addr) {
+		if (exclusive && agent_state.sites[AGENT_SLOT_SITE(s->info)].serial ==
+					 AGENT_SLOT_SERIAL(s->info))
+			u.slot = *s;
+		else
+			window_evict(addr);
+	}
+	record_free(addr);
+	return u;
+}
+
+/* Nothing was recorded since realloc_begin if u->slot is used: the place is still free. */
+static void realloc_failed(uint64_t addr, const struct undo_free *u)
+{
+	struct agent_site *site = &agent_state.sites[AGENT_SLOT_SITE(u->slot.info)];
+	uint64_t size = AGENT_SLOT_SIZE(u->slot.info);
+
+	if (!u->recorded || !(lane_gate() & AGENT_MODE_MASK))
+		return;
+	PUB->frees--;
+	if (agent_fixed.sample_bytes) {
+		if (u->sampled)
+			sample_unfree(addr);
+	} else if (u->slot.addr) {
+		*window_slot(addr) = u->slot;
+		LANE->window_bytes += size;
+		site->temp_blocks--;
+		site->temp_bytes -= size;
+		PUB->cancelled--;
+	} else {
+		put_word(addr, STREAM_UNFREE);
+	}
+}
+
+static __attribute__((noinline)) void *lane_realloc(uint32_t domain, void *ptr, size_t n,
+						    uint64_t tp)
+{
+	const struct call c = { domain, AGENT_REALLOC, ptr, n, 0 };
+	struct undo_free u = { { 0, 0 }, false, false };
+	void *p;
+
+	if (ptr)
+		u = realloc_begin((uint64_t)ptr, true);
+	LANE->inside = tp;
+	p = call_original(&c);
+	LANE->inside = 0;
+	if (p)
+		lane_record_alloc((uint64_t)p, n, domain);
+	else if (ptr)
+		realloc_failed((uint64_t)ptr, &u);
+	return p;
+}
+
+/* --- everybody else --------------------------------------------------------------------------------- */
+
+enum who { WHO_PASS, WHO_LANE, WHO_NESTED, WHO_SIDE, WHO_LOCKED };
+
+/* Does this thread state belong to an interpreter with a GIL of its own (3.12+)? */
+static bool other_gil(uint64_t tstate)
+{
+	const struct agent_fixed *fx = &agent_fixed;
+
+	if (!fx->main_gil || fx->off.interp_gil < 0)
+		return false;
+	return lane_load(lane_load(tstate, fx->off.tstate_interp), fx->off.interp_gil) !=
+	       fx->main_gil;
+}
+
+static void lane_thread(uint64_t tstate, uint64_t tp)
+{
+	if (lane_gate() & AGENT_GATE_FRESH)
+		lane_init();
+	if (LANE->tstate != tstate)
+		stack_thread(tstate);
+	LANE->tp = tp;
+}
+
+static enum who classify(uint32_t domain, uint64_t tp)
+{
+	const struct agent_fixed *fx = &agent_fixed;
+	uint32_t mode = lane_gate() & AGENT_MODE_MASK;
+	uint64_t tstate;
+
+	if (mode == AGENT_MODE_PASS)
+		return WHO_PASS;
+	if (mode == AGENT_MODE_LOCKED)
+		return WHO_LOCKED;
+	tstate = tstate_now(tp);
+	if (!tstate)
+		return WHO_SIDE;
+	/* ≤3.11: the word is the holder's state, whoever asks */
+	if (domain == AGENT_RAW && fx->tstate_kind == AGENT_TSTATE_GLOBAL &&
+	    lane_load(tstate, fx->off.tstate_thread_id) != tp + (uint64_t)fx->thread_id_bias)
+		return WHO_SIDE;
+	if (tstate != LANE->tstate && other_gil(tstate))
+		return WHO_SIDE;
+	if (LANE->inside == tp)
+		return WHO_NESTED;
+	lane_thread(tstate, tp);
+	return WHO_LANE;
+}
+
+static void *side_call(const struct call *c, uint64_t tp)
+{
+	enum side_entry entry = side_enter(tp);
+	void *p;
+
+	if (entry != SIDE_ENTERED) {
+		if (entry == SIDE_FULL)
+			__atomic_fetch_add(&PUB->offgil_dropped, 1, __ATOMIC_RELAXED);
+		return call_original(c);
+	}
+	if (c->func == AGENT_REALLOC && c->ptr)
+		side_push((uint64_t)c->ptr, 0, STREAM_FREE, SIDE_REALLOC);
+	p = call_original(c);
+	if (p)
+		side_push((uint64_t)p, call_bytes(c), STREAM_ALLOC, c->domain);
+	else if (c->func == AGENT_REALLOC && c->ptr)
+		side_push((uint64_t)c->ptr, 0, STREAM_UNFREE, c->domain);
+	side_leave(tp);
+	return p;
+}
+
+static void side_call_free(uint32_t domain, void *ptr, uint64_t tp)
+{
+	enum side_entry entry = side_enter(tp);
+
+	if (entry == SIDE_FULL)
+		__atomic_fetch_add(&PUB->offgil_dropped, 1, __ATOMIC_RELAXED);
+	if (entry == SIDE_ENTERED)
+		side_push((uint64_t)ptr, 0, STREAM_FREE, domain);
+	free_original(domain, ptr);
+	if (entry == SIDE_ENTERED)
+		side_leave(tp);
+}
+
+/* Enter the lane under the big lock, as a thread with or without a thread state. */
+static void locked_enter(uint64_t tp)
+{
+	side_big_lock();
+	lane_thread(tstate_now(tp), tp);
+}
+
+static void *locked_call(const struct call *c, uint64_t tp)
+{
+	struct undo_free u = { { 0, 0 }, false, false };
+	bool moves = c->func == AGENT_REALLOC && c->ptr;
+	enum side_entry entry = side_enter(tp);
+	void *p;
+
+	if (entry != SIDE_ENTERED) {
+		if (entry == SIDE_FULL)
+			__atomic_fetch_add(&PUB->offgil_dropped, 1, __ATOMIC_RELAXED);
+		return call_original(c);
+	}
+	if (moves) {
+		locked_enter(tp);
+		u = realloc_begin((uint64_t)c->ptr, false);
+		side_big_unlock();
+	}
+	p = call_original(c);
+	if (p || moves) {
+		locked_enter(tp);
+		if (p)
+			lane_record_alloc((uint64_t)p, call_bytes(c), c->domain);
+		else
+			realloc_failed((uint64_t)c->ptr, &u);
+		side_big_unlock();
+	}
+	side_leave(tp);
+	return p;
+}
+
+static void locked_free(uint32_t domain, void *ptr, uint64_t tp)
+{
+	enum side_entry entry = side_enter(tp);
+
+	if (entry == SIDE_FULL)
+		__atomic_fetch_add(&PUB->offgil_dropped, 1, __ATOMIC_RELAXED);
+	if (entry == SIDE_ENTERED) {
+		locked_enter(tp);
+		lane_record_free((uint64_t)ptr);
+		side_big_unlock();
+	}
+	free_original(domain, ptr);
+	if (entry == SIDE_ENTERED)
+		side_leave(tp);
+}
+
+COLD_PATH void *slow_alloc(struct call c)
+{
+	uint64_t tp = sys_thread_pointer();
+	void *p;
+
+	switch (classify(c.domain, tp)) {
+	case WHO_PASS:
+	case WHO_NESTED:
+		break;
+	case WHO_SIDE:
+		return side_call(&c, tp);
+	case WHO_LOCKED:
+		return locked_call(&c, tp);
+	case WHO_LANE:
+		if (c.func == AGENT_REALLOC)
+			return lane_realloc(c.domain, c.ptr, c.n, tp);
+		LANE->inside = tp;
+		p = call_original(&c);
+		LANE->inside = 0;
+		if (p)
+			lane_record_alloc((uint64_t)p, call_bytes(&c), c.domain);
+		return p;
+	}
+	return call_original(&c);
+}
+
+COLD_PATH void slow_free(uint32_t domain, void *ptr)
+{
+	uint64_t tp = sys_thread_pointer();
+
+	switch (ptr ? classify(domain, tp) : WHO_PASS) {
+	case WHO_PASS:
+	case WHO_NESTED:
+		break;
+	case WHO_SIDE:
+		side_call_free(domain, ptr, tp);
+		return;
+	case WHO_LOCKED:
+		locked_free(domain, ptr, tp);
+		return;
+	case WHO_LANE:
+		if (domain == AGENT_RAW && (uint64_t)ptr == LANE->nested_free) {
+			LANE->nested_free = 0;
+			break;
+		}
+		lane_record_free((uint64_t)ptr);
+		LANE->inside = tp;
+		free_original(domain, ptr);
+		LANE->inside = 0;
+		return;
+	}
+	free_original(domain, ptr);
+}
+
+/* --- the hooks ---------------------------------------------------------------------------------------- */
+
+ALWAYS void *hook_alloc(struct call c)
+{
+	uint64_t tp = sys_thread_pointer();
+	void *p;
+
+	if (SYS_UNLIKELY(!is_lane(c.domain, tp)))
+		return slow_alloc(c);
+	if (c.domain == AGENT_RAW && SYS_UNLIKELY(LANE->inside))
+		return call_original(&c);
+	if (c.func == AGENT_REALLOC)
+		return lane_realloc(c.domain, c.ptr, c.n, tp);
+	LANE->inside = tp;
+	p = call_original(&c);
+	LANE->inside = 0;
+	if (SYS_LIKELY(p != NULL))
+		lane_record_alloc((uint64_t)p, call_bytes(&c), c.domain);
+	return p;
+}
+
+/*
+ * The original is called last and as a jump: nothing of ours stays on the stack. Its own raw free
+ * of the same block is told by the address, nested_free, which any raw allocation forgets.
+ */
+ALWAYS void hook_free(uint32_t domain, void *ptr)
+{
+	uint64_t tp = sys_thread_pointer();
+
+	if (SYS_UNLIKELY(!is_lane(domain, tp) || !ptr)) {
+		slow_free(domain, ptr);
+		return;
+	}
+	if (domain != AGENT_RAW) {
+		LANE->nested_free = (uint64_t)ptr;
+		record_free((uint64_t)ptr);
+	} else if ((uint64_t)ptr == LANE->nested_free) {
+		LANE->nested_free = 0;
+	} else if (!LANE->inside) {
+		record_free((uint64_t)ptr);
+	}
+	free_original(domain, ptr);
+}
+
+#define HOOKS(name, domain)                                                                        \
+	__attribute__((used)) void *hook_##name##_malloc(void *ctx, size_t n);                     \
+	__attribute__((used)) void *hook_##name##_calloc(void *ctx, size_t n, size_t size);        \
+	__attribute__((used)) void *hook_##name##_realloc(void *ctx, void *ptr, size_t n);         \
+	__attribute__((used)) void hook_##name##_free(void *ctx, void *ptr);                       \
+	void *hook_##name##_malloc(void *ctx, size_t n)                                            \
+	{                                                                                          \
+		(void)ctx;                                                                         \
+		return hook_alloc((struct call){ domain, AGENT_MALLOC, NULL, n, 0 });              \
+	}                                                                                          \
+	void *hook_##name##_calloc(void *ctx, size_t n, size_t size)                               \
+	{                                                                                          \
+		(void)ctx;                                                                         \
+		return hook_alloc((struct call){ domain, AGENT_CALLOC, NULL, n, size });           \
+	}                                                                                          \
+	void *hook_##name##_realloc(void *ctx, void *ptr, size_t n)                                \
+	{                                                                                          \
+		(void)ctx;                                                                         \
+		return hook_alloc((struct call){ domain, AGENT_REALLOC, ptr, n, 0 });              \
+	}                                                                                          \
+	void hook_##name##_free(void *ctx, void *ptr)                                              \
+	{                                                                                          \
+		(void)ctx;                                                                         \
+		hook_free(domain, ptr);                                                            \
+	}
+
+#pragma GCC visibility push(hidden)
+HOOKS(raw, AGENT_RAW)
+HOOKS(mem, AGENT_MEM)
+HOOKS(obj, AGENT_OBJ)
+#pragma GCC visibility pop

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent's parts, and the lines between them. "The lane" is the one sequence of events: in
+ * AGENT_MODE_RECORD only the GIL holder touches it, in AGENT_MODE_LOCKED whoever holds the big
+ * lock. Every function here requires that, unless it says otherwise. Internal to the agent.
+ */
+#ifndef PYMEMPROF_TRACER_AGENT_LANE_H
+#define PYMEMPROF_TRACER_AGENT_LANE_H
+
+#include <stdbool.h>
+
+#include "tracer/agent/state.h"
+#include "tracer/agent/sys.h"
+
+#pragma GCC visibility push(hidden)
+
+/* In the blob these are places the linker script fixes; hosted tests define them. */
+extern struct agent_fixed agent_fixed;
+extern struct agent_state agent_state;
+
+#define LANE (&agent_state.lane)
+#define COLD (&agent_state.cold)
+#define PUB (&agent_state.pub)
+
+static inline uint64_t lane_load(uint64_t addr, int32_t offset)
+{
+	return *(const volatile uint64_t *)(addr + (uint64_t)(int64_t)offset);
+}
+
+static inline uint32_t lane_load32(uint64_t addr, int32_t offset)
+{
+	return *(const volatile uint32_t *)(addr + (uint64_t)(int64_t)offset);
+}
+
+static inline uint32_t lane_gate(void)
+{
+	return __atomic_load_n(&PUB->mode, __ATOMIC_RELAXED);
+}
+
+/* Blocks lie at multiples of 16 mostly; one multiplication spreads them over the table. */
+static inline uint64_t lane_hash(uint64_t addr)
+{
+	return addr * 0x9e3779b97f4a7c15ull >> 40;
+}
+
+/* --- put.c: records into the batch, the batch into the pipe ------------------------------- */
+
+/*
+ * Room for a record of words ≤ AGENT_OUT_WORDS / 2; sends the batch first when it is full. NULL:
+ * the pipe is full beyond the user's policy or gone; the caller's record is lost.
+ */
+uint64_t *put_reserve_slow(uint32_t words);
+/* Send what there is, even if it is little. */
+void put_flush(void);
+/* One TEMP (or several, where the fields are too narrow); blocks may be 0. */
+void put_temp(uint32_t serial, uint64_t blocks, uint64_t bytes);
+void put_pass(uint32_t why); /* any thread */
+
+static inline uint64_t *put_reserve(uint32_t words)
+{
+	struct agent_lane *l = LANE;
+
+	if (SYS_LIKELY(l->out_len + words <= l->out_end)) {
+		uint64_t *at = &agent_state.out[l->out_len];
+
+		l->out_len += words;
+		return at;
+	}
+	return put_reserve_slow(words);
+}
+
+static inline void put_word(uint64_t addr, uint32_t kind)
+{
+	uint64_t *at = put_reserve(1);
+
+	if (SYS_UNLIKELY(!at)) {
+		PUB->dropped_events++;
+		return;
+	}
+	*at = addr | kind;
+	PUB->events_written++;
+}
+
+/* False: the record is lost. */
+static inline bool put_alloc(uint64_t addr, uint64_t size, uint32_t serial, uint32_t domain,
+			     uint32_t flags)
+{
+	bool wide = size >= 0xffff;
+	uint64_t *at = serial ? put_reserve(2 + wide) : NULL;
+
+	if (SYS_UNLIKELY(!at)) {
+		PUB->dropped_events++;
+		PUB->dropped_bytes += size;
+		return false;
+	}
+	at[0] = addr | STREAM_ALLOC | (wide ? 0xffffull : size) << 48;
+	at[1] = serial | (uint64_t)domain << 32 | (uint64_t)flags << 40;
+	if (wide)
+		at[2] = size;
+	PUB->events_written++;
+	return true;
+}
+
+/* --- stack.c: where are we? ---------------------------------------------------------------- */
+
+/*
+ * The site of the calling thread's Python stack: an index into sites[] whose serial the reader
+ * knows, or -1 when it could not be defined (the event is to be dropped).
+ */
+int32_t stack_site(void);
+/* The site of threads without a thread state. */
+int32_t stack_site_none(void);
+/* Another thread state is current from here on (it may be the same again). */
+void stack_thread(uint64_t tstate);
+/* The block at addr is being freed, and it may be a known code object. */
+void stack_code_freed(uint64_t addr);
+/* Is it one, as far as the pre-filter can tell? */
+static inline bool stack_maybe_code(uint64_t addr)
+{
+	uint64_t bit = lane_hash(addr) % AGENT_CODE_BITS;
+
+	return agent_state.code_bits[bit / 64] >> (bit % 64) & 1;
+}
+
+/* --- site.c: what the reader has been told --------------------------------------------------- */
+
+/* Index of the site with this hash, or -1. */
+int32_t site_find(uint64_t hash);
+/* Take a place for it (its old holder's counters are sent) and the next serial. Index. */
+int32_t site_add(uint64_t hash);
+/* Serial of the code object at addr, telling the reader first if need be; 0: could not. */
+uint32_t site_code(uint64_t addr);
+/* Forget the code object; true if it was known. */
+bool site_code_forget(uint64_t addr);
+/* Serial of a thread state, telling the reader first if need be; 0: could not. */
+uint32_t site_thread(uint64_t tstate);
+/* Young blocks' counters of all sites become TEMP records. */
+void site_flush_temps(void);
+/* Tables are too full: forget everything, tell the reader so. False: could not tell. */
+bool site_forget_all(void);
+
+/* --- window.c: young blocks ------------------------------------------------------------------ */
+
+void window_alloc(uint64_t addr, uint64_t size, uint32_t domain, int32_t site);
+/* A freed block that was not waiting (or no longer). */
+void window_free_miss(uint64_t addr);
+/* If addr waits in the window, send it as ALLOC: somebody must know it by address now. */
+void window_evict(uint64_t addr);
+void window_sweep(void);
+/* countdown reached 0: look at the clock, sweep and flush when it is time. */
+void window_tick(void);
+
+static inline struct agent_slot *window_slot(uint64_t addr)
+{
+	return &agent_state.window[lane_hash(addr) & LANE->window_mask];
+}
+
+/* The block in slot s died young. */
+static inline void window_cancel(struct agent_slot *s)
+{
+	uint64_t info = s->info, size = AGENT_SLOT_SIZE(info);
+	struct agent_site *site = &agent_state.sites[AGENT_SLOT_SITE(info)];
+
+	s->addr = 0;
+	LANE->window_bytes -= size;
+	PUB->cancelled++;
+	if (SYS_LIKELY(site->serial == AGENT_SLOT_SERIAL(info))) {
+		site->temp_blocks++;
+		site->temp_bytes += size;
+	} else {
+		put_temp(AGENT_SLOT_SERIAL(info), 1, size);
+	}
+}
+
+/* --- sample.c ------------------------------------------------------------------------------ */
+
+void sample_init(void);
+/* A block at which sample_left is used up. */
+void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain);
+/* True when the block was a sampled one; its FREE is sent. */
+bool sample_free(uint64_t addr);
+/* The realloc announced by that FREE failed. */
+void sample_unfree(uint64_t addr);
+/* −ln(r / 2^64) × mean in bytes, at least 1: the distance to the next sample. r: uniform. */
+uint64_t sample_distance(uint64_t r, uint64_t mean);
+
+/* --- side.c: threads which are not the lane ------------------------------------------------------ */
+
+/* In place of a domain: FREE of a block about to be reallocated. It may still be taken back. */
+#define SIDE_REALLOC 3
+
+/* Any thread. Queue an event for the lane. */
+void side_push(uint64_t addr, uint64_t size, uint32_t kind, uint32_t domain);
+enum side_entry { SIDE_ENTERED, SIDE_NESTED, SIDE_FULL };
+/* Any thread, before calling an original: is it inside a hook already? Then leave it alone. */
+enum side_entry side_enter(uint64_t tp);
+void side_leave(uint64_t tp);
+/* The lane: take over what the others did before recording anything of its own. */
+void side_drain(void);
+void side_big_lock(void);
+void side_big_unlock(void);
+
+/* --- agent.c ------------------------------------------------------------------------------- */
+
+void lane_init(void);
+/* Record a call that is the lane's: after an original returned, before one frees. */
+void lane_record_alloc(uint64_t addr, uint64_t size, uint32_t domain);
+void lane_record_free(uint64_t addr);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Byte-weighted sampling: a block of n bytes is taken with probability 1 − exp(−n / mean), so
+ * weight 1 / that makes every sum unbiased. The addresses of live samples are kept, so that only
+ * their frees are sent; as the table fills, the mean doubles. Integer arithmetic only.
+ */
+#include "tracer/agent/lane.h"
+
+#define LN2_32 0xb17217f8ull /* ln 2 × 2^32 */
+
+/* Marsaglia's xorshift with a final multiplication: plenty for choosing blocks. */
+static uint64_t random_next(void)
+{
+	uint64_t x = COLD->random;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	COLD->random = x;
+	return x * 0x2545f4914f6cdd1dull;
+}
+
+uint64_t sample_distance(uint64_t r, uint64_t mean)
+{
+	uint64_t m, log, whole;
+	unsigned zeros;
+
+	if (!r)
+		r = 1;
+	/* −log2(r / 2^64) in 32.32: leading zeros, then one bit of the fraction per squaring */
+	zeros = (unsigned)__builtin_clzll(r);
+	m = r << zeros; /* in [2^63, 2^64): 1 ≤ m / 2^63 < 2 */
+	log = 0;
+	for (int bit = 31; bit >= 0; bit--) {
+		unsigned __int128 square = (unsigned __int128)m * m;
+
+		if (square >> 127) {
+			log |= 1ull << bit;
+			m = (uint64_t)(square >> 64);
+		} else {
+			m = (uint64_t)(square >> 63);
+		}
+	}
+	log = ((uint64_t)(zeros + 1) << 32) - log;
+	log = (uint64_t)(((unsigned __int128)log * LN2_32) >> 32);
+	whole = (uint64_t)(((unsigned __int128)log * mean) >> 32);
+	return whole + 1;
+}
+
+static uint64_t *place(uint64_t addr)
+{
+	/* neighbours share a cache line: a program frees where it just was */
+	uint64_t i = lane_hash(addr >> 10) % AGENT_SAMPLES;
+
+	while (agent_state.samples[i] && agent_state.samples[i] != addr)
+		i = (i + 1) % AGENT_SAMPLES;
+	return &agent_state.samples[i];
+}
+
+void sample_init(void)
+{
+	PUB->sample_bytes_now = agent_fixed.sample_bytes;
+	COLD->samples_limit = AGENT_SAMPLES / 2;
+	COLD->random = agent_fixed.seed | 1;
+	LANE->sample_left = sample_distance(random_next(), PUB->sample_bytes_now);
+}
+
+static void sample_insert(uint64_t addr)
+{
+	uint64_t *at = place(addr);
+
+	if (*at)
+		return;
+	*at = addr;
+	COLD->samples_used++;
+}
+
+/* Half of the room that was left is used: sample half as often from here on. */
+static void sample_double(void)
+{
+	struct agent_cold *c = COLD;
+	uint64_t *at = put_reserve(2);
+
+	if (!at)
+		return;
+	PUB->sample_bytes_now *= 2;
+	at[0] = STREAM_META | STREAM_SAMPLE << 8 | 2ull << 16;
+	at[1] = PUB->sample_bytes_now;
+	c->samples_limit += (AGENT_SAMPLES - c->samples_limit) / 8;
+}
+
+void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain)
+{
+	int32_t site = stack_site();
+
+	if (site < 0 || COLD->samples_used >= AGENT_SAMPLES - 8) {
+		PUB->dropped_events++;
+		PUB->dropped_bytes += size;
+	} else if (put_alloc(addr, size, agent_state.sites[site].serial, domain, 1)) {
+		sample_insert(addr);
+		/* the mean of a sample is the one before it */
+		if (COLD->samples_used >= COLD->samples_limit)
+			sample_double();
+	}
+	LANE->sample_left = sample_distance(random_next(), PUB->sample_bytes_now);
+}
+
+bool sample_free(uint64_t addr)
+{
+	uint64_t hole, i;
+
+	if (SYS_UNLIKELY(stack_maybe_code(addr)))
+		stack_code_freed(addr);
+	hole = i = (uint64_t)(place(addr) - agent_state.samples);
+	if (SYS_LIKELY(!agent_state.samples[hole]))
+		return false;
+	for (;;) {
+		uint64_t home;
+
+		i = (i + 1) % AGENT_SAMPLES;
+		if (!agent_state.samples[i])
+			break;
+		home = lane_hash(agent_state.samples[i] >> 10) % AGENT_SAMPLES;
+		if ((i - home) % AGENT_SAMPLES < (i - hole) % AGENT_SAMPLES)
+			continue;
+		agent_state.samples[hole] = agent_state.samples[i];
+		hole = i;
+	}
+	agent_state.samples[hole] = 0;
+	COLD->samples_used--;
+	put_word(addr, STREAM_FREE);
+	return true;
+}
+
+void sample_unfree(uint64_t addr)
+{
+	sample_insert(addr);
+	put_word(addr, STREAM_UNFREE);
+}

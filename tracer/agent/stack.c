@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where is the calling thread? The chain of Python frames is compared with the one seen at the
+ * last event; only what changed is hashed again. Frame addresses come from the cache and not from
+ * the chain, so the processor loads them all at once; but each is used only after the chain has
+ * been seen to lead there, so nothing dead is ever read.
+ *
+ * A frame's "instr" word tells code and instruction: prev_instr or instr_ptr, an address inside
+ * the code object (3.11+), or for ≤3.10 the code object's address with f_lasti, rotated into the
+ * bits such an address has not got.
+ */
+#include "tracer/agent/lane.h"
+#include "tracer/cpython/linetable.h"
+
+#define STACK (agent_state.stack)
+#define OWNER_GENERATOR 1 /* Include/internal/pycore_frame.h, 3.11+ */
+#define OWNER_INTERNAL_MIN 3 /* C stack or interpreter: no Python code behind it (3.12+) */
+#define SEARCH_MAX 8 /* entries from the top in which a frame is looked for */
+#define SEED_NONE 0x70796d656d70726full
+
+static uint64_t mix(uint64_t hash, uint64_t instr)
+{
+	uint32_t salt = agent_state.salts[(instr >> 12) % AGENT_SALTS];
+
+	hash = ((hash << 7 | hash >> 57) ^ instr ^ (uint64_t)salt << 32) * 0x9fb21c651e98df25ull;
+	return hash ^ hash >> 35;
+}
+
+static inline uint64_t instr_of(uint64_t frame, bool object)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+
+	if (object) {
+		uint64_t lasti = lane_load32(frame, o->frame_instr) & 0x1fffff;
+
+		return lane_load(frame, o->frame_code) ^ (lasti << 47 | lasti >> 17);
+	}
+	return lane_load(frame, o->frame_instr);
+}
+
+static inline uint64_t leaf_of(uint64_t tstate)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+	uint64_t frame = lane_load(tstate, o->tstate_frame);
+
+	if (agent_fixed.frame_kind == AGENT_FRAME_CFRAME && frame)
+		frame = lane_load(frame, o->cframe_current_frame);
+	return frame;
+}
+
+static uint32_t stack_limit(void)
+{
+	uint32_t most = agent_fixed.max_frames;
+
+	return most && most < AGENT_FRAMES_MAX ? most : AGENT_FRAMES_MAX;
+}
+
+/* --- telling the reader -------------------------------------------------------------------------- */
+
+static uint64_t code_of(uint64_t frame)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+	uint64_t code = lane_load(frame, o->frame_code);
+
+	if (agent_fixed.frame_kind == AGENT_FRAME_STACKREF)
+		code &= ~3ull;
+	/* what is no code object: None of the entry frame in 3.13+, or a stub */
+	if (!code || lane_load(code, o->ob_type) != agent_fixed.code_type)
+		return 0;
+	return code;
+}
+
+/* Byte offset of the current instruction. */
+static int32_t lasti_of(uint64_t frame, uint64_t code)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+
+	if (agent_fixed.frame_kind == AGENT_FRAME_OBJECT)
+		return (int32_t)lane_load32(frame, o->frame_instr) *
+		       (int32_t)agent_fixed.lasti_scale;
+	return (int32_t)(lane_load(frame, o->frame_instr) -
+			 (code + (uint64_t)(int64_t)o->code_adaptive));
+}
+
+/* The frames an interpreter would not show either. */
+static bool frame_hidden(uint64_t frame, uint64_t code, int32_t lasti)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+	uint8_t owner;
+
+	if (!code)
+		return true;
+	if (o->frame_owner < 0)
+		return false;
+	owner = *(const uint8_t *)(frame + (uint64_t)o->frame_owner);
+	if (owner >= OWNER_INTERNAL_MIN)
+		return true;
+	return owner != OWNER_GENERATOR && o->code_firsttraceable >= 0 &&
+	       lasti < 2 * (int32_t)lane_load32(code, o->code_firsttraceable);
+}
+
+static uint32_t line_of(uint64_t code, int32_t lasti)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+	uint64_t table = lane_load(code, o->code_linetable);
+	int32_t first = (int32_t)lane_load32(code, o->code_firstlineno), line;
+
+	if (!table)
+		return first > 0 ? (uint32_t)first : 0;
+	line = linetable_line(agent_fixed.line_kind, (const uint8_t *)table + o->bytes_data,
+			      lane_load(table, o->bytes_size), first, lasti);
+	return line > 0 ? (uint32_t)line : 0;
+}
+
+/* Fill in code and line of an entry. False: the reader cannot be told. Hidden: code stays 0. */
+static bool describe(struct agent_frame *e, bool *ret_hidden)
+{
+	uint64_t code = code_of(e->frame);
+	int32_t lasti = code ? lasti_of(e->frame, code) : 0;
+
+	*ret_hidden = frame_hidden(e->frame, code, lasti);
+	if (*ret_hidden)
+		return true;
+	e->code = site_code(code);
+	e->line = line_of(code, lasti);
+	return e->code != 0;
+}
+
+/* Frames of the cached stack, innermost first, into scratch. Their number, or -1. */
+static int32_t gather(bool *ret_cut)
+{
+	uint32_t n = 0, most = stack_limit();
+
+	for (uint32_t i = LANE->depth; i > 0; i--) {
+		struct agent_frame *e = &STACK[i];
+		bool hidden = false;
+
+		if (n == most) {
+			*ret_cut = true;
+			return (int32_t)n;
+		}
+		if (!e->code && !describe(e, &hidden))
+			return -1;
+		if (!hidden)
+			agent_state.scratch[n++] = e->code | (uint64_t)e->line << 32;
+	}
+	*ret_cut = COLD->truncated;
+	return (int32_t)n;
+}
+
+static int32_t put_stack(uint64_t hash, uint32_t thread, int32_t n, bool cut)
+{
+	uint32_t words = 1 + sizeof(struct stream_stack) / 8 + (uint32_t)n;
+	uint64_t *at;
+	int32_t site = site_add(hash); /* may send its old holder's counters: before the record */
+
+	at = put_reserve(words);
+	if (!at) {
+		agent_state.sites[site].serial = 0;
+		return -1;
+	}
+	at[0] = STREAM_META | STREAM_STACK << 8 | (uint64_t)words << 16;
+	*(struct stream_stack *)(at + 1) = (struct stream_stack){
+		.site = agent_state.sites[site].serial,
+		.thread = thread,
+		.nframes = (uint32_t)n,
+		.flags = cut,
+	};
+	for (int32_t i = 0; i < n; i++)
+		at[1 + sizeof(struct stream_stack) / 8 + (uint64_t)i] = agent_state.scratch[i];
+	PUB->stack_truncated += cut;
+	return site;
+}
+
+/* The stack in the cache is new to the reader (or was forgotten). */
+static int32_t define(uint64_t hash)
+{
+	bool cut = false;
+	int32_t n;
+
+	if (COLD->codes_used > AGENT_CODES * 3 / 4 || COLD->next_site == UINT32_MAX)
+		return -2; /* first forget everything */
+	if (!COLD->thread_serial)
+		COLD->thread_serial = site_thread(LANE->tstate);
+	if (!COLD->thread_serial)
+		return -1;
+	n = gather(&cut);
+	return n < 0 ? -1 : put_stack(hash, COLD->thread_serial, n, cut);
+}
+
+int32_t stack_site_none(void)
+{
+	uint64_t hash = mix(SEED_NONE, 0);
+	int32_t site = site_find(hash);
+
+	return site >= 0 ? site : put_stack(hash, 0, 0, false);
+}
+
+/* --- following the chain ---------------------------------------------------------------------------- */
+
+static void entry_set(uint32_t i, uint64_t frame, uint64_t instr)
+{
+	STACK[i] = (struct agent_frame){ frame, instr, mix(STACK[i - 1].hash, instr), 0, 0 };
+}
+
+/*
+ * Are entries 1 … k still the chain below entry k (itself known to be current)? Re-hash from the
+ * outermost one whose instruction changed. False: the chain leads elsewhere.
+ */
+static bool chain_holds(uint32_t k, bool object)
+{
+	const int32_t previous = agent_fixed.off.frame_previous;
+	uint32_t changed = 0;
+
+	for (uint32_t i = k; i > 0; i--) {
+		if (instr_of(STACK[i].frame, object) != STACK[i].instr)
+			changed = i;
+		if (lane_load(STACK[i].frame, previous) != STACK[i - 1].frame)
+			return false;
+	}
+	for (uint32_t i = changed; changed && i <= k; i++)
+		entry_set(i, STACK[i].frame, instr_of(STACK[i].frame, object));
+	return true;
+}
+
+/* Take the whole chain anew, its innermost frames if it is too long. */
+static void walk_all(uint64_t leaf, bool object)
+{
+	const int32_t previous = agent_fixed.off.frame_previous;
+	uint32_t n = 0, most = stack_limit();
+	uint64_t frame = leaf;
+
+	while (frame && n < most) {
+		agent_state.scratch[n++] = frame;
+		frame = lane_load(frame, previous);
+	}
+	STACK[0].frame = frame;
+	COLD->truncated = frame != 0;
+	for (uint32_t i = 1; i <= n; i++) {
+		uint64_t f = agent_state.scratch[n - i];
+
+		entry_set(i, f, instr_of(f, object));
+	}
+	LANE->depth = n;
+}
+
+/* Find the innermost frame that is in the cache, verify below it, push what is above it. */
+static void resync(uint64_t leaf, bool object)
+{
+	const int32_t previous = agent_fixed.off.frame_previous;
+	const uint32_t depth = LANE->depth, lowest = depth > SEARCH_MAX ? depth - SEARCH_MAX : 0;
+	uint32_t fresh = 0, k = 0;
+	uint64_t frame = leaf;
+
+	LANE->site_serial = 0;
+	while (frame && fresh < SEARCH_MAX) {
+		for (k = depth; k > lowest && STACK[k].frame != frame; k--)
+			;
+		if (k > lowest)
+			break;
+		agent_state.scratch[fresh++] = frame;
+		frame = lane_load(frame, previous);
+	}
+	/* room for twice the limit, so that deep recursion does not start over at each call */
+	if (!frame || k <= lowest || k + fresh > 2 * stack_limit() || k + fresh > AGENT_STACK_MAX ||
+	    !chain_holds(k, object)) {
+		walk_all(leaf, object);
+		return;
+	}
+	for (uint32_t i = 0; i < fresh; i++) {
+		uint64_t f = agent_state.scratch[fresh - 1 - i];
+
+		entry_set(k + 1 + i, f, instr_of(f, object));
+	}
+	LANE->depth = k + fresh;
+}
+
+/*
+ * Nothing changed since the last event but, perhaps, the innermost instruction? One function per
+ * way to read an instruction, so that the loop has no decisions.
+ */
+static inline __attribute__((always_inline)) bool stack_same(uint64_t leaf, bool object)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+	const int32_t previous = o->frame_previous;
+	const struct agent_frame *e = &STACK[LANE->depth];
+	uint64_t frame = leaf;
+
+	if (!LANE->depth || e->frame != leaf)
+		return false;
+	for (;;) {
+		uint64_t next = lane_load(frame, previous);
+
+		e--;
+		if (next != e->frame)
+			return false;
+		if (e == STACK)
+			return true;
+		frame = e->frame;
+		if (instr_of(frame, object) != e->instr)
+			return false;
+	}
+}
+
+static int32_t site_of_cached(void)
+{
+	uint64_t hash = STACK[LANE->depth].hash;
+	int32_t site = site_find(hash);
+
+	if (SYS_UNLIKELY(site < 0)) {
+		site = define(hash);
+		if (site == -2) {
+			uint64_t leaf = leaf_of(LANE->tstate);
+
+			if (!site_forget_all())
+				return -1;
+			walk_all(leaf, agent_fixed.frame_kind == AGENT_FRAME_OBJECT);
+			site = define(STACK[LANE->depth].hash);
+		}
+		if (site < 0)
+			return -1;
+	}
+	LANE->site_index = (uint32_t)site;
+	LANE->site_serial = agent_state.sites[site].serial;
+	return site;
+}
+
+static inline __attribute__((always_inline)) int32_t site_by(uint64_t leaf, bool object)
+{
+	struct agent_lane *l = LANE;
+	struct agent_frame *top;
+	uint64_t instr;
+
+	if (SYS_UNLIKELY(!stack_same(leaf, object))) {
+		resync(leaf, object);
+		return site_of_cached();
+	}
+	top = &STACK[l->depth];
+	instr = instr_of(leaf, object);
+	if (SYS_LIKELY(instr == top->instr)) {
+		if (SYS_LIKELY(l->site_serial &&
+			       agent_state.sites[l->site_index].serial == l->site_serial))
+			return (int32_t)l->site_index;
+	} else {
+		entry_set(l->depth, leaf, instr);
+	}
+	return site_of_cached();
+}
+
+int32_t stack_site(void)
+{
+	uint64_t tstate = LANE->tstate, leaf;
+
+	if (SYS_UNLIKELY(!tstate))
+		return stack_site_none();
+	/* another thread's state may have been born where a dead one was */
+	if (SYS_UNLIKELY(lane_load(tstate, agent_fixed.off.tstate_id) != LANE->tstate_id))
+		stack_thread(tstate);
+	leaf = leaf_of(tstate);
+	if (agent_fixed.frame_kind == AGENT_FRAME_OBJECT)
+		return site_by(leaf, true);
+	return site_by(leaf, false);
+}
+
+void stack_thread(uint64_t tstate)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+
+	LANE->tstate = tstate;
+	LANE->depth = 0;
+	LANE->site_serial = 0;
+	COLD->thread_serial = 0;
+	if (!tstate)
+		return;
+	LANE->tstate_id = lane_load(tstate, o->tstate_id);
+	/* ids of thread states are unique within their interpreter only */
+	STACK[0].hash = LANE->tstate_id * 0x2545f4914f6cdd1dull ^
+			lane_load(tstate, o->tstate_interp) ^ agent_fixed.seed;
+}
+
+void stack_code_freed(uint64_t addr)
+{
+	const struct agent_offsets *o = &agent_fixed.off;
+	uint64_t end = addr;
+
+	if (!site_code_forget(addr))
+		return;
+	/*
+	 * Another code object may be born here, and its instructions have the same addresses:
+	 * whatever was hashed from them must not be found again. co_code_adaptive has ob_size
+	 * units of 2 bytes (Include/cpython/code.h, 3.11+); the object is not overwritten yet.
+	 */
+	if (o->code_adaptive >= 0)
+		end += (uint64_t)o->code_adaptive + 2 * lane_load(addr, o->bytes_size);
+	if (end - addr > AGENT_SALTS * 4096ull)
+		end = addr + AGENT_SALTS * 4096ull - 1;
+	for (uint64_t granule = addr >> 12; granule <= end >> 12; granule++)
+		agent_state.salts[granule % AGENT_SALTS]++;
+	LANE->depth = 0;
+	LANE->site_serial = 0;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent's read-write memory, all of it: what its parts remember between two calls. The
+ * tracer includes this too, to fetch what is left at the end (residual.h). Every byte starts as
+ * zero and is touched only when used, so a quiet agent is a few pages.
+ */
+#ifndef PYMEMPROF_TRACER_AGENT_STATE_H
+#define PYMEMPROF_TRACER_AGENT_STATE_H
+
+#include "tracer/agent/abi.h"
+
+#define AGENT_SITES 4096	    /* known (thread, stack) pairs: sets of AGENT_SITE_WAYS */
+#define AGENT_SITE_WAYS 2
+#define AGENT_STACK_MAX 512	    /* cached frames of the current thread, inner ones win */
+#define AGENT_CODES 2048	    /* known code objects; at 3/4 everything is forgotten (RESET) */
+#define AGENT_CODE_BITS 16384	    /* pre-filter in front of them */
+#define AGENT_SALTS 256
+#define AGENT_THREADS 64
+#define AGENT_SIDE 1024		    /* calls of threads without the GIL, waiting for the lane */
+#define AGENT_INSIDE 64		    /* threads inside a hook without being the lane */
+#define AGENT_OUT_WORDS 4096	    /* one batch: 32 KiB */
+#define AGENT_SAMPLES 16384	    /* live sampled blocks */
+#define AGENT_NAME_CHARS 256	    /* of a function name: the first ones */
+#define AGENT_FILE_CHARS 512	    /* of a file name: the last ones */
+
+/* A block in the window. info: site serial (0–31), size (32–47), site index (48–59), domain (60–61). */
+struct agent_slot {
+	uint64_t addr; /* 0: free */
+	uint64_t info;
+};
+
+#define AGENT_SLOT_SERIAL(info) ((uint32_t)(info))
+#define AGENT_SLOT_SIZE(info) ((info) >> 32 & 0xffff)
+#define AGENT_SLOT_SITE(info) ((uint32_t)((info) >> 48 & 0xfff))
+#define AGENT_SLOT_DOMAIN(info) ((uint32_t)((info) >> 60 & 3))
+#define AGENT_SLOT_INFO(serial, size, site, domain)                                                \
+	((uint64_t)(serial) | (uint64_t)(size) << 32 | (uint64_t)(site) << 48 |                    \
+	 (uint64_t)(domain) << 60)
+
+/* One known site and the blocks of it that were born and died in the window since the last TEMP. */
+struct agent_site {
+	uint64_t hash;
+	uint32_t serial; /* 0: unused */
+	uint32_t temp_blocks;
+	uint64_t temp_bytes;
+	uint64_t reserved;
+};
+
+/*
+ * A frame of the cached stack; entry 1 is the outermost, entry 0 a sentinel whose `frame` is what
+ * entry 1's previous pointer must be and whose `hash` is the thread's seed.
+ */
+struct agent_frame {
+	uint64_t frame;
+	uint64_t instr; /* see stack.c; identifies code and instruction */
+	uint64_t hash;	/* of everything from the outermost frame to this one */
+	uint32_t code;	/* code serial, 0: not looked up yet */
+	uint32_t line;
+};
+
+struct agent_code {
+	uint64_t addr; /* 0: free */
+	uint32_t serial, reserved;
+};
+
+struct agent_thread {
+	uint64_t tstate_id, interp;
+	uint32_t serial; /* 0: unused */
+	uint32_t tid;
+};
+
+/* word: address | kind (bits 0–2) | domain << 48, as in the stream. */
+struct agent_side_event {
+	uint64_t word;
+	uint64_t size;
+};
+
+/* Everything a call of the GIL holder usually touches, in the fewest cache lines. */
+struct agent_lane {
+	uint64_t tstate, tp;	 /* of the last caller; tstate 0: a thread without one */
+	uint64_t inside;	 /* thread pointer while an original runs: its raw calls are its own */
+	uint64_t nested_free;	 /* block just passed to an obj or mem original: its raw free is nested */
+	uint64_t tstate_id;
+	uint64_t window_limit;	 /* sizes from here on do not wait; 0: the window is off */
+	uint64_t window_mask;
+	uint64_t window_bytes, window_peak;
+	uint32_t depth;		 /* entries of the cached stack, 0: none */
+	uint32_t site_index;	 /* site of the cached stack … */
+	uint32_t site_serial;	 /* … valid while sites[site_index].serial is this; 0: not known */
+	uint32_t countdown;	 /* allocations until the next look at the clock */
+	uint32_t period;	 /* what countdown starts from */
+	uint64_t sample_left;	 /* bytes until the next sample */
+	uint32_t out_len;	 /* words in `out`, head included; 0: no batch open */
+	uint32_t out_end;	 /* words that may be there; 0: none open, or it waits to be sent */
+};
+
+struct agent_cold {
+	uint64_t last_flush;	 /* ticks */
+	uint64_t last_clock;
+	uint64_t retry_at;	 /* ticks; while a batch cannot be sent and new events are dropped */
+	uint32_t out_sent;	 /* bytes of the batch the pipe took already */
+	uint32_t dropping;
+	uint32_t batch_serial;
+	uint32_t hello_sent;
+	uint32_t next_site, next_code, next_thread; /* last serial given out */
+	uint32_t codes_used;
+	uint32_t thread_serial;	 /* of the lane's thread, 0: not looked up */
+	uint32_t samples_used;
+	uint32_t reserved;
+	uint32_t truncated;	 /* the cached stack lacks its outermost frames */
+	uint64_t samples_limit;	 /* used entries at which the interval doubles */
+	uint64_t random;
+	uint32_t side_lock;	 /* guards side, inside, side_head, side_tail */
+	uint32_t big_lock;	 /* AGENT_MODE_LOCKED: guards everything */
+	uint32_t side_head, side_tail; /* tail − head events wait */
+};
+
+struct agent_state {
+	struct agent_public pub;
+	struct agent_lane lane __attribute__((aligned(64)));
+	struct agent_cold cold __attribute__((aligned(64)));
+	uint64_t inside[AGENT_INSIDE]; /* thread pointers */
+	struct agent_thread threads[AGENT_THREADS];
+	uint32_t salts[AGENT_SALTS];
+	uint64_t code_bits[AGENT_CODE_BITS / 64];
+	uint64_t scratch[AGENT_STACK_MAX]; /* a stack being sent; frame addresses being walked */
+	struct agent_frame stack[AGENT_STACK_MAX + 1];
+	uint64_t out[AGENT_OUT_WORDS] __attribute__((aligned(64)));
+	struct agent_side_event side[AGENT_SIDE];
+	union {
+		struct agent_slot window[AGENT_WINDOW_MAX];
+		uint64_t samples[AGENT_SAMPLES]; /* with sample_bytes: addresses, 0 free */
+	} __attribute__((aligned(64)));
+	struct agent_code codes[AGENT_CODES];
+	struct agent_site sites[AGENT_SITES];
+};
+
+_Static_assert(sizeof(struct agent_head) + 0 <= 4096, "the head fits its page");
+_Static_assert(sizeof(struct agent_fixed) <= 4096, "agent_fixed is one page");
+_Static_assert(AGENT_STATE_OFFSET + sizeof(struct agent_state) <= AGENT_MAP_BYTES,
+	       "the target pays 512 KiB at most");
+_Static_assert(AGENT_OUT_WORDS * 8 <= 64 * 1024, "a batch is one write of at most 64 KiB");
+_Static_assert(AGENT_SITES <= 4096, "a slot has 12 bits for the site index");
+
+#endif
