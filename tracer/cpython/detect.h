@@ -15,7 +15,8 @@
  * re-read a few times before an inconsistency is believed.
  *
  * assume: "3.15" to force a sheet for an unknown version, or NULL.
- * Errors: UNSUPPORTED hint "not-python" | "unknown-version" | "free-threaded" | "debug-build";
+ * Errors: UNSUPPORTED hint "not-python" | "unknown-version" | "free-threaded" | "debug-build" |
+ * "architecture"; USAGE (assume names no version);
  * CORRUPT (self-test failed, text says which); GONE; DENIED.
  * On success the caller owns *ret: py_deinit.
  */
@@ -23,12 +24,20 @@ int py_detect(pid_t pid, struct mem_source *mem, const struct maps *maps, const 
 	      struct py *ret, struct err *err) MUST_CHECK;
 
 /*
- * Needs one stopped thread's thread pointer for 3.12+: fills tstate_access, tstate_tls_*.
- * tps: thread pointers of all stopped threads.
+ * Fills tstate_access, tstate_tls_* and thread_id_bias. tps: thread pointers of all threads,
+ * which are stopped; what is found is checked against the interpreters' lists of threads.
+ * Errors: UNSUPPORTED (compiled code of an unknown shape), CORRUPT, FAULT, GONE, NOMEM.
  */
 int py_find_tstate_access(struct py *py, struct mem_source *mem, const taddr *tps, size_t ntps,
 			  struct err *err) MUST_CHECK;
 
-void py_deinit(struct py *py);
+/*
+ * Thread state of the thread with pointer tp, null when it has none (3.12+: or is detached;
+ * ≤3.11: or does not hold the lock). After py_find_tstate_access. Errors: FAULT, GONE.
+ */
+int py_tstate_of(const struct py *py, struct mem_source *mem, taddr tp, taddr *ret,
+		 struct err *err) MUST_CHECK;
+
+void py_deinit(struct py *py); /* accepts a zeroed one; leaves it zeroed */
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/taddr.h"
 #include "tracer/cpython/layout.h"
+#include "tracer/elf/image.h"
 #include "tracer/mem/source.h"
 #include "tracer/process/maps.h"
 
@@ -42,9 +43,24 @@ struct py {
 	uint64_t tstate_tls_module;
 	int64_t thread_id_bias; /* PyThreadState.thread_id − thread pointer, the same for all threads */
 	taddr type_type, code_type; /* PyType_Type, PyCode_Type */
+	bool initialized;	   /* false: before Py_Initialize (entry point of `run`), main_interp is null */
 	bool debug_allocators;	   /* PYTHONMALLOC=debug or -X dev */
 	bool pymalloc;		   /* obj domain's original allocator is pymalloc */
 	bool tracemalloc_on;
+	uint32_t offsets_differ;   /* debug offsets which disagreed with the sheet (theirs were taken) */
+	char offsets_note[64];	   /* name of the first */
+	bool aarch64;		   /* else x86-64 */
+	struct image *image;	   /* the object's symbols; owned */
 };
+
+/*
+ * Run-time address of a symbol the interpreter's object defines in .dynsym (1), or 0 when it
+ * does not. ret_bytes (st_size) may be NULL. Errors: CORRUPT, FAULT, NOMEM, SYS.
+ */
+int py_symbol(const struct py *py, const char *name, taddr *ret, uint64_t *ret_bytes,
+	      struct err *err) MUST_CHECK;
+
+/* The same for local symbols too, from .symtab; 0 when that is stripped. */
+int py_symbol_local(const struct py *py, const char *name, taddr *ret, struct err *err) MUST_CHECK;
 
 #endif

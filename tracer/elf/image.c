@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "base/own.h"
 #include "tracer/elf/symtab.h"
+#include "tracer/process/procfs.h"
 
 #define HEAD_BYTES 4096	 /* ELF header and program headers lie here in every linker's output */
 #define PAGE_BYTES 4096u /* the least; offsets are compared after rounding down to it */
@@ -90,6 +90,7 @@ static int parse_headers(struct image *img, struct err *err)
 	img->machine = machine_of(eh.e_machine);
 	img->word_bytes = eh.e_ident[EI_CLASS] == ELFCLASS32 ? 4 : 8;
 	img->fixed_address = eh.e_type == ET_EXEC;
+	img->program = img->fixed_address;
 	img->entry = eh.e_entry;
 	if (elf_getphdrnum(img->elf, &n) || n > 4096)
 		return err_set(err, ERR_CORRUPT, "bad program header table");
@@ -103,6 +104,8 @@ static int parse_headers(struct image *img, struct err *err)
 			r = add_segment(img, &ph, err);
 		if (r < 0)
 			return r;
+		if (ph.p_type == PT_INTERP)
+			img->program = true;
 		if (ph.p_type == PT_DYNAMIC) {
 			img->dynamic_vaddr = ph.p_vaddr;
 			img->dynamic_bytes = ph.p_memsz;
@@ -219,28 +222,23 @@ static int open_regular(const char *path)
 	return TAKE_FD(fd);
 }
 
-/* The file behind range as a descriptor, or −1. */
+/* The file behind first as a descriptor, or −1. */
 static int open_mapped(pid_t pid, struct mem_source *mem, const struct map_range *first)
 {
-	char path[4][PATH_MAX];
-	size_t n = 0;
+	AUTO_CLOSE int fd = -1;
+	char exe[32];
 
 	if (pid < 0) {
-		snprintf(path[n++], PATH_MAX, "%s", first->path);
-	} else {
-		snprintf(path[n++], PATH_MAX, "/proc/%d/map_files/%llx-%llx", (int)pid,
-			 (unsigned long long)first->start, (unsigned long long)first->end);
-		snprintf(path[n++], PATH_MAX, "/proc/%d/root%.*s", (int)pid, PATH_MAX - 64,
-			 first->path);
-		snprintf(path[n++], PATH_MAX, "/proc/%d/exe", (int)pid);
+		fd = open_regular(first->path);
+		return fd >= 0 && same_bytes(fd, mem, first) ? TAKE_FD(fd) : -1;
 	}
-	for (size_t i = 0; i < n; i++) {
-		AUTO_CLOSE int fd = open_regular(path[i]);
-
-		if (fd >= 0 && same_bytes(fd, mem, first))
-			return TAKE_FD(fd);
-	}
-	return -1;
+	if (!procfs_open_map(pid, first, &fd, NULL) && same_bytes(fd, mem, first))
+		return TAKE_FD(fd);
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)pid);
+	if (fd >= 0)
+		close(TAKE_FD(fd));
+	fd = open_regular(exe);
+	return fd >= 0 && same_bytes(fd, mem, first) ? TAKE_FD(fd) : -1;
 }
 
 /* Run-time minus link-time address, from the segment whose file offset the range shows. */

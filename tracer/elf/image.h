@@ -31,6 +31,7 @@ struct image {
 	enum image_machine machine;
 	uint8_t word_bytes;
 	bool fixed_address; /* ET_EXEC */
+	bool program;	    /* ET_EXEC, or has PT_INTERP; else a shared library */
 	uint64_t bias;	    /* run-time − link-time address; see image_open */
 	uint64_t entry;	    /* link-time */
 	uint64_t dynamic_vaddr, dynamic_bytes; /* PT_DYNAMIC; 0 bytes: none */
@@ -46,9 +47,9 @@ struct image {
 };
 
 /*
- * Open the object mapped at range. Candidates, in this order: /proc/PID/map_files, the path
- * under /proc/PID/root, /proc/PID/exe; each is believed only if its first bytes equal the
- * mapped ones. Otherwise headers are read from mem: .dynsym still works, .symtab does not.
+ * Open the object mapped at range. Candidates: the path inside the target's root,
+ * /proc/PID/map_files, /proc/PID/exe; each is believed only if its first bytes equal the mapped
+ * ones. Otherwise headers are read from mem: .dynsym still works, .symtab does not.
  * pid < 0: the path as it is, then mem. maps must contain range; ret->bias is computed from
  * them. mem is borrowed until image_free.
  *
