@@ -156,7 +156,8 @@ static void status_line(const char *line, const char *end, struct procfs_status 
 		uint64_t *to;
 	} sets[] = { { "SigPnd:", &s->sig_pending },	   { "ShdPnd:", &s->sig_shared_pending },
 		     { "SigBlk:", &s->sig_blocked },	   { "SigIgn:", &s->sig_ignored },
-		     { "SigCgt:", &s->sig_caught } };
+		     { "SigCgt:", &s->sig_caught },
+		     { "CapEff:", &s->capabilities } };
 	const char *v;
 
 	for (size_t i = 0; i < sizeof(pids) / sizeof(*pids); i++)
@@ -179,6 +180,8 @@ static void status_line(const char *line, const char *end, struct procfs_status 
 		status_ids(v, end, &s->gid, &s->egid);
 	} else if (line_value(line, end, "Threads:", &v)) {
 		s->threads = (uint32_t)number_or_zero(v, end, 10);
+	} else if (line_value(line, end, "Seccomp:", &v)) {
+		s->seccomp = (uint32_t)number_or_zero(v, end, 10);
 	} else if (line_value(line, end, "NSpid:", &v)) {
 		status_nspid(v, end, s);
 	} else if (line_value(line, end, "VmSize:", &v)) {

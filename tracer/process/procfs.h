@@ -30,6 +30,8 @@ struct procfs_status {
 	pid_t nspid[PROCFS_NSPID_MAX]; /* outermost (ours) first */
 	uint32_t nspid_count;
 	uint64_t sig_pending, sig_shared_pending, sig_blocked, sig_ignored, sig_caught;
+	uint64_t capabilities; /* CapEff */
+	uint32_t seccomp;      /* 0 none, 1 strict, 2 filter */
 	bool has_memory;   /* VmSize is present: neither a kernel thread nor a zombie */
 	bool shadow_stack; /* x86_Thread_features names shstk (Linux 6.6) */
 };

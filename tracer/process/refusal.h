@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why a process cannot be attached to, in words and with the key of the hint that helps.
+ */
+#ifndef PYMEMPROF_TRACER_PROCESS_REFUSAL_H
+#define PYMEMPROF_TRACER_PROCESS_REFUSAL_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/*
+ * What can be known without trying: 0, or GONE (hints "no-such-process", "zombie"), UNSUPPORTED
+ * ("own-pid", "kernel-thread"), USAGE ("thread-not-process"), DENIED ("already-traced").
+ */
+int refusal_before(pid_t pid, struct err *err) MUST_CHECK;
+
+/*
+ * After the kernel said EPERM: find the likely reason, most certain first. Always negative:
+ * DENIED with hint "already-traced", "yama", "other-user", "not-dumpable", "user-namespace" or
+ * "ptrace-denied"; GONE when the process went away meanwhile.
+ */
+int refusal_explain(pid_t pid, struct err *err);
+
+#endif
