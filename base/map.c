@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define MIN_SLOTS 16
+#define MAX_KEYS (SIZE_MAX / 256 / sizeof(struct map_slot)) /* absurd, and rounding up is safe */
 
 void map_deinit(struct map *m)
 {
@@ -73,7 +74,7 @@ int map_reserve(struct map *m, size_t n)
 {
 	size_t slots = m->slots ? m->mask + 1 : MIN_SLOTS;
 
-	if (n > SIZE_MAX / 4 / sizeof(struct map_slot))
+	if (n > MAX_KEYS)
 		return ERR_NOMEM;
 	while (slots - slots / 4 < n)
 		slots *= 2;

@@ -205,6 +205,8 @@ Test(tracer_process_procfs, a_pidfd_tells_exit_and_hands_over_descriptors)
 	if (pidfd_of(pid, &pidfd, &err) < 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
+		close(fds[0]);
+		close(fds[1]);
 		cr_skip_test("%s", err.text);
 	}
 	cr_expect_not(pidfd_exited(pidfd));
