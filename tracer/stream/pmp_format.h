@@ -50,6 +50,7 @@ struct pmp_section {
 
 /* Lists end with kind 0. LISTS in pmp_read.c names every list there is. */
 extern const struct pmp_section PMP_RECORDING_SECTIONS[];
+extern const struct pmp_section PMP_HEAP_SECTIONS[];
 
 /* State of the recording's sections, in r->recording. */
 int pmp_recording_init(struct pmp_reader *r, struct err *err) MUST_CHECK;

@@ -22,6 +22,7 @@
 /* Every list of section readers. A module with sections of its own adds one line here. */
 static const struct pmp_section *const LISTS[] = {
 	PMP_RECORDING_SECTIONS,
+	PMP_HEAP_SECTIONS,
 };
 
 struct input {

@@ -19,6 +19,7 @@
 #include "base/own.h"
 #include "base/strtab.h"
 #include "tracer/stream/pmp_format.h"
+#include "tracer/stream/pmp_heap.h"
 
 #define PENDING_BYTES_MAX (1u << 20) /* flush earlier than the interval's end beyond this */
 #define DELTAS_PER_SECTION 65536u
@@ -54,6 +55,7 @@ struct pmp_writer {
 		uint32_t nframes;
 		size_t cap;
 	} last_site;
+	struct pmp_heap heap;
 };
 
 /* --- the file ---------------------------------------------------------------------------- */
@@ -602,6 +604,12 @@ static void set_sink(struct pmp_writer *w, bool events)
 		.cost = on_cost,
 		.finish = on_finish,
 	};
+	pmp_heap_init(&w->heap, w, &w->sink);
+}
+
+struct pmp_heap *pmp_writer_heap(void *ctx)
+{
+	return &((struct pmp_writer *)ctx)->heap;
 }
 
 static void writer_free(struct pmp_writer *w)
@@ -614,6 +622,7 @@ static void writer_free(struct pmp_writer *w)
 	buf_deinit(&w->out);
 	buf_deinit(&w->scratch);
 	buf_deinit(&w->packed);
+	pmp_heap_deinit(&w->heap);
 	strtab_free(w->strings);
 	free(w->last_site.words);
 	free(w->path);
