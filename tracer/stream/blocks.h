@@ -68,8 +68,11 @@ static inline uint32_t blocks_home(uint64_t hash)
 	return (uint32_t)(hash >> 24) & (BLOCKS_SEG_SLOTS - 1);
 }
 
-/* Bring the slot of addr near; addr as in a record (multiple of 8, below 2^48). */
-static inline void blocks_prefetch(const struct blocks *b, uint64_t addr)
+/*
+ * Bring the slot of addr near; addr as in a record (multiple of 8, below 2^48). always_inline:
+ * gcc 12 takes a function that only prefetches for one without effect and drops the call.
+ */
+__attribute__((always_inline)) static inline void blocks_prefetch(const struct blocks *b, uint64_t addr)
 {
 	uint64_t h = blocks_hash(addr >> 3);
 

@@ -406,7 +406,9 @@ static int on_record(struct ledger *l, const struct record *r, struct err *err)
 	return 1;
 }
 
-static inline void prefetch(const struct ledger *l, const struct record *r)
+/* always_inline: see blocks_prefetch. */
+__attribute__((always_inline)) static inline void prefetch(const struct ledger *l,
+							    const struct record *r)
 {
 	if (r->kind == STREAM_ALLOC || r->kind == STREAM_FREE)
 		blocks_prefetch(l->blocks, r->addr);
