@@ -392,6 +392,39 @@ Test(integration_anywhere, an_already_attached_process_is_refused_and_its_record
 	target_kill(&t);
 }
 
+Test(integration_anywhere, doctor_says_beforehand_what_an_attach_would_say)
+{
+	struct python *pythons;
+	size_t n = all_pythons(&pythons);
+	struct cli done;
+	char pid[16];
+	for (size_t i = 0; i < n; i++) {
+		const char *args[] = { "sleep", NULL };
+		struct target t;
+		cr_assert(target_spawn(&t, &pythons[i],
+				       &(struct target_options){ .script = "situations.py", .args = args }),
+			  "%s", t.error);
+		snprintf(pid, sizeof(pid), "%d", (int)t.pid);
+		AUTO_FREE char *before = target_proc(t.pid, "maps");
+		CLI(&done, 10000, "doctor", pid);
+		AUTO_FREE char *after = target_proc(t.pid, "maps");
+		cr_expect(done.status == 0 && done.out_len > 0, "%s: status %d, %s%s", pythons[i].name,
+			  done.status, done.out, done.err);
+		cr_expect(before && after && strcmp(before, after) == 0, "%s: mappings changed",
+			  pythons[i].name);
+		cli_done(&done);
+		target_kill(&t);
+	}
+	pid_t plain = spawn_plain("sleep", "30");
+	snprintf(pid, sizeof(pid), "%d", (int)plain);
+	CLI(&done, 10000, "doctor", pid);
+	cr_expect_eq(done.status, STATUS_REFUSED, "a program that is not Python: status %d, %s%s",
+		     done.status, done.out, done.err);
+	cli_done(&done);
+	kill(plain, SIGKILL);
+	waitpid(plain, NULL, 0);
+}
+
 Test(integration_anywhere, wrong_words_are_usage_errors)
 {
 	static const char *const wrong[][4] = {

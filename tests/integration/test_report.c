@@ -182,6 +182,56 @@ Test(integration_report, folded_stacks_add_up_to_live_bytes)
 	forget();
 }
 
+/* The same populations by another way of attaching; the file must tell the same story. */
+static void expect_same_story(const char *const *attach, bool to_stdout, const char *what)
+{
+	static struct python pythons[PYTHONS_MAX];
+	size_t n = pythons_find(PYTHONS_MAX, pythons);
+	struct target t;
+	struct cli_job job;
+	struct cli done;
+	char pid[16];
+	if (n == 0)
+		cr_skip_test("no interpreter found");
+	AUTO_CLOSE int fd = mkstemp(file);
+	cr_assert(target_spawn(&t, &pythons[n > 4 ? 4 : 0],
+			       &(struct target_options){ .script = "shapes.py" }), "%s", t.error);
+	snprintf(pid, sizeof(pid), "%d", (int)t.pid);
+	const char *args[12] = { "attach", pid, "-o", to_stdout ? "-" : file, "-f" };
+	for (size_t i = 0; attach[i]; i++)
+		args[5 + i] = attach[i];
+	int64_t start = now_ms();
+	cr_assert(cli_start(&job, &(struct cli_options){ .stdout_fd = to_stdout ? fd : 0 }, args));
+	cr_assert(cli_wait_text(&job, "recording", 10000) >= 0, "%s: no attach", what);
+	json_decref(target_ask(&t, "keep", 10000));
+	cli_finish(&job, 0, 20000, &done);
+	int64_t took = now_ms() - start;
+	cr_expect(done.status == 0, "%s: status %d, %s", what, done.status, done.err);
+	cr_expect(took >= 950 && took < 4000, "%s: one second took %lld ms", what, (long long)took);
+	cli_done(&done);
+	json_t *report = view("sites");
+	cr_expect_eq(at_line(report, KEEP_LINE, "live_bytes"), 50 * 3033, "%s: %lld bytes", what,
+		     at_line(report, KEEP_LINE, "live_bytes"));
+	json_decref(report);
+	target_kill(&t);
+	forget();
+}
+
+Test(integration_report, a_recording_can_go_to_standard_output)
+{
+	expect_same_story((const char *const[]){ "-d", "1s", NULL }, true, "-o -");
+}
+
+Test(integration_report, a_recording_that_keeps_every_event_tells_the_same)
+{
+	expect_same_story((const char *const[]){ "-d", "1s", "--events", NULL }, false, "--events");
+}
+
+Test(integration_report, a_duration_may_be_written_in_several_units)
+{
+	expect_same_story((const char *const[]){ "-d", "1000ms", NULL }, false, "-d 1000ms");
+}
+
 Test(integration_report, a_recording_is_private_and_not_overwritten_unasked)
 {
 	static struct python pythons[PYTHONS_MAX];
