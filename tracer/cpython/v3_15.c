@@ -1648,11 +1648,18 @@ static const struct py_patch epoch_15_0[] = {
 	PY_PATCH_END,
 };
 
+/* 3.15.2 and later with the JIT compiled in: _PyThreadStateImpl has one more word, at its end */
+static const struct py_patch epoch_15_jit[] = {
+	PY_PATCH2(_PyRuntimeState_sizeof, 346568, 346584),
+	PY_PATCH2(PyInterpreterState_sizeof, 226240, 226256),
+	PY_PATCH(_PyThreadStateImpl_sizeof, 1104),
+	PY_PATCH_END,
+};
+
 static const struct py_epoch epochs[] = {
 	{ .first = 0, .last = 1, .runtime_bytes = { 346264, 346280 }, .patch = epoch_15_0 },
 	{ .first = 2, .last = 255, .runtime_bytes = { 346560, 346576 }, .patch = NULL },
-	/* with the JIT compiled in, _PyThreadStateImpl has one more word, at its end */
-	{ .first = 2, .last = 255, .runtime_bytes = { 346568, 346584 }, .patch = NULL },
+	{ .first = 2, .last = 255, .runtime_bytes = { 346568, 346584 }, .patch = epoch_15_jit },
 	{ .runtime_bytes = { 0 } },
 };
 
