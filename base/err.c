@@ -21,7 +21,8 @@ static void mark_cut(char *text, size_t size)
 	memcpy(text + at, "...", 4);
 }
 
-static void fill(struct err *err, int code, int sys, taddr addr, const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static void fill(struct err *err, int code, int sys,
+						       taddr addr, const char *fmt, va_list ap)
 {
 	char text[ERR_TEXT_MAX];
 	int n = vsnprintf(text, sizeof(text), fmt, ap);

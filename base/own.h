@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define AUTO(fn) __attribute__((cleanup(fn)))
+/* unused: a variable may be there only to be released */
+#define AUTO(fn) __attribute__((unused, cleanup(fn)))
 
 static inline void own_free_p(void *p)
 {

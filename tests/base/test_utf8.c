@@ -33,8 +33,7 @@ Test(base_utf8, malformed_sequences_are_refused)
 		"\xc0\x80",
 		"\xc1\xbf",
 		"\xc2",
-		"\xc2"
-		"A",
+		"\xc2\x41",
 		"\xe0\x80\x80",
 		"\xe0\x9f\xbf",
 		"\xed\xa0\x80",

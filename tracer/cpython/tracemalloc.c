@@ -333,7 +333,7 @@ int tracemalloc_frames(const struct py *py, struct mem_source *mem, taddr traceb
 {
 	const struct py_layout *l = py->layout;
 	bool wide = l->tracemalloc_traceback_total_nframe == PY_ABSENT;
-	uint16_t nframe16, total16;
+	uint16_t nframe16 = 0, total16 = 0;
 	uint32_t nframe, total;
 	size_t n;
 	int r;
