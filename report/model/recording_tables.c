@@ -73,7 +73,7 @@ int recording_sites_table(const struct recording *r, enum sites_metric metric, b
 		{ "growth_bytes_per_second", "GROWTH", TABLE_RATE },
 		{ "function", "FUNCTION", TABLE_NAME },
 		{ "file", "FILE", TABLE_NAME },
-		{ "line", "LINE", TABLE_COUNT },
+		{ "line", "LINE", TABLE_NUMBER },
 		{ "stack", "STACK", TABLE_STACK },
 	};
 	size_t n = suspects_only ? r->nsuspects : r->stacks.stacks.len;
@@ -92,15 +92,14 @@ int recording_sites_table(const struct recording *r, enum sites_metric metric, b
 		return rc;
 	}
 	mark_estimates(r, ret);
-	ret->columns[COUNTERS + 5].estimate = false; /* a line number is exact */
 	return 0;
 }
 
 int recording_threads_table(const struct recording *r, struct table *ret, struct err *err)
 {
 	static const struct table_column columns[] = {
-		{ "thread", "THREAD", TABLE_STACK },
-		{ "tid", "TID", TABLE_STACK },
+		{ "thread", "THREAD", TABLE_NUMBER },
+		{ "tid", "TID", TABLE_NUMBER },
 		{ "name", "NAME", TABLE_NAME },
 		COUNTER_COLUMNS,
 	};

@@ -52,6 +52,7 @@ static int compare_cells(const struct table_cell *a, const struct table_cell *b,
 	case TABLE_BYTES:
 	case TABLE_COUNT:
 	case TABLE_TIME_NS:
+	case TABLE_NUMBER:
 	case TABLE_STACK:
 		return (a->count > b->count) - (a->count < b->count);
 	case TABLE_RATE:

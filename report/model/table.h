@@ -19,6 +19,7 @@ enum table_kind {
 	TABLE_RATE,	/* real: bytes per second */
 	TABLE_NAME,	/* text of the target: must be escaped */
 	TABLE_WORD,	/* text of ours */
+	TABLE_NUMBER,	/* count: an identifier or a line, no quantity */
 	TABLE_STACK,	/* count: number of a stack */
 };
 

@@ -24,11 +24,11 @@ static void separated(char *out, size_t cap, uint64_t v)
 	out[at] = '\0';
 }
 
-/* v ≥ 0 scaled so that what is printed stays below 1024, except in the last unit. */
+/* v ≥ 0 scaled so that what is printed has at most three digits, except in the last unit. */
 static void scaled(char *out, size_t cap, double v, const char *sign, const char *suffix)
 {
 	size_t u = 0;
-	while (u + 1 < sizeof unit_name / sizeof *unit_name && v >= 1023.5) {
+	while (u + 1 < sizeof unit_name / sizeof *unit_name && v >= 999.5) {
 		v /= 1024;
 		u++;
 	}
@@ -75,6 +75,19 @@ const char *units_rate(struct units *buf, double bytes_per_second)
 const char *units_count(struct units *buf, uint64_t count)
 {
 	separated(buf->text, sizeof buf->text, count);
+	return buf->text;
+}
+
+const char *units_count_short(struct units *buf, uint64_t count)
+{
+	static const char prefix[] = "MGTPE";
+	double v = (double)count / 1e6;
+	size_t u = 0;
+	if (count < 10000000)
+		return units_count(buf, count);
+	for (; v >= 999.95 && u + 2 < sizeof prefix; u++)
+		v /= 1000;
+	snprintf(buf->text, sizeof buf->text, "%.1f %c", v, prefix[u]);
 	return buf->text;
 }
 

@@ -16,7 +16,7 @@ struct units {
 	char text[UNITS_MAX];
 };
 
-/* "0 B", "1023 B", "1.0 KiB", "9.9 MiB", "512 MiB", "1,023 GiB". */
+/* "0 B", "1023 B", "1.0 KiB", "9.9 MiB", "512 MiB"; from 999.5 of a unit on the next one is used. */
 const char *units_bytes(struct units *buf, uint64_t bytes);
 
 /* The same with a sign, "+1.5 KiB", "-12 B"; zero has none. */
@@ -27,6 +27,9 @@ const char *units_rate(struct units *buf, double bytes_per_second);
 
 /* "41,200". */
 const char *units_count(struct units *buf, uint64_t count);
+
+/* The same up to 9,999,999; above that "50.6 M", "1.2 G" in powers of 1000: at most nine columns. */
+const char *units_count_short(struct units *buf, uint64_t count);
 
 /* "17 us", "2.0 ms", "9.3 s", "118 s", "10 min", "3.2 h": two significant digits or more. */
 const char *units_duration(struct units *buf, uint64_t ns);

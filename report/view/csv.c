@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One table per question, as RFC 4180 fields with exact figures. The last column of a site is
+ * its whole stack, innermost frame first, in folded spelling.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "report/view/view.h"
+
+/* "f a.py:1;main a.py:9" as one field. */
+static int put_stack(const struct recording *r, uint32_t stack, struct out *out)
+{
+	struct buf text = BUF_INIT;
+	struct stack_text frame;
+	uint32_t place = r->stacks.stacks.at[stack];
+	while (stacks_next(&r->stacks, &place, &frame))
+		buf_printf(&text, "%s%s %s:%u", text.len ? ";" : "", frame.function, frame.file, frame.line);
+	if (text.failed) {
+		buf_deinit(&text);
+		return ERR_NOMEM;
+	}
+	out_escaped(out, ESCAPE_CSV, (const char *)text.bytes, text.len);
+	buf_deinit(&text);
+	return 0;
+}
+
+static int put_cell(const struct recording *r, const struct table_column *column,
+		    const struct table_cell *cell, struct out *out)
+{
+	switch (column->kind) {
+	case TABLE_BYTES:
+	case TABLE_COUNT:
+	case TABLE_TIME_NS:
+	case TABLE_NUMBER:
+		out_printf(out, "%" PRIu64, cell->count);
+		return 0;
+	case TABLE_RATE:
+		out_printf(out, "%.1f", cell->real);
+		return 0;
+	case TABLE_NAME:
+		out_escaped(out, ESCAPE_CSV, cell->text, strlen(cell->text));
+		return 0;
+	case TABLE_WORD:
+		out_str(out, cell->text);
+		return 0;
+	case TABLE_STACK:
+		return put_stack(r, (uint32_t)cell->count, out);
+	}
+	return 0;
+}
+
+static int put_table(const struct recording *r, const struct table *t, struct out *out, struct err *err)
+{
+	for (size_t i = 0; i < t->ncolumns; i++)
+		out_printf(out, "%s%s", i ? "," : "", t->columns[i].key);
+	out_str(out, "\r\n");
+	for (size_t k = 0; k < t->rows.len; k++) {
+		for (size_t i = 0; i < t->ncolumns; i++) {
+			if (i)
+				out_put(out, ",", 1);
+			if (put_cell(r, &t->columns[i], &t->rows.at[k][i], out) < 0)
+				return err_nomem(err);
+		}
+		out_str(out, "\r\n");
+	}
+	return out_check(out, err);
+}
+
+static int draw(const struct recording *r, const struct view_options *o, struct out *out, struct err *err)
+{
+	struct table t = { 0 };
+	int rc = 0;
+	switch (o->question) {
+	case VIEW_SUMMARY:
+	case VIEW_SITES:
+	case VIEW_FLAME:
+		rc = recording_sites_table(r, o->metric, false, o->top, &t, err);
+		break;
+	case VIEW_LEAKS:
+		rc = recording_sites_table(r, o->metric, true, o->top, &t, err);
+		break;
+	case VIEW_TIMELINE:
+		rc = recording_timeline_table(r, &t, err);
+		break;
+	case VIEW_THREADS:
+		rc = recording_threads_table(r, &t, err);
+		break;
+	}
+	if (rc == 0)
+		rc = put_table(r, &t, out, err);
+	table_deinit(&t);
+	return rc;
+}
+
+const struct view view_csv = {
+	.name = "csv",
+	.summary = "one table with exact figures, for spreadsheets",
+	.questions = 1u << VIEW_SUMMARY | 1u << VIEW_LEAKS | 1u << VIEW_SITES | 1u << VIEW_TIMELINE |
+		     1u << VIEW_THREADS,
+	.draw = draw,
+};

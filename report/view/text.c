@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which sections answer which question, in which order. The verdict comes first, limits and
+ * next commands last; a section without a model behind it is absent and LIMITS says why.
+ */
+#include "report/view/text.h"
+
+#define SUMMARY_SUSPECTS 8
+#define SUMMARY_ACQUITTED 5
+#define SUMMARY_SITES 10
+#define SITES_ROWS 40
+#define LEAKS_ROWS 50
+#define FLAME_ROWS 60
+
+static size_t top_or(const struct view_options *o, size_t own)
+{
+	return o->top ? o->top : own;
+}
+
+static int draw_body(struct text *t, struct err *err)
+{
+	const struct view_options *o = t->o;
+	int rc = 0;
+	switch (o->question) {
+	case VIEW_SUMMARY:
+		text_section_memory(t);
+		text_section_suspects(t, top_or(o, SUMMARY_SUSPECTS));
+		text_section_acquitted(t, top_or(o, SUMMARY_ACQUITTED));
+		rc = text_section_sites(t, top_or(o, SUMMARY_SITES), err);
+		text_section_cost(t);
+		break;
+	case VIEW_LEAKS:
+		text_section_suspects(t, top_or(o, LEAKS_ROWS));
+		text_section_acquitted(t, top_or(o, LEAKS_ROWS));
+		break;
+	case VIEW_SITES:
+		rc = text_section_sites(t, top_or(o, SITES_ROWS), err);
+		break;
+	case VIEW_FLAME:
+		rc = text_section_flame(t, top_or(o, FLAME_ROWS), err);
+		break;
+	case VIEW_TIMELINE:
+		text_section_timeline(t);
+		break;
+	case VIEW_THREADS:
+		rc = text_section_threads(t, top_or(o, SITES_ROWS), err);
+		break;
+	}
+	return rc;
+}
+
+static int draw(const struct recording *r, const struct view_options *o, struct out *out, struct err *err)
+{
+	struct text t = {
+		.r = r,
+		.o = o,
+		.out = out,
+		.width = o->width < VIEW_WIDTH_MIN   ? VIEW_WIDTH_MIN
+			 : o->width > VIEW_WIDTH_MAX ? VIEW_WIDTH_MAX
+						     : o->width,
+		.about = totals_estimated(&r->totals) ? "~" : "",
+	};
+	text_section_header(&t);
+	text_section_verdict(&t);
+	int rc = draw_body(&t, err);
+	if (rc < 0)
+		return rc;
+	text_section_limits(&t);
+	text_section_next(&t);
+	return out_check(out, err);
+}
+
+const struct view view_text = {
+	.name = "text",
+	.summary = "for people: verdict first, 80 columns",
+	.questions = (1u << VIEW_QUESTIONS) - 1,
+	.draw = draw,
+};

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared by the files of the text view: what is drawn, for whom, and the few ways lines are
+ * made. Internal to report/view.
+ */
+#ifndef PYMEMPROF_REPORT_VIEW_TEXT_H
+#define PYMEMPROF_REPORT_VIEW_TEXT_H
+
+#include "report/view/units.h"
+#include "report/view/view.h"
+
+struct text {
+	const struct recording *r;
+	const struct view_options *o;
+	struct out *out;
+	size_t width;
+	const char *about; /* "~" before estimates, else "" */
+};
+
+enum text_role { TEXT_PLAIN, TEXT_STRONG, TEXT_BAD, TEXT_GOOD, TEXT_DIM };
+
+/* s in the colours of a role; nothing around it when colour is off. */
+void text_in_role(struct text *t, enum text_role role, const char *s);
+
+/* A heading in bold, padded to `columns`. */
+void text_heading(struct text *t, const char *s, size_t columns);
+
+/*
+ * Words of text, broken at spaces so that no line passes the width. The first line starts
+ * after `label` (padded to indent), the others are indented. text is already safe to print.
+ */
+void text_wrapped(struct text *t, const char *label, size_t indent, const char *safe_text);
+
+/* Escaped text of the target cut to `columns` (in the middle) and padded when pad is true. */
+void text_name(struct text *t, const char *s, size_t n, size_t columns, bool pad);
+
+/*
+ * "function file:line" of the innermost frame in exactly `columns` columns: the path is
+ * shortened in the middle, the line number never.
+ */
+void text_place(struct text *t, uint32_t stack, size_t columns);
+
+/* A whole stack, innermost first, "put cache.py:88 < handle :140 < …", wrapped like the above. */
+void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack, size_t max_frames);
+
+/* One character per value, lowest to highest over [0, top]. */
+void text_spark(struct text *t, const uint64_t *values, size_t n, uint64_t top);
+
+/* Figures with the estimate mark. */
+const char *text_bytes(const struct text *t, struct units *buf, uint64_t bytes);
+const char *text_count(const struct text *t, struct units *buf, uint64_t count);
+const char *text_rate(const struct text *t, struct units *buf, double bytes_per_s);
+
+/* Sections. */
+void text_section_header(struct text *t);
+void text_section_verdict(struct text *t);
+void text_section_memory(struct text *t);
+void text_section_suspects(struct text *t, size_t top);
+void text_section_acquitted(struct text *t, size_t top);
+int text_section_sites(struct text *t, size_t top, struct err *err) MUST_CHECK;
+int text_section_flame(struct text *t, size_t top, struct err *err) MUST_CHECK;
+int text_section_threads(struct text *t, size_t top, struct err *err) MUST_CHECK;
+void text_section_timeline(struct text *t);
+void text_section_cost(struct text *t);
+void text_section_limits(struct text *t);
+void text_section_next(struct text *t);
+
+#endif

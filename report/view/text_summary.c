@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* Header, verdict, accounting, suspects, the acquitted, cost, limits, next commands. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "config.h"
+#include "report/view/text.h"
+
+#define FIGURE 11 /* columns of one figure */
+#define SUSPECT_FRAMES 6
+
+void text_section_header(struct text *t)
+{
+	const struct fact_target *f = &t->r->totals.target;
+	char left[128], when[32] = "";
+	if (!t->r->totals.have_target) {
+		out_str(t->out, "pymemprof " PYMEMPROF_VERSION "  (recording without a target)\n");
+		return;
+	}
+	time_t s = (time_t)(f->start_unix_ns / 1000000000);
+	struct tm tm;
+	if (gmtime_r(&s, &tm))
+		strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &tm);
+	int n = snprintf(left, sizeof left, "pymemprof " PYMEMPROF_VERSION "  pid %d  ", f->pid);
+	out_put(t->out, left, (size_t)n);
+	size_t used = (size_t)n, reserved = strlen(when) + 2;
+	size_t room = t->width > used + reserved ? t->width - used - reserved : 0;
+	struct buf who = BUF_INIT;
+	buf_printf(&who, "%s %s  %s", f->implementation, f->python_version, f->executable);
+	text_name(t, (const char *)who.bytes, who.failed ? 0 : who.len, room, true);
+	buf_deinit(&who);
+	out_printf(t->out, "  %s\n", when);
+}
+
+static void say_growing(struct text *t, char *buf, size_t cap)
+{
+	const struct recording *r = t->r;
+	const struct growth_verdict *v = &r->overall;
+	struct units rate, share;
+	int n = snprintf(buf, cap, "%s (%.0f s, rose in %u of %u samples).", text_rate(t, &rate, v->slope_bytes_per_s),
+			 (double)r->totals.totals.duration_ns / 1e9, v->grew, v->samples);
+	uint64_t live = r->totals.totals.live_bytes;
+	uint64_t part = r->suspect_bytes < live ? r->suspect_bytes : live;
+	if (r->nsuspects > 0)
+		snprintf(buf + n, cap - (size_t)n, " %zu %s %s %s %% of what is live.", r->nsuspects,
+			 r->nsuspects == 1 ? "suspect" : "suspects", r->nsuspects == 1 ? "holds" : "hold",
+			 units_percent(&share, part, live));
+}
+
+void text_section_verdict(struct text *t)
+{
+	const struct recording *r = t->r;
+	const struct growth_verdict *v = &r->overall;
+	char words[GROWTH_REASON_MAX + 160];
+	const char *head = "STEADY";
+	enum text_role role = TEXT_GOOD;
+	if (r->nsuspects > 0 || v->class == GROWTH_LEAKING) {
+		head = "GROWING";
+		role = TEXT_BAD;
+		say_growing(t, words, sizeof words);
+	} else if (v->class == GROWTH_SHORT) {
+		head = "TOO SHORT TO TELL";
+		role = TEXT_STRONG;
+		growth_reason(v, words);
+	} else if (v->class == GROWTH_SLOWING) {
+		head = "SLOWING";
+		role = TEXT_STRONG;
+		growth_reason(v, words);
+	} else if (v->samples == 0) {
+		head = "IDLE";
+		snprintf(words, sizeof words, "nothing was allocated through Python's allocators.");
+	} else {
+		growth_reason(v, words);
+	}
+	text_in_role(t, TEXT_STRONG, "VERDICT  ");
+	text_in_role(t, role, head);
+	out_str(t->out, "  ");
+	/* The rest of the line, then whole lines under it. */
+	size_t room = t->width - 9 - strlen(head) - 2, n = strlen(words), cut = n;
+	if (n > room) {
+		cut = room;
+		while (cut > 0 && words[cut] != ' ')
+			cut--;
+	}
+	out_put(t->out, words, cut);
+	out_put(t->out, "\n", 1);
+	if (cut < n)
+		text_wrapped(t, "         ", 9, words + cut);
+}
+
+static void memory_row(struct text *t, const char *name, const char *a, const char *b, const char *c)
+{
+	size_t figures = 3 * (FIGURE + 1);
+	out_printf(t->out, "  %-*s %*s %*s %*s\n", (int)(t->width - figures - 2), name, FIGURE, a, FIGURE, b,
+		   FIGURE, c);
+}
+
+static double rss_rate(const struct timeline *l)
+{
+	double s = (double)(l->rss_last_ns - l->rss_first_ns) / 1e9;
+	return s > 0 ? ((double)l->rss_last_bytes - (double)l->rss_first_bytes) / s : 0;
+}
+
+void text_section_memory(struct text *t)
+{
+	const struct fact_totals *s = &t->r->totals.totals;
+	const struct timeline *l = &t->r->timeline;
+	struct units a, b, c;
+	out_put(t->out, "\n", 1);
+	text_heading(t, "MEMORY", t->width - 3 * (FIGURE + 1));
+	out_printf(t->out, " %*s %*s %*s\n", FIGURE, "NOW", FIGURE, "PEAK", FIGURE, "GROWTH");
+	if (l->rss_max_bytes)
+		memory_row(t, "resident (RSS)", units_bytes(&a, l->rss_last_bytes), units_bytes(&b, l->rss_max_bytes),
+			   units_rate(&c, rss_rate(l)));
+	memory_row(t, t->r->totals.target.from_start ? "Python, live" : "Python, live (since the attach)",
+		   text_bytes(t, &a, s->live_bytes), text_bytes(t, &b, s->peak_bytes),
+		   text_rate(t, &c, t->r->overall.slope_bytes_per_s));
+	out_put(t->out, "\n", 1);
+	text_heading(t, "BALANCE", t->width - 3 * (FIGURE + 1));
+	out_printf(t->out, " %*s %*s %*s\n", FIGURE, "BYTES", FIGURE, "BLOCKS", FIGURE, "BYTES/S");
+	double seconds = (double)s->duration_ns / 1e9;
+	seconds = seconds > 0 ? seconds : 1;
+	memory_row(t, "allocated", text_bytes(t, &a, s->alloc_bytes), text_count(t, &b, s->alloc_blocks),
+		   text_rate(t, &c, (double)s->alloc_bytes / seconds));
+	memory_row(t, "freed", text_bytes(t, &a, s->free_bytes), text_count(t, &b, s->free_blocks),
+		   text_rate(t, &c, (double)s->free_bytes / seconds));
+	memory_row(t, "  of both: died young (temporary)", text_bytes(t, &a, s->temp_bytes),
+		   text_count(t, &b, s->temp_blocks), text_rate(t, &c, (double)s->temp_bytes / seconds));
+	memory_row(t, "live = allocated - freed", text_bytes(t, &a, s->live_bytes), text_count(t, &b, s->live_blocks), "");
+}
+
+void text_section_suspects(struct text *t, size_t top)
+{
+	const struct recording *r = t->r;
+	const size_t figures = 3 * (FIGURE + 1) + 7;
+	struct units a, b, c;
+	char reason[GROWTH_REASON_MAX];
+	out_put(t->out, "\n", 1);
+	if (r->nsuspects == 0) {
+		text_wrapped(t, "LEAK SUSPECTS", 15,
+			     r->overall.class == GROWTH_SHORT ? "none named: the recording is too short."
+							       : "none: nothing grew without end.");
+		return;
+	}
+	text_heading(t, "LEAK SUSPECTS", t->width - figures);
+	out_printf(t->out, " %*s %*s %*s   CONF\n", FIGURE, "LIVE", FIGURE, "BLOCKS", FIGURE, "GROWTH");
+	size_t n = r->nsuspects < top ? r->nsuspects : top;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t stack = r->suspects[i];
+		const struct growth_verdict *v = &r->verdicts[stack];
+		out_printf(t->out, "%-3zu", i + 1);
+		text_place(t, stack, t->width - figures - 3);
+		out_printf(t->out, " %*s %*s %*s ", FIGURE, text_bytes(t, &a, counters_live_bytes(&r->by_stack[stack])),
+			   FIGURE, text_count(t, &b, counters_live_blocks(&r->by_stack[stack])), FIGURE,
+			   text_rate(t, &c, v->slope_bytes_per_s));
+		out_printf(t->out, "%6s\n", growth_confidence_name(v->confidence));
+		text_stack(t, "     made  ", 11, stack, SUSPECT_FRAMES);
+		text_wrapped(t, "     why   ", 11, growth_reason(v, reason));
+	}
+	if (n < r->nsuspects)
+		out_printf(t->out, "   %zu more suspects: --view leaks, --top N\n", r->nsuspects - n);
+}
+
+static bool acquitted(enum growth_class c)
+{
+	return c == GROWTH_STABLE || c == GROWTH_SLOWING || c == GROWTH_SAWTOOTH;
+}
+
+void text_section_acquitted(struct text *t, size_t top)
+{
+	const struct recording *r = t->r;
+	const size_t figures = FIGURE + 1 + 10;
+	/* The largest of them, found in one pass per row: rows are few. */
+	uint64_t below = UINT64_MAX;
+	uint32_t below_stack = 0;
+	struct units a;
+	char reason[GROWTH_REASON_MAX];
+	for (size_t shown = 0; shown < top; shown++) {
+		size_t best = SIZE_MAX;
+		uint64_t most = 0;
+		for (size_t i = 0; i < r->stacks.stacks.len; i++) {
+			uint64_t high = r->verdicts[i].highest_bytes;
+			bool later = high < below || (high == below && i > below_stack);
+			if (later && high > most && acquitted(r->verdicts[i].class)) {
+				best = i;
+				most = high;
+			}
+		}
+		if (best == SIZE_MAX || most * 100 < r->totals.totals.live_bytes)
+			return;
+		if (shown == 0) {
+			out_put(t->out, "\n", 1);
+			text_heading(t, "NOT ACCUSED (grew and stopped, slows, or comes and goes)", t->width - figures);
+			out_printf(t->out, " %*s   VERDICT\n", FIGURE, "LIVE");
+		}
+		below = most;
+		below_stack = (uint32_t)best;
+		out_str(t->out, "   ");
+		text_place(t, (uint32_t)best, t->width - figures - 3);
+		out_printf(t->out, " %*s %9s\n", FIGURE, text_bytes(t, &a, counters_live_bytes(&r->by_stack[best])),
+			   growth_class_name(r->verdicts[best].class));
+		text_wrapped(t, "     why   ", 11, growth_reason(&r->verdicts[best], reason));
+	}
+}
+
+void text_section_cost(struct text *t)
+{
+	const struct fact_cost *c = &t->r->totals.cost;
+	struct units a, b, e, f, g, h;
+	char words[320];
+	if (!t->r->totals.have_cost)
+		return;
+	int n = snprintf(words, sizeof words, "target stopped %s to attach and %s to detach; %s added to it; %s events",
+			 units_duration(&a, c->attach_stop_ns), units_duration(&b, c->detach_stop_ns),
+			 units_bytes(&e, c->agent_bytes), units_count(&f, c->events));
+	n += snprintf(words + n, sizeof words - (size_t)n, c->dropped_events ? ", %s dropped" : ", none dropped",
+		      units_count(&g, c->dropped_events));
+	n += snprintf(words + n, sizeof words - (size_t)n, "; pymemprof used %s of CPU",
+		      units_duration(&h, c->tracer_cpu_ns));
+	if (c->stalls)
+		snprintf(words + n, sizeof words - (size_t)n, "; target waited %s for the pipe",
+			 units_duration(&a, c->stall_ns));
+	out_put(t->out, "\n", 1);
+	text_wrapped(t, "COST", 8, words);
+}
+
+void text_section_limits(struct text *t)
+{
+	const struct totals *s = &t->r->totals;
+	struct buf line = BUF_INIT;
+	for (size_t i = 0; i < s->notes.len; i++) {
+		size_t n = strlen(s->notes.at[i].text);
+		if (line.len > 0)
+			buf_str(&line, "; ");
+		if (buf_reserve(&line, n * ESCAPE_GROWTH + 1) == 0)
+			line.len += escape(t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, s->notes.at[i].text, n,
+					   (char *)line.bytes + line.len, n * ESCAPE_GROWTH + 1);
+	}
+	if (s->notes_dropped)
+		buf_printf(&line, "; %llu more notes", (unsigned long long)s->notes_dropped);
+	if (t->o->question == VIEW_SUMMARY)
+		buf_printf(&line, "%stypes, fragmentation and holders need a snapshot: none in this recording",
+			   line.len ? "; " : "");
+	const char *text = buf_cstr(&line);
+	if (text && *text) {
+		out_put(t->out, "\n", 1);
+		text_wrapped(t, "LIMITS", 8, text);
+	}
+	buf_deinit(&line);
+}
+
+void text_section_next(struct text *t)
+{
+	static const char *const other[VIEW_QUESTIONS] = {
+		[VIEW_SUMMARY] = "--view leaks | --view sites | --view flame | --format json",
+		[VIEW_LEAKS] = "--view sites | --view flame | --format json",
+		[VIEW_SITES] = "--view leaks | --metric peak | --format csv",
+		[VIEW_FLAME] = "--format folded | --metric allocated | --view sites",
+		[VIEW_TIMELINE] = "--view leaks | --format csv",
+		[VIEW_THREADS] = "--view sites | --format csv",
+	};
+	struct buf line = BUF_INIT;
+	if (t->o->question != VIEW_SUMMARY)
+		out_put(t->out, "\n", 1);
+	if (t->o->file) {
+		size_t n = strlen(t->o->file);
+		buf_str(&line, "pymemprof report ");
+		if (buf_reserve(&line, n * ESCAPE_GROWTH + 1) == 0)
+			line.len += escape(t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, t->o->file, n,
+					   (char *)line.bytes + line.len, n * ESCAPE_GROWTH + 1);
+		buf_printf(&line, " %s", other[t->o->question]);
+	} else {
+		buf_printf(&line, "pymemprof attach -o FILE.pmp %d keeps the recording for pymemprof report",
+			   t->r->totals.target.pid);
+	}
+	const char *text = buf_cstr(&line);
+	text_wrapped(t, "NEXT", 8, text ? text : "");
+	buf_deinit(&line);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* The sections that are tables or trees: sites, flame, threads, timeline. */
+#include <stdio.h>
+#include <string.h>
+
+#include "report/view/text.h"
+
+#define FIGURE 11
+#define FLAME_CUT 500 /* places below 1/500 of the whole are summed up */
+#define FLAME_DEPTH_MAX 200
+#define SITE_FRAMES 12
+
+static void metric_title(const struct text *t, char *buf, size_t cap, const char *what)
+{
+	snprintf(buf, cap, "%s (by %s)", what, sites_metric_name(t->o->metric));
+}
+
+static void site_row(struct text *t, uint32_t stack, size_t figures, uint64_t whole)
+{
+	const struct counters *c = &t->r->by_stack[stack];
+	struct units a, b, d, e;
+	text_place(t, stack, t->width - figures);
+	out_printf(t->out, " %*s %5s %*s %*s %9s\n", FIGURE, text_bytes(t, &a, sites_metric(c, t->o->metric)),
+		   units_percent(&b, sites_metric(c, t->o->metric), whole),
+		   FIGURE, text_count(t, &d, counters_live_blocks(c)), FIGURE, text_bytes(t, &e, c->alloc_bytes),
+		   growth_class_name(t->r->verdicts[stack].class));
+}
+
+int text_section_sites(struct text *t, size_t top, struct err *err)
+{
+	const struct recording *r = t->r;
+	const size_t figures = 3 * (FIGURE + 1) + 6 + 10;
+	const struct counters sum = sites_sum(&r->sites);
+	size_t n = r->stacks.stacks.len, shown = 0;
+	AUTO_FREE uint32_t *order = NULL;
+	int rc = sites_order(r->by_stack, n, t->o->metric, &order, err);
+	if (rc < 0)
+		return rc;
+	char title[40];
+	metric_title(t, title, sizeof title, t->o->question == VIEW_SUMMARY ? "TOP SITES" : "SITES");
+	out_put(t->out, "\n", 1);
+	if (n == 0) {
+		text_wrapped(t, title, strlen(title) + 2, "none: nothing was allocated.");
+		return 0;
+	}
+	text_heading(t, title, t->width - figures);
+	char upper[16];
+	snprintf(upper, sizeof upper, "%s", sites_metric_name(t->o->metric));
+	for (char *p = upper; *p; p++)
+		*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+	out_printf(t->out, " %*s %5s %*s %*s   VERDICT\n", FIGURE, upper, "%", FIGURE, "LIVE BLOCKS", FIGURE,
+		   "ALLOCATED");
+	for (; shown < n && shown < top; shown++) {
+		if (sites_metric(&r->by_stack[order[shown]], t->o->metric) == 0)
+			break;
+		site_row(t, order[shown], figures, sites_metric(&sum, t->o->metric));
+		if (t->o->question == VIEW_SITES)
+			text_stack(t, "     made  ", 11, order[shown], SITE_FRAMES);
+	}
+	struct units a;
+	uint64_t rest = 0, left = 0;
+	for (size_t i = shown; i < n; i++) {
+		uint64_t more = sites_metric(&r->by_stack[order[i]], t->o->metric);
+		rest += more;
+		left += more > 0;
+	}
+	if (left > 0)
+		out_printf(t->out, "(%llu more sites, %s)\n", (unsigned long long)left, text_bytes(t, &a, rest));
+	return 0;
+}
+
+/* One line of the flame tree. */
+struct flame {
+	struct text *t;
+	const struct tree *tree;
+	uint64_t cut;
+	size_t rows, rows_max;
+};
+
+static void flame_figures(struct flame *f, uint64_t total, uint64_t self, uint64_t blocks)
+{
+	struct units a, b, c, d;
+	out_printf(f->t->out, "%*s %5s %*s %*s  ", FIGURE, text_bytes(f->t, &a, total),
+		   units_percent(&b, total, f->tree->total.bytes), FIGURE, text_bytes(f->t, &c, self), FIGURE - 1,
+		   text_count(f->t, &d, blocks));
+}
+
+static size_t flame_indent(struct flame *f, size_t depth, bool last)
+{
+	size_t room = f->t->width - 3 * FIGURE - 10;
+	size_t indent = depth > 0 ? 2 * (depth - 1) : 0;
+	size_t most = room > 40 ? room - 38 : 2;
+	if (indent > most)
+		indent = most;
+	out_fill(f->t->out, ' ', indent);
+	if (depth > 0)
+		out_str(f->t->out, last ? "`-" : "|-");
+	return room - indent - (depth > 0 ? 2 : 0);
+}
+
+static void flame_name(struct flame *f, uint32_t place, size_t room)
+{
+	struct stack_text s = stacks_text(&f->t->r->stacks, f->t->r->stacks.places.at[place].frame);
+	const char *slash = memrchr(s.file, '/', s.file_bytes);
+	const char *base = slash && slash[1] ? slash + 1 : s.file;
+	char line[16];
+	snprintf(line, sizeof line, ":%u", s.line);
+	size_t base_bytes = s.file_bytes - (size_t)(base - s.file), tail = strlen(line);
+	size_t half = room > tail + 2 ? (room - tail - 1) / 2 : 1;
+	text_name(f->t, s.function, s.function_bytes, half, false);
+	out_put(f->t->out, " ", 1);
+	text_name(f->t, base, base_bytes, half, false);
+	out_str(f->t->out, line);
+	out_put(f->t->out, "\n", 1);
+}
+
+static uint32_t next_shown(const struct flame *f, uint32_t place)
+{
+	while (place != TREE_NONE && f->tree->places[place].total.bytes < f->cut)
+		place = f->tree->places[place].next_sibling;
+	return place;
+}
+
+/* Depth first without recursion: stacks of a target may be deep. */
+static void flame_walk(struct flame *f, uint32_t root)
+{
+	uint32_t path[FLAME_DEPTH_MAX];
+	size_t depth = 0;
+	path[0] = next_shown(f, f->tree->places[root].first_child);
+	while (f->rows < f->rows_max) {
+		if (path[depth] == TREE_NONE) {
+			if (depth == 0)
+				return;
+			depth--;
+			path[depth] = next_shown(f, f->tree->places[path[depth]].next_sibling);
+			continue;
+		}
+		const struct tree_place *p = &f->tree->places[path[depth]];
+		flame_figures(f, p->total.bytes, p->self.bytes, p->total.blocks);
+		size_t room = flame_indent(f, depth, next_shown(f, p->next_sibling) == TREE_NONE);
+		flame_name(f, path[depth], room);
+		f->rows++;
+		if (depth + 1 < FLAME_DEPTH_MAX)
+			path[++depth] = next_shown(f, p->first_child);
+		else
+			path[depth] = next_shown(f, p->next_sibling);
+	}
+}
+
+int text_section_flame(struct text *t, size_t top, struct err *err)
+{
+	struct tree tree;
+	int rc = tree_init(&tree, &t->r->stacks, t->r->by_stack, t->o->metric, err);
+	if (rc < 0)
+		return rc;
+	struct flame f = { .t = t, .tree = &tree, .cut = tree.total.bytes / FLAME_CUT + 1, .rows_max = top };
+	char title[40];
+	metric_title(t, title, sizeof title, "STACKS");
+	out_put(t->out, "\n", 1);
+	out_printf(t->out, "%*s %5s %*s %*s  ", FIGURE, "TOTAL", "%", FIGURE, "SELF", FIGURE - 1, "BLOCKS");
+	text_heading(t, title, 0);
+	out_put(t->out, "\n", 1);
+	flame_walk(&f, STACKS_ROOT);
+	const struct tree_place *cut = &tree.places[STACKS_TRUNCATED], *root = &tree.places[STACKS_ROOT];
+	if (cut->total.bytes >= f.cut) {
+		flame_figures(&f, cut->total.bytes, cut->self.bytes, cut->total.blocks);
+		out_str(t->out, "(outer frames missing)\n");
+		flame_walk(&f, STACKS_TRUNCATED);
+	}
+	if (root->self.bytes > 0) {
+		flame_figures(&f, root->self.bytes, root->self.bytes, root->self.blocks);
+		out_str(t->out, "(no Python stack)\n");
+	}
+	struct units a;
+	if (f.rows >= f.rows_max)
+		out_printf(t->out, "(cut after %zu rows: --top N)\n", f.rows);
+	out_printf(t->out, "(stacks below %s are not shown)\n", text_bytes(t, &a, f.cut));
+	tree_deinit(&tree);
+	return 0;
+}
+
+int text_section_threads(struct text *t, size_t top, struct err *err)
+{
+	AUTO_FREE struct thread_row *rows = NULL;
+	const size_t figures = 4 * (FIGURE + 1);
+	size_t n;
+	int rc = threads_rows(&t->r->threads, &t->r->sites, &rows, &n, err);
+	if (rc < 0)
+		return rc;
+	out_put(t->out, "\n", 1);
+	text_heading(t, "THREADS (by live)", t->width - figures);
+	out_printf(t->out, " %*s %*s %*s %*s\n", FIGURE, "LIVE", FIGURE, "BLOCKS", FIGURE, "ALLOCATED", FIGURE,
+		   "TEMPORARY");
+	for (size_t i = 0; i < n && i < top; i++) {
+		struct units a, b, c, d;
+		const struct counters *s = &rows[i].counters;
+		char id[32] = "";
+		if (rows[i].thread == 0)
+			snprintf(id, sizeof id, "(no Python thread) ");
+		else
+			snprintf(id, sizeof id, "%u%s%.*u ", rows[i].thread, rows[i].tid ? " tid " : "",
+				 rows[i].tid ? 1 : 0, rows[i].tid);
+		out_str(t->out, id);
+		size_t used = strlen(id), room = t->width - figures;
+		text_name(t, rows[i].name, strlen(rows[i].name), room > used ? room - used : 0, true);
+		out_printf(t->out, " %*s %*s %*s %*s\n", FIGURE, text_bytes(t, &a, counters_live_bytes(s)), FIGURE,
+			   text_count(t, &b, counters_live_blocks(s)), FIGURE, text_bytes(t, &c, s->alloc_bytes),
+			   FIGURE, text_bytes(t, &d, s->temp_bytes));
+		for (size_t k = 0; k < THREADS_TOP && rows[i].top_sites[k]; k++) {
+			struct counters site = sites_of(&t->r->sites, rows[i].top_sites[k]);
+			out_str(t->out, "   ");
+			text_place(t, stacks_site(&t->r->stacks, rows[i].top_sites[k])->stack,
+				   t->width - figures - 3);
+			out_printf(t->out, " %*s %*s\n", FIGURE, text_bytes(t, &a, counters_live_bytes(&site)),
+				   FIGURE, text_count(t, &b, counters_live_blocks(&site)));
+		}
+	}
+	if (n > top)
+		out_printf(t->out, "(%zu more threads)\n", n - top);
+	return 0;
+}
+
+static void curve(struct text *t, const char *label, bool rss)
+{
+	uint64_t y[VIEW_WIDTH_MAX], top = 0;
+	const struct timeline *l = &t->r->timeline;
+	size_t room = t->width - 8 - FIGURE - 1;
+	size_t n = timeline_curve(l, rss, y, room);
+	struct units a;
+	for (size_t i = 0; i < n; i++)
+		top = y[i] > top ? y[i] : top;
+	text_heading(t, label, 8);
+	text_spark(t, y, n, top);
+	out_printf(t->out, "  %s\n", rss ? units_bytes(&a, top) : text_bytes(t, &a, top));
+}
+
+void text_section_timeline(struct text *t)
+{
+	const struct timeline *l = &t->r->timeline;
+	struct units a, b, c, d, e;
+	out_put(t->out, "\n", 1);
+	if (l->slices.len == 0) {
+		text_wrapped(t, "TIMELINE", 10, "none: nothing was recorded.");
+		return;
+	}
+	curve(t, "live", false);
+	if (l->rss_max_bytes)
+		curve(t, "RSS", true);
+	out_printf(t->out, "        0 to %s, highest value on the right\n\n", units_duration(&a, l->end_ns));
+	text_heading(t, "TIMELINE", t->width - 5 * (FIGURE + 2));
+	out_printf(t->out, "  %*s  %*s  %*s  %*s  %*s\n", FIGURE, "AT", FIGURE, "LIVE", FIGURE, "RSS", FIGURE, "ALLOCATED",
+		   FIGURE, "FREED");
+	size_t rows = t->o->top ? t->o->top : 24;
+	size_t step = l->slices.len / rows + 1;
+	for (size_t i = 0; i < l->slices.len; i += step) {
+		struct timeline_slice sum = { 0 };
+		for (size_t k = i; k < i + step && k < l->slices.len; k++) {
+			const struct timeline_slice *s = &l->slices.at[k];
+			sum.alloc_bytes += s->alloc_bytes;
+			sum.free_bytes += s->free_bytes;
+			if (s->at_ns) {
+				sum.at_ns = s->at_ns;
+				sum.live_bytes = s->live_bytes;
+				sum.rss_bytes = s->rss_bytes ? s->rss_bytes : sum.rss_bytes;
+			}
+		}
+		if (sum.at_ns == 0)
+			continue;
+		out_fill(t->out, ' ', t->width - 5 * (FIGURE + 2));
+		out_printf(t->out, "  %*s  %*s  %*s  %*s  %*s\n", FIGURE, units_duration(&a, sum.at_ns), FIGURE,
+			   text_bytes(t, &b, sum.live_bytes), FIGURE, sum.rss_bytes ? units_bytes(&c, sum.rss_bytes) : "-",
+			   FIGURE, text_bytes(t, &d, sum.alloc_bytes), FIGURE, text_bytes(t, &e, sum.free_bytes));
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A view turns a concluded recording into bytes of one format. Views own nothing but their
+ * output buffer, know no files and no terminal: width, character set and colour are options.
+ * views.c is the list of them.
+ */
+#ifndef PYMEMPROF_REPORT_VIEW_VIEW_H
+#define PYMEMPROF_REPORT_VIEW_VIEW_H
+
+#include "report/model/recording.h"
+#include "report/view/out.h"
+
+enum view_question {
+	VIEW_SUMMARY,
+	VIEW_LEAKS,
+	VIEW_SITES,
+	VIEW_FLAME,
+	VIEW_TIMELINE,
+	VIEW_THREADS,
+};
+#define VIEW_QUESTIONS 6
+
+struct view_options {
+	enum view_question question;
+	enum sites_metric metric; /* order of sites, weight of flames */
+	size_t top;		  /* rows; 0: the view's own choice */
+	unsigned width;		  /* columns; at least VIEW_WIDTH_MIN */
+	bool utf8, colour;
+	const char *file; /* what was read, for the commands under NEXT; NULL: nothing was kept */
+};
+
+#define VIEW_WIDTH 80
+#define VIEW_WIDTH_MIN 72
+#define VIEW_WIDTH_MAX 100
+
+struct view {
+	const char *name;    /* as in --format */
+	const char *summary; /* one line for --help */
+	unsigned questions;  /* bit per question it can answer */
+	/* Errors: NOMEM, and those of out_check. The caller flushes. */
+	int (*draw)(const struct recording *r, const struct view_options *o, struct out *out,
+		    struct err *err);
+};
+
+extern const struct view view_text, view_json, view_csv, view_folded, view_digest;
+
+/* NULL-terminated list. */
+extern const struct view *const views[];
+
+/* NULL when there is no such view. */
+const struct view *view_find(const char *name);
+
+/* "summary" …; parse: USAGE with the list of names. */
+const char *view_question_name(enum view_question q);
+int view_question_parse(const char *name, enum view_question *ret, struct err *err) MUST_CHECK;
+
+/* Draw after checking that the view can answer the question. Errors: USAGE and draw's. */
+int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,
+	      struct out *out, struct err *err) MUST_CHECK;
+
+#endif

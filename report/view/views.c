@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of views and of the questions they answer, and nothing else. */
+#include <string.h>
+
+#include "report/view/view.h"
+
+const struct view *const views[] = { &view_text, &view_json, &view_csv, &view_folded, &view_digest, NULL };
+
+static const char *const question_names[VIEW_QUESTIONS] = {
+	[VIEW_SUMMARY] = "summary", [VIEW_LEAKS] = "leaks",	  [VIEW_SITES] = "sites",
+	[VIEW_FLAME] = "flame",	    [VIEW_TIMELINE] = "timeline", [VIEW_THREADS] = "threads",
+};
+
+const struct view *view_find(const char *name)
+{
+	for (size_t i = 0; views[i]; i++)
+		if (strcmp(views[i]->name, name) == 0)
+			return views[i];
+	return NULL;
+}
+
+const char *view_question_name(enum view_question q)
+{
+	return question_names[q];
+}
+
+int view_question_parse(const char *name, enum view_question *ret, struct err *err)
+{
+	for (size_t i = 0; i < VIEW_QUESTIONS; i++) {
+		if (strcmp(question_names[i], name) == 0) {
+			*ret = (enum view_question)i;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_USAGE,
+		       "unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads", name);
+}
+
+int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,
+	      struct out *out, struct err *err)
+{
+	if (!(v->questions >> o->question & 1))
+		return err_set(err, ERR_USAGE, "format %s has no %s view", v->name,
+			       question_names[o->question]);
+	return v->draw(r, o, out, err);
+}

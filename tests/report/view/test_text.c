@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Golden texts of every question, and what must hold for any recording. */
+#include <stdio.h>
+
+#include "base/utf8.h"
+#include "sample.h"
+
+static struct recording r;
+
+static void teardown(void)
+{
+	recording_deinit(&r);
+}
+
+TestSuite(report_view_text, .fini = teardown);
+
+static char *read_file(const char *path)
+{
+	AUTO_FCLOSE FILE *f = fopen(path, "re");
+	cr_assert(f, "%s is missing", path);
+	char *text = calloc(1, 1 << 16);
+	cr_assert(text);
+	cr_assert_lt(fread(text, 1, (1 << 16) - 1, f), (1 << 16) - 1);
+	return text;
+}
+
+/* With PYMEMPROF_GOLDEN=write the golden files are made anew: read the difference. */
+static void compare(const char *name, enum view_question q)
+{
+	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .question = q, .file = "app.pmp" }, NULL);
+	char path[512];
+	snprintf(path, sizeof path, GOLDEN_DIR "/%s-%s.txt", name, view_question_name(q));
+	const char *mode = getenv("PYMEMPROF_GOLDEN");
+	if (mode && strcmp(mode, "write") == 0) {
+		AUTO_FCLOSE FILE *f = fopen(path, "we");
+		cr_assert(f);
+		fputs(text, f);
+		return;
+	}
+	AUTO_FREE char *want = read_file(path);
+	cr_assert_str_eq(text, want);
+}
+
+Test(report_view_text, every_question_matches_its_golden_text)
+{
+	sample_make(&r, 0);
+	for (int q = 0; q < VIEW_QUESTIONS; q++)
+		compare("exact", (enum view_question)q);
+}
+
+Test(report_view_text, estimates_match_their_golden_text)
+{
+	sample_make(&r, 65536);
+	compare("sampled", VIEW_SUMMARY);
+}
+
+Test(report_view_text, an_empty_recording_matches_its_golden_text)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	compare("empty", VIEW_SUMMARY);
+}
+
+/* Longest line in columns; fails on control characters other than the line feed. */
+static size_t widest(const char *text)
+{
+	size_t most = 0;
+	for (const char *line = text; *line;) {
+		size_t n = strcspn(line, "\n");
+		for (size_t i = 0; i < n; i++)
+			cr_assert((unsigned char)line[i] >= 0x20 && line[i] != 0x7f, "control character in: %.*s", (int)n, line);
+		size_t columns = escape_columns(line, n);
+		most = columns > most ? columns : most;
+		line += n + (line[n] == '\n');
+	}
+	return most;
+}
+
+Test(report_view_text, no_line_is_wider_than_the_width_whatever_the_names)
+{
+	static const unsigned widths[] = { 72, 80, 100 };
+	sample_make_hostile(&r);
+	for (size_t w = 0; w < 3; w++) {
+		for (int q = 0; q < VIEW_QUESTIONS; q++) {
+			for (int utf8 = 0; utf8 < 2; utf8++) {
+				size_t n;
+				struct view_options o = { .question = (enum view_question)q, .width = widths[w],
+							  .utf8 = utf8, .file = hostile_names[0], .top = 100 };
+				AUTO_FREE char *text = sample_draw(&r, "text", o, &n);
+				cr_assert_eq(strlen(text), n);
+				cr_assert_leq(widest(text), widths[w], "view %d utf8 %d: %zu columns\n%s", q, utf8,
+					      widest(text), text);
+				cr_assert_eq(utf8_valid(text, n), n);
+				for (size_t i = 0; i < n && !utf8; i++)
+					cr_assert((unsigned char)text[i] < 0x7f);
+			}
+		}
+	}
+}
+
+Test(report_view_text, line_numbers_survive_shortened_paths)
+{
+	sample_make(&r, 0);
+	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .question = VIEW_LEAKS }, NULL);
+	cr_assert(strstr(text, "cache.py:88"), "%s", text);
+}
+
+Test(report_view_text, colour_changes_no_word)
+{
+	sample_make(&r, 0);
+	struct view_options o = { .question = VIEW_SUMMARY, .utf8 = true };
+	AUTO_FREE char *plain = sample_draw(&r, "text", o, NULL);
+	o.colour = true;
+	AUTO_FREE char *painted = sample_draw(&r, "text", o, NULL);
+	cr_assert(strchr(painted, '\033'));
+	char *to = painted;
+	for (char *from = painted; *from;) {
+		if (*from == '\033')
+			from += strcspn(from, "m") + 1;
+		else
+			*to++ = *from++;
+	}
+	*to = '\0';
+	cr_assert_str_eq(painted, plain);
+}
