@@ -247,8 +247,8 @@ void text_section_timeline(struct text *t)
 	if (l->rss_max_bytes)
 		curve(t, "RSS", true);
 	out_printf(t->out, "        0 to %s, highest value on the right\n\n", units_duration(&a, l->end_ns));
-	text_heading(t, "TIMELINE", t->width - 5 * (FIGURE + 2));
-	out_printf(t->out, "  %*s  %*s  %*s  %*s  %*s\n", FIGURE, "AT", FIGURE, "LIVE", FIGURE, "RSS", FIGURE, "ALLOCATED",
+	text_heading(t, "TIMELINE", t->width - 5 * (FIGURE + 1));
+	out_printf(t->out, " %*s %*s %*s %*s %*s\n", FIGURE, "AT", FIGURE, "LIVE", FIGURE, "RSS", FIGURE, "ALLOCATED",
 		   FIGURE, "FREED");
 	size_t rows = t->o->top ? t->o->top : 24;
 	size_t step = l->slices.len / rows + 1;
@@ -266,8 +266,8 @@ void text_section_timeline(struct text *t)
 		}
 		if (sum.at_ns == 0)
 			continue;
-		out_fill(t->out, ' ', t->width - 5 * (FIGURE + 2));
-		out_printf(t->out, "  %*s  %*s  %*s  %*s  %*s\n", FIGURE, units_duration(&a, sum.at_ns), FIGURE,
+		out_fill(t->out, ' ', t->width - 5 * (FIGURE + 1));
+		out_printf(t->out, " %*s %*s %*s %*s %*s\n", FIGURE, units_duration(&a, sum.at_ns), FIGURE,
 			   text_bytes(t, &b, sum.live_bytes), FIGURE, sum.rss_bytes ? units_bytes(&c, sum.rss_bytes) : "-",
 			   FIGURE, text_bytes(t, &d, sum.alloc_bytes), FIGURE, text_bytes(t, &e, sum.free_bytes));
 	}
