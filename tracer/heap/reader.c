@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Direct-mapped page cache over a memory source. A page which cannot be read whole is
+ * remembered as unreadable and served by exact reads, so a hostile heap costs system calls
+ * but never correctness.
+ */
+#include "tracer/heap/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define READER_BAD (UINT64_C(1) << 63)
+
+int reader_init(struct reader *r, struct mem_source *mem, size_t cache_bytes, struct err *err)
+{
+	size_t pages = 16;
+
+	while (pages * 2 * READER_PAGE_BYTES <= cache_bytes)
+		pages *= 2;
+	*r = (struct reader){ .mem = mem, .mask = pages - 1 };
+	r->tags = calloc(pages, sizeof(*r->tags));
+	r->pages = malloc(pages * READER_PAGE_BYTES);
+	if (!r->tags || !r->pages) {
+		reader_deinit(r);
+		return err_nomem(err);
+	}
+	return 0;
+}
+
+void reader_deinit(struct reader *r)
+{
+	free(r->tags);
+	free(r->pages);
+	r->tags = NULL;
+	r->pages = NULL;
+}
+
+/* The page's bytes, NULL when it is not readable whole. */
+static const uint8_t *reader_page(struct reader *r, uint64_t page)
+{
+	size_t slot = (size_t)(page ^ (page >> 14)) & r->mask;
+	uint8_t *at = r->pages + slot * READER_PAGE_BYTES;
+
+	if (r->tags[slot] == page + 1)
+		return at;
+	if (r->tags[slot] == ((page + 1) | READER_BAD))
+		return NULL;
+	r->misses++;
+	if (reader_bulk(r, page * READER_PAGE_BYTES, at, READER_PAGE_BYTES) < READER_PAGE_BYTES) {
+		r->tags[slot] = (page + 1) | READER_BAD;
+		return NULL;
+	}
+	r->tags[slot] = page + 1;
+	return at;
+}
+
+size_t reader_bulk(struct reader *r, uint64_t addr, void *buf, size_t n)
+{
+	int64_t got;
+
+	if (r->gone || addr + n < addr)
+		return 0;
+	got = mem_read_some(r->mem, taddr_of(addr), buf, n);
+	if (got < 0) {
+		r->gone = (int)got;
+		got = 0;
+	}
+	return (size_t)got;
+}
+
+bool reader_get(struct reader *r, uint64_t addr, void *buf, size_t n)
+{
+	uint8_t *to = buf;
+
+	if (addr + n < addr) {
+		r->faults++;
+		return false;
+	}
+	while (n) {
+		size_t in = addr % READER_PAGE_BYTES;
+		size_t part = READER_PAGE_BYTES - in < n ? READER_PAGE_BYTES - in : n;
+		const uint8_t *page = reader_page(r, addr / READER_PAGE_BYTES);
+
+		if (page)
+			memcpy(to, page + in, part);
+		else if (reader_bulk(r, addr, to, part) < part) {
+			r->faults++;
+			return false;
+		}
+		to += part;
+		addr += part;
+		n -= part;
+	}
+	return true;
+}
+
+const uint8_t *reader_view(struct reader *r, uint64_t addr, size_t n)
+{
+	size_t in = addr % READER_PAGE_BYTES;
+	const uint8_t *page;
+
+	if (in + n > READER_PAGE_BYTES)
+		return NULL;
+	page = reader_page(r, addr / READER_PAGE_BYTES);
+	return page ? page + in : NULL;
+}
+
+bool reader_u64(struct reader *r, uint64_t addr, uint64_t *ret)
+{
+	uint8_t b[8];
+
+	if (!reader_get(r, addr, b, sizeof(b)))
+		return false;
+	*ret = le64(b);
+	return true;
+}
+
+bool reader_u32(struct reader *r, uint64_t addr, uint32_t *ret)
+{
+	uint8_t b[4];
+
+	if (!reader_get(r, addr, b, sizeof(b)))
+		return false;
+	*ret = le32(b);
+	return true;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random reads for the heap walk: a page cache of fixed size over any memory source, so that
+ * one object costs no system call. Bulk reads (whole arenas) pass by it. Only for a target
+ * that does not move: stopped, cloned, or a core file.
+ */
+#ifndef PYMEMPROF_TRACER_HEAP_READER_H
+#define PYMEMPROF_TRACER_HEAP_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "tracer/mem/source.h"
+
+#define READER_PAGE_BYTES 4096
+
+/* Read mem; the rest is private. */
+struct reader {
+	struct mem_source *mem; /* borrowed */
+	uint64_t *tags;		/* page number + 1 per slot; top bit: unreadable */
+	uint8_t *pages;
+	size_t mask;
+	uint64_t faults; /* reads which failed, for the report */
+	uint64_t misses;
+	int gone; /* ERR_GONE once the source said so, else 0 */
+};
+
+/* cache_bytes is rounded down to a power of two of pages, at least 16. Errors: NOMEM. */
+int reader_init(struct reader *r, struct mem_source *mem, size_t cache_bytes, struct err *err)
+	MUST_CHECK;
+void reader_deinit(struct reader *r); /* accepts zeroed */
+
+/* Copy n bytes; false when any of them is unreadable, and then buf is unspecified. */
+bool reader_get(struct reader *r, uint64_t addr, void *buf, size_t n);
+
+/*
+ * n ≤ READER_PAGE_BYTES bytes inside one page, in place: NULL when they are unreadable or cross
+ * a page's end. Borrowed until the next call.
+ */
+const uint8_t *reader_view(struct reader *r, uint64_t addr, size_t n);
+
+bool reader_u64(struct reader *r, uint64_t addr, uint64_t *ret);
+bool reader_u32(struct reader *r, uint64_t addr, uint32_t *ret);
+
+/* Read past the cache; how many bytes from the start were there. */
+size_t reader_bulk(struct reader *r, uint64_t addr, void *buf, size_t n);
+
+/* Little-endian loads from local bytes. */
+static inline uint64_t le64(const uint8_t *p)
+{
+	uint64_t v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint32_t le32(const uint8_t *p)
+{
+	uint32_t v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+#endif
