@@ -180,7 +180,7 @@ void freelist_mark(struct heap *h)
 	uint64_t interp = 0;
 	uint32_t index;
 
-	while (interp_next(&h->r, h->py, &interp, &index)) {
+	while (heap_interp_next(&h->r, h->py, &interp, &index)) {
 		switch (l->free_lists) {
 		case PY_FREE_LISTS_STATIC:
 			break; /* freelist_mark_dead finds them */

@@ -148,7 +148,7 @@ int gclist_read(struct reader *r, const struct py *py, struct gclists *ret, stru
 	uint64_t interp = 0;
 	uint32_t index;
 
-	while (interp_next(r, py, &interp, &index)) {
+	while (heap_interp_next(r, py, &interp, &index)) {
 		bool in_runtime = l->gc_home == PY_GC_IN_RUNTIME;
 		struct gclist g = { .interp_addr = interp };
 		uint64_t id = 0;

@@ -28,6 +28,7 @@ struct gclist {
 	uint64_t collections[GCLIST_GENERATIONS], collected[GCLIST_GENERATIONS],
 		uncollectable[GCLIST_GENERATIONS];
 	uint64_t long_lived_total, long_lived_pending;
+	uint64_t objects[GCLIST_HEADS]; /* filled by whoever walks the lists */
 	uint64_t garbage_list; /* address of gc.garbage, 0: none */
 };
 

@@ -27,7 +27,6 @@ enum block_kind {
 enum buffer_kind {
 	BUFFER_ITEMS = 0,
 	BUFFER_KEYS,
-	BUFFER_KEYS_PENDING, /* claimed, not yet looked at */
 	BUFFER_SHARED_KEYS,
 	BUFFER_VALUES,
 	BUFFER_TABLE,
@@ -101,7 +100,6 @@ struct heap {
 
 	struct fact_heap total;
 	struct VEC(struct fact_heap_free_list) free_lists;
-	uint64_t gc_objects[GCLIST_HEADS];
 	bool nomem;
 };
 

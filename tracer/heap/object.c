@@ -13,6 +13,7 @@
 #define REFCOUNT_MAX (UINT64_C(1) << 36)
 #define FRAME_SLOTS_MAX (1u << 20)
 #define OWN_MAX (UINT64_C(1) << 47)
+#define FIELDS_MAX 256 /* no field read below lies beyond */
 #define ITEM_LIMIT (1u << 16)
 
 bool object_refcount_sane(const struct py_layout *l, const uint8_t *o)
@@ -61,13 +62,11 @@ static uint64_t str_own(const struct heap *h, const struct heap_type *t, const u
 static uint64_t frame_slots(struct heap *h, const uint8_t *frame)
 {
 	const struct py_layout *l = h->l;
-	int32_t off = l->_PyInterpreterFrame_f_executable;
+	int32_t off = l->_PyInterpreterFrame_f_executable; /* f_code until 3.12 */
 	uint8_t b[256];
 	uint64_t code;
 	uint32_t n;
 
-	if (off < 0)
-		off = l->_PyInterpreterFrame_f_code;
 	code = le64(frame + off) & ~UINT64_C(3);
 	if (!code || (size_t)l->PyCodeObject_co_localsplusnames > sizeof(b) ||
 	    !heap_get(h, code, b, (size_t)l->PyCodeObject_co_localsplusnames) ||
@@ -114,7 +113,7 @@ uint64_t object_own_bytes(struct heap *h, const struct heap_type *t, const uint8
 {
 	uint64_t n;
 
-	if (avail < (t->family == HEAP_STR ? OBJECT_HEAD_BYTES : t->basic))
+	if (avail < (t->family == HEAP_STR ? OBJECT_HEAD_BYTES : t->basic) && avail < FIELDS_MAX)
 		return 0;
 	switch (t->family) {
 	case HEAP_INT:
@@ -220,21 +219,12 @@ static uint64_t fits(struct heap *h, uint32_t type, const uint8_t *bytes, uint32
 /* A word that could be a type: in writable memory, aligned, not in an arena (types are large). */
 static bool may_be_type(struct heap *h, uint64_t word)
 {
-	return word % 8 == 0 && word >= h->low && word < h->high && !pymalloc_has(&h->pm, word) &&
-	       !heap_boring(h, word);
+	return word % 8 == 0 && word >= h->low && word < h->high && !pymalloc_has(&h->pm, word);
 }
 
 static uint32_t resolve(struct heap *h, uint64_t word)
 {
-	uint32_t type = 0;
-
-	if (!may_be_type(h, word))
-		return 0;
-	if (heap_zone(h, word))
-		type = types_resolve(&h->types, word);
-	if (!type)
-		heap_bore(h, word);
-	return type;
+	return may_be_type(h, word) && heap_zone(h, word) ? types_resolve(&h->types, word) : 0;
 }
 
 static const uint8_t pre_tried[] = { 0, 16, 32 };

@@ -144,7 +144,7 @@ static uint32_t object_add(struct heap *h, uint64_t addr, bool sure)
 		return PYMALLOC_NONE;
 	meta = le64(head + h->l->PyObject_ob_type);
 	o.type = types_known(&h->types, meta);
-	if (!o.type && meta % 8 == 0 && !heap_boring(h, meta) && heap_zone(h, meta))
+	if (!o.type && meta % 8 == 0 && heap_zone(h, meta))
 		o.type = types_resolve(&h->types, meta);
 	if (!o.type)
 		return PYMALLOC_NONE;

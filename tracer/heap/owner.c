@@ -16,7 +16,7 @@ const char *owner_kind_name(enum buffer_kind kind)
 {
 	static const char *const names[BUFFER_KINDS] = {
 		[BUFFER_ITEMS] = "items",	[BUFFER_KEYS] = "dict keys",
-		[BUFFER_KEYS_PENDING] = "dict keys", [BUFFER_SHARED_KEYS] = "shared keys",
+		[BUFFER_SHARED_KEYS] = "shared keys",
 		[BUFFER_VALUES] = "attribute values", [BUFFER_TABLE] = "set table",
 		[BUFFER_TEXT] = "text",		[BUFFER_BYTES] = "bytes",
 		[BUFFER_NODES] = "nodes",	[BUFFER_STATE] = "module state",
@@ -429,7 +429,7 @@ void owner_buffers(struct heap *h, uint32_t type, uint64_t addr, const uint8_t *
 		instance_values(h, type, o);
 	if (t->opaque)
 		opaque_buffers(h, type, o, avail);
-	if (t->family != HEAP_STR && avail < t->basic)
+	if (t->family != HEAP_STR && avail < t->basic && avail < 256)
 		return;
 	switch (t->family) {
 	case HEAP_LIST:

@@ -8,6 +8,7 @@
 #define PYMEMPROF_TRACER_HEAP_PYMALLOC_H
 
 #include "base/err.h"
+#include "base/own.h"
 #include "base/vec.h"
 #include "tracer/cpython/py.h"
 #include "tracer/heap/reader.h"

@@ -13,7 +13,7 @@
 #define ARENA_SLOTS_MAX (1u << 22)
 #define SAMPLE_POOLS PYMALLOC_CLASSES
 
-bool interp_next(struct reader *r, const struct py *py, uint64_t *at, uint32_t *index)
+bool heap_interp_next(struct reader *r, const struct py *py, uint64_t *at, uint32_t *index)
 {
 	const struct py_layout *l = py->layout;
 	uint64_t from = *at ? *at + (uint64_t)l->PyInterpreterState_next
@@ -202,7 +202,7 @@ int pymalloc_state_find(struct reader *r, const struct py *py, struct pymalloc *
 
 	if (l->obmalloc_home == PY_OBMALLOC_STATIC)
 		return state_static(r, py, pm, err);
-	while (interp_next(r, py, &interp, &index)) {
+	while (heap_interp_next(r, py, &interp, &index)) {
 		uint64_t state = interp + (uint64_t)l->PyInterpreterState_obmalloc, id = 0;
 		int code;
 

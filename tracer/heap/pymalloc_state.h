@@ -16,6 +16,6 @@ int pymalloc_state_find(struct reader *r, const struct py *py, struct pymalloc *
 			struct err *err) MUST_CHECK;
 
 /* Next interpreter in _PyRuntime.interpreters: start with *at = 0; false at the end. */
-bool interp_next(struct reader *r, const struct py *py, uint64_t *at, uint32_t *index);
+bool heap_interp_next(struct reader *r, const struct py *py, uint64_t *at, uint32_t *index);
 
 #endif

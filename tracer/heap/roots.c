@@ -58,14 +58,14 @@ void roots_visit(struct heap *h)
 		if (z->is_static && z->end - z->start <= ZONE_BYTES_MAX)
 			outside_region(h, z->start, z->end - z->start);
 	}
-	while (interp_next(&h->r, h->py, &interp, &index)) {
+	while (heap_interp_next(&h->r, h->py, &interp, &index)) {
 		h->total.interpreters++;
 		outside_region(h, interp, (uint64_t)h->l->PyInterpreterState_sizeof);
 		threads_visit(h, interp);
 	}
 }
 
-static void tracked(struct heap *h, uint32_t type, unsigned head)
+static void tracked(struct heap *h, struct gclist *g, uint32_t type, unsigned head)
 {
 	struct heap_sums *s = &types_at(&h->types, type)->sum;
 
@@ -73,7 +73,7 @@ static void tracked(struct heap *h, uint32_t type, unsigned head)
 		s->frozen++;
 	else
 		s->tracked++;
-	h->gc_objects[head]++;
+	g->objects[head]++;
 }
 
 /* A listed block that did not look like an object: the list proves it is one. */
@@ -127,7 +127,7 @@ static uint64_t gc_of_block(struct heap *h, uint32_t b)
 	return pymalloc_block_addr(&h->pm, pool, b) + h->lead + t->pre - t->gc_head;
 }
 
-static void list_walk(struct heap *h, const struct gclist *g, unsigned head)
+static void list_walk(struct heap *h, struct gclist *g, unsigned head)
 {
 	uint64_t limit = h->pm.nblocks + (UINT64_C(1) << 24), at;
 	struct step s;
@@ -158,7 +158,7 @@ static void list_walk(struct heap *h, const struct gclist *g, unsigned head)
 		}
 		if (!type || !link)
 			break;
-		tracked(h, type, head);
+		tracked(h, g, type, head);
 		if (link > 1) {
 			uint32_t nb = link - 2;
 

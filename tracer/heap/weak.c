@@ -146,7 +146,7 @@ static void seeds_states(struct spread *s)
 		return;
 	}
 	region_add(s, h->py->runtime.v, h->py->runtime_bytes, owner);
-	while (interp_next(&h->r, h->py, &interp, &index)) {
+	while (heap_interp_next(&h->r, h->py, &interp, &index)) {
 		uint64_t at = interp + (uint64_t)l->PyInterpreterState_threads_head;
 
 		region_add(s, interp, (uint64_t)l->PyInterpreterState_sizeof, owner);
