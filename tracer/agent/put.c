@@ -177,8 +177,10 @@ uint64_t *put_reserve_slow(uint32_t words)
 
 void put_flush(void)
 {
-	if (LANE->out_len > HEAD_WORDS && !COLD->dropping)
-		send_batch(true);
+	bool waits = COLD->dropping;
+
+	if (LANE->out_len > HEAD_WORDS && (!waits || sys_ticks() >= COLD->retry_at))
+		send_batch(!waits);
 }
 
 void put_temp(uint32_t serial, uint64_t blocks, uint64_t bytes)

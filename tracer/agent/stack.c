@@ -223,11 +223,14 @@ static bool chain_holds(uint32_t k, bool object)
 	return true;
 }
 
-/* Take the whole chain anew, its innermost frames if it is too long. */
+/*
+ * Take the whole chain anew; of one that is too long, half as many again as the reader will be
+ * shown, so that deep recursion can go up and down a while before it starts over.
+ */
 static void walk_all(uint64_t leaf, bool object)
 {
 	const int32_t previous = agent_fixed.off.frame_previous;
-	uint32_t n = 0, most = stack_limit();
+	uint32_t n = 0, most = stack_limit() + stack_limit() / 2;
 	uint64_t frame = leaf;
 
 	while (frame && n < most) {
@@ -236,6 +239,7 @@ static void walk_all(uint64_t leaf, bool object)
 	}
 	STACK[0].frame = frame;
 	COLD->truncated = frame != 0;
+	STACK[0].hash = COLD->thread_seed ^ COLD->truncated;
 	for (uint32_t i = 1; i <= n; i++) {
 		uint64_t f = agent_state.scratch[n - i];
 
@@ -261,9 +265,8 @@ static void resync(uint64_t leaf, bool object)
 		agent_state.scratch[fresh++] = frame;
 		frame = lane_load(frame, previous);
 	}
-	/* room for twice the limit, so that deep recursion does not start over at each call */
-	if (!frame || k <= lowest || k + fresh > 2 * stack_limit() || k + fresh > AGENT_STACK_MAX ||
-	    !chain_holds(k, object)) {
+	if (!frame || k <= lowest || k + fresh > 2 * stack_limit() ||
+	    (COLD->truncated && k + fresh < stack_limit()) || !chain_holds(k, object)) {
 		walk_all(leaf, object);
 		return;
 	}
@@ -374,8 +377,8 @@ void stack_thread(uint64_t tstate)
 		return;
 	LANE->tstate_id = lane_load(tstate, o->tstate_id);
 	/* ids of thread states are unique within their interpreter only */
-	STACK[0].hash = LANE->tstate_id * 0x2545f4914f6cdd1dull ^
-			lane_load(tstate, o->tstate_interp) ^ agent_fixed.seed;
+	COLD->thread_seed = mix(LANE->tstate_id ^ agent_fixed.seed,
+				lane_load(tstate, o->tstate_interp));
 }
 
 void stack_code_freed(uint64_t addr)

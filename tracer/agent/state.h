@@ -11,7 +11,7 @@
 
 #define AGENT_SITES 4096	    /* known (thread, stack) pairs: sets of AGENT_SITE_WAYS */
 #define AGENT_SITE_WAYS 2
-#define AGENT_STACK_MAX 512	    /* cached frames of the current thread, inner ones win */
+#define AGENT_STACK_MAX (2 * AGENT_FRAMES_MAX) /* cached frames of the current thread */
 #define AGENT_CODES 2048	    /* known code objects; at 3/4 everything is forgotten (RESET) */
 #define AGENT_CODE_BITS 16384	    /* pre-filter in front of them */
 #define AGENT_SALTS 256
@@ -48,7 +48,7 @@ struct agent_site {
 
 /*
  * A frame of the cached stack; entry 1 is the outermost, entry 0 a sentinel whose `frame` is what
- * entry 1's previous pointer must be and whose `hash` is the thread's seed.
+ * entry 1's previous pointer must be and whose `hash` is the thread's.
  */
 struct agent_frame {
 	uint64_t frame;
@@ -108,6 +108,7 @@ struct agent_cold {
 	uint32_t samples_used;
 	uint32_t reserved;
 	uint32_t truncated;	 /* the cached stack lacks its outermost frames */
+	uint64_t thread_seed;
 	uint64_t samples_limit;	 /* used entries at which the interval doubles */
 	uint64_t random;
 	uint32_t side_lock;	 /* guards side, inside, side_head, side_tail */
@@ -124,7 +125,7 @@ struct agent_state {
 	uint32_t salts[AGENT_SALTS];
 	uint64_t code_bits[AGENT_CODE_BITS / 64];
 	uint64_t scratch[AGENT_STACK_MAX]; /* a stack being sent; frame addresses being walked */
-	struct agent_frame stack[AGENT_STACK_MAX + 1];
+	struct agent_frame stack[AGENT_STACK_MAX + 1] __attribute__((aligned(64)));
 	uint64_t out[AGENT_OUT_WORDS] __attribute__((aligned(64)));
 	struct agent_side_event side[AGENT_SIDE];
 	union {

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: MIT */
+/* The agent's promises one by one: what it sends, when it falls silent, what it never does. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/tracer/agent/fake_python.h"
+#include "tests/tracer/agent/replay.h"
+#include "tracer/agent/lane.h"
+
+static struct replay replay;
+
+static void setup(void)
+{
+	fake_init(AGENT_FRAME_CURRENT);
+	replay_init(&replay);
+}
+
+static void teardown(void)
+{
+	replay_deinit(&replay);
+	fake_done();
+}
+
+TestSuite(tracer_agent, .init = setup, .fini = teardown);
+
+/* All that was recorded until now, through the pipe into `replay`. */
+static void collect(void)
+{
+	size_t n;
+	uint8_t *bytes;
+
+	fake_flush();
+	bytes = fake_read(&n);
+	cr_assert(replay_feed(&replay, bytes, n), "%s", replay.bad);
+	cr_assert_eq(replay.nrest, 0, "half a batch");
+	free(bytes);
+}
+
+static const struct replay_site *site(const char *where)
+{
+	long i = replay_site(&replay, where);
+
+	cr_assert_geq(i, 0, "no site %s", where);
+	return &replay.sites[i];
+}
+
+Test(tracer_agent, a_block_has_address_size_domain_and_stack)
+{
+	const struct replay_block *b;
+	struct fake_code *f, *g;
+	void *p;
+
+	fake_go();
+	f = fake_code("f", 10, 8);
+	g = fake_code("g", 50, 8);
+	fake_call(f, 3);
+	fake_call(g, 4);
+	p = hook_mem_malloc(NULL, 100);
+	collect();
+	b = replay_find(&replay, (uint64_t)p);
+	cr_assert_not_null(b);
+	cr_assert_eq(b->size, 100);
+	cr_assert_eq(b->domain, AGENT_MEM);
+	cr_assert_str_eq(replay.sites[b->site].where, "t1 g:54 f:13");
+	cr_assert_eq(replay.hellos, 1);
+}
+
+Test(tracer_agent, a_young_block_leaves_only_a_count)
+{
+	fake_go();
+	for (int i = 0; i < 1000; i++)
+		hook_obj_free(NULL, hook_obj_malloc(NULL, 24));
+	collect();
+	cr_assert_eq(site("t1")->temps, 1000);
+	cr_assert_eq(site("t1")->temp_bytes, 24000);
+	cr_assert_eq(replay.frees, 0);
+	cr_assert_eq(agent_state.pub.events_written, 1);
+	cr_assert_eq(replay.last.cancelled, 1000);
+	cr_assert_eq(replay.last.window_peak_bytes, 24);
+}
+
+Test(tracer_agent, a_full_slot_sends_its_old_block)
+{
+	void *p[200];
+
+	agent_fixed.window = 1;
+	fake_go();
+	for (int i = 0; i < 200; i++)
+		p[i] = hook_obj_malloc(NULL, (size_t)i + 1);
+	for (int i = 199; i >= 0; i--)
+		hook_obj_free(NULL, p[i]);
+	collect();
+	cr_assert_eq(replay.frees, 199);
+	cr_assert_eq(replay.foreign_frees, 0);
+	cr_assert_eq(site("t1")->births, 200);
+	cr_assert_eq(site("t1")->temps, 1, "the last one was still waiting");
+	cr_assert_eq(replay.live, 0);
+}
+
+Test(tracer_agent, originals_own_raw_calls_are_not_events)
+{
+	void *p;
+
+	fake_go();
+	p = hook_obj_malloc(NULL, 5000);
+	p = hook_obj_realloc(NULL, p, 9000);
+	hook_obj_free(NULL, p);
+	cr_assert_eq(fake.nested_calls, 3);
+	cr_assert_eq(agent_state.pub.allocs, 2);
+	cr_assert_eq(agent_state.pub.frees, 2);
+	collect();
+	cr_assert_eq(replay.live, 0);
+	cr_assert_eq(replay.foreign_frees, 0);
+}
+
+Test(tracer_agent, a_raw_free_after_an_obj_free_of_the_same_address_counts)
+{
+	void *p, *q;
+
+	fake_go();
+	p = hook_obj_malloc(NULL, 5000);
+	hook_obj_free(NULL, p);
+	q = hook_raw_malloc(NULL, 5000);
+	hook_raw_free(NULL, q);
+	cr_assert_eq(agent_state.pub.frees, 2, "the second is a call of its own");
+}
+
+Test(tracer_agent, failed_realloc_keeps_the_block)
+{
+	const struct replay_block *b;
+	void *young, *old;
+
+	fake_go();
+	old = hook_mem_malloc(NULL, 300);
+	collect(); /* out of the window */
+	young = hook_mem_malloc(NULL, 200);
+	fake.fail_next = true;
+	cr_assert_null(hook_mem_realloc(NULL, old, 400));
+	fake.fail_next = true;
+	cr_assert_null(hook_mem_realloc(NULL, young, 400));
+	collect();
+	cr_assert_eq(replay.unfrees, 1);
+	b = replay_find(&replay, (uint64_t)old);
+	cr_assert(b && b->size == 300);
+	b = replay_find(&replay, (uint64_t)young);
+	cr_assert(b && b->size == 200);
+	cr_assert_eq(agent_state.pub.frees, 0);
+	cr_assert_eq(agent_state.pub.cancelled, 0);
+}
+
+Test(tracer_agent, a_failed_allocation_is_no_event)
+{
+	fake_go();
+	fake.fail_next = true;
+	cr_assert_null(hook_obj_malloc(NULL, 10));
+	fake.fail_next = true;
+	cr_assert_null(hook_raw_calloc(NULL, 10, 10));
+	cr_assert_eq(agent_state.pub.allocs, 0);
+}
+
+Test(tracer_agent, threads_without_the_gil_wait_in_the_side_queue)
+{
+	void *p, *q;
+
+	fake_go();
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 1));
+	fake_gil(-1);
+	p = hook_raw_malloc(NULL, 70000);
+	q = hook_raw_malloc(NULL, 20);
+	cr_assert_eq(agent_state.pub.allocs, 1, "not recorded yet");
+	fake_gil(0);
+	hook_raw_free(NULL, p); /* the lane frees what the other made: birth first */
+	collect();
+	cr_assert_eq(replay.foreign_frees, 0);
+	cr_assert_eq(site("t0")->births, 2);
+	cr_assert_eq(replay.live, 1);
+	hook_raw_free(NULL, q);
+}
+
+Test(tracer_agent, side_queue_overflow_is_counted)
+{
+	void *p[AGENT_SIDE + 5];
+
+	fake_go();
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 1));
+	fake_gil(-1);
+	for (int i = 0; i < AGENT_SIDE + 5; i++)
+		p[i] = hook_raw_malloc(NULL, 8);
+	cr_assert_eq(agent_state.pub.offgil_dropped, 5);
+	fake_gil(0);
+	collect();
+	cr_assert_eq(replay.live, AGENT_SIDE);
+	for (int i = 0; i < AGENT_SIDE + 5; i++)
+		free(p[i]);
+}
+
+Test(tracer_agent, an_interpreter_with_its_own_gil_is_not_the_lane)
+{
+	uint64_t other[2] = { 0, 1 };
+	void *p, *q;
+
+	agent_fixed.tstate_kind = AGENT_TSTATE_TLS_FIXED; /* as in 3.12+; same place for the word */
+	fake_go();
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 1));
+	fake.thread[1].interp = (uint64_t)other;
+	fake_gil(1);
+	p = hook_obj_malloc(NULL, 30);
+	q = hook_obj_malloc(NULL, 3000); /* its nested raw call is its own */
+	cr_assert_eq(agent_state.pub.allocs, 1);
+	fake_gil(0);
+	collect();
+	cr_assert_eq(replay.live, 2);
+	cr_assert_eq(site("t0")->births, 2);
+	hook_obj_free(NULL, p);
+	hook_obj_free(NULL, q);
+}
+
+Test(tracer_agent, locked_mode_records_every_thread_with_its_stack)
+{
+	void *p, *q;
+
+	fake_go();
+	agent_state.pub.mode = AGENT_MODE_LOCKED | AGENT_GATE_FRESH;
+	p = hook_obj_malloc(NULL, 600);
+	fake_gil(1);
+	q = hook_obj_malloc(NULL, 700);
+	fake.fail_next = true;
+	cr_assert_null(hook_obj_realloc(NULL, q, 800));
+	fake_gil(-1);
+	hook_raw_free(NULL, hook_raw_malloc(NULL, 5));
+	collect();
+	cr_assert_eq(replay.live, 2);
+	cr_assert_eq(site("t1")->births, 1);
+	cr_assert_eq(site("t2")->births, 1);
+	cr_assert_eq(site("t0")->births, 1);
+	cr_assert_eq(agent_state.pub.allocs, 3);
+	hook_obj_free(NULL, p);
+	hook_obj_free(NULL, q);
+	for (int i = 0; i < AGENT_INSIDE; i++)
+		cr_assert_eq(agent_state.inside[i], 0);
+}
+
+Test(tracer_agent, forgetting_starts_all_serials_again)
+{
+	struct fake_code *c[AGENT_CODES];
+	void *last;
+
+	fake_go();
+	for (int i = 0; i < AGENT_CODES * 3 / 4 + 50; i++) {
+		c[i] = fake_code("f", 100, 8);
+		fake_call(c[i], 1);
+		hook_obj_free(NULL, hook_obj_malloc(NULL, 8));
+		fake_return();
+	}
+	fake_call(c[0], 2);
+	last = hook_obj_malloc(NULL, 16);
+	collect();
+	cr_assert_eq(replay.resets, 1);
+	cr_assert_str_eq(replay.sites[replay_find(&replay, (uint64_t)last)->site].where, "t1 f:102");
+	cr_assert_eq(site("t1 f:101")->births, AGENT_CODES * 3 / 4 + 50);
+}
+
+Test(tracer_agent, more_sites_than_places_stay_exact)
+{
+	struct fake_code *c[100];
+
+	fake_go();
+	for (uint32_t i = 0; i < 100; i++)
+		c[i] = fake_code("abcdefgh", 1 + 1000 * i, 32);
+	for (int round = 0; round < 2; round++)
+		for (uint32_t i = 0; i < 100; i++)
+			for (uint32_t j = 0; j < 100; j++) {
+				fake_call(c[j], 1);
+				fake_call(c[i], 2);
+				hook_obj_free(NULL, hook_obj_malloc(NULL, 8));
+				fake_return();
+				fake_return();
+				if (agent_state.pub.bytes_written % 7 == 0)
+					collect();
+			}
+	collect();
+	cr_assert_eq(site("t1 abcdefgh:5003 abcdefgh:7002")->births, 2);
+	cr_assert_gt(replay.stacks, 10000, "some were forgotten and defined again");
+	cr_assert_eq(agent_state.pub.dropped_events, 0);
+}
+
+Test(tracer_agent, closed_reader_means_silence_and_no_signal)
+{
+	struct sigaction old;
+
+	sigaction(SIGPIPE, NULL, &old);
+	cr_assert_eq(old.sa_handler, SIG_DFL, "SIGPIPE would kill this test");
+	fake_go();
+	close(fake.pipe_read);
+	fake.pipe_read = -1;
+	hook_obj_malloc(NULL, 10);
+	fake_flush();
+	cr_assert_eq(agent_state.pub.mode & AGENT_MODE_MASK, AGENT_MODE_PASS);
+	cr_assert_eq(agent_state.pub.why_pass, AGENT_WHY_EPIPE);
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 10));
+	cr_assert_eq(agent_state.pub.allocs, 1);
+}
+
+Test(tracer_agent, a_sigpipe_of_the_program_stays_pending)
+{
+	sigset_t set, pending;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	raise(SIGPIPE);
+	fake_go();
+	close(fake.pipe_read);
+	fake.pipe_read = -1;
+	hook_obj_malloc(NULL, 10);
+	fake_flush();
+	sigpending(&pending);
+	cr_assert(sigismember(&pending, SIGPIPE));
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+Test(tracer_agent, closed_descriptor_means_silence)
+{
+	fake_go();
+	close(agent_fixed.pipe_fd);
+	hook_obj_malloc(NULL, 10);
+	fake_flush();
+	cr_assert_eq(agent_state.pub.why_pass, AGENT_WHY_BADFD);
+}
+
+Test(tracer_agent, a_file_of_the_program_under_our_number_is_left_alone)
+{
+	int fd = memfd_create("program", MFD_CLOEXEC);
+
+	fake_go();
+	dup2(fd, agent_fixed.pipe_fd);
+	hook_obj_malloc(NULL, 10);
+	fake_flush();
+	cr_assert_eq(agent_state.pub.why_pass, AGENT_WHY_BADFD);
+	cr_assert_eq(lseek(fd, 0, SEEK_END), 0, "nothing was written");
+	close(fd);
+}
+
+/* Allocate blocks which survive, until n events or the first loss. */
+static uint64_t fill(uint64_t n)
+{
+	uint64_t i;
+
+	for (i = 0; i < n && !agent_state.pub.dropped_events; i++)
+		hook_obj_malloc(NULL, 16);
+	return i;
+}
+
+Test(tracer_agent, a_full_pipe_drops_and_counts_when_told_to)
+{
+	uint64_t made;
+	void *p;
+
+	agent_fixed.on_full = AGENT_FULL_DROP;
+	agent_fixed.ticks_per_ms = 1;
+	agent_fixed.window = 0;
+	fcntl(agent_fixed.pipe_fd, F_SETPIPE_SZ, 65536);
+	fake_go();
+	made = fill(100000);
+	cr_assert_lt(made, 100000);
+	cr_assert_eq(agent_state.pub.stalls, 0);
+	collect();
+	collect(); /* the batch that waited */
+	cr_assert_eq(replay.live, made - 1, "all but the dropped one");
+	p = hook_obj_malloc(NULL, 99);
+	collect();
+	cr_assert_not_null(replay_find(&replay, (uint64_t)p), "recording goes on");
+	cr_assert_eq(replay.last.dropped_events, 1);
+	cr_assert_eq(agent_state.pub.dropped_bytes, 16);
+}
+
+Test(tracer_agent, a_full_pipe_blocks_up_to_the_stall_limit)
+{
+	agent_fixed.stall_limit_ms = 50;
+	agent_fixed.window = 0;
+	fcntl(agent_fixed.pipe_fd, F_SETPIPE_SZ, 65536);
+	fake_go();
+	cr_assert_lt(fill(100000), 100000);
+	cr_assert_geq(agent_state.pub.stall_ns, 40000000);
+	cr_assert_leq(agent_state.pub.stall_ns, 60000000);
+}
+
+Test(tracer_agent, a_slow_reader_loses_nothing)
+{
+	pid_t child;
+	int status, fds[2], slow = fake.pipe_read;
+	uint64_t live;
+
+	agent_fixed.window = 0;
+	agent_fixed.stall_limit_ms = 10000;
+	fcntl(agent_fixed.pipe_fd, F_SETPIPE_SZ, 4096);
+	cr_assert_eq(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		uint8_t buf[3000];
+		ssize_t n;
+
+		close(agent_fixed.pipe_fd);
+		close(fds[0]);
+		fcntl(slow, F_SETFL, 0);
+		while ((n = read(slow, buf, sizeof(buf))) > 0) {
+			usleep(100);
+			replay_feed(&replay, buf, (size_t)n);
+		}
+		_exit(write(fds[1], &replay.live, 8) == 8 && !replay.bad[0] ? 0 : 1);
+	}
+	fake_go();
+	cr_assert_eq(fill(30000), 30000);
+	fake_flush();
+	close(agent_fixed.pipe_fd);
+	waitpid(child, &status, 0);
+	cr_assert_eq(status, 0);
+	cr_assert_eq(read(fds[0], &live, 8), 8);
+	cr_assert_eq(live, 30000);
+	cr_assert_gt(agent_state.pub.stalls, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+Test(tracer_agent, a_batch_is_at_most_32_kib_and_says_what_it_holds)
+{
+	size_t n;
+	uint8_t *bytes;
+	const struct stream_batch *b;
+
+	agent_fixed.window = 0;
+	fake_go();
+	fill(5000);
+	bytes = fake_read(&n);
+	b = (const struct stream_batch *)bytes;
+	cr_assert_leq(b->bytes, AGENT_OUT_WORDS * 8);
+	cr_assert_geq(b->bytes, AGENT_OUT_WORDS * 8 - 64);
+	cr_assert_leq(b->ticks_open, b->ticks_written);
+	cr_assert(replay_feed(&replay, bytes, n), "%s", replay.bad);
+	cr_assert_eq(replay.live, replay.last.allocs - 1, "the one that closed the batch is next");
+	free(bytes);
+}
+
+Test(tracer_agent, zeroed_state_calls_through)
+{
+	void *p = hook_obj_malloc(NULL, 64);
+
+	/* what MADV_WIPEONFORK leaves to a child */
+	cr_assert_not_null(p);
+	p = hook_obj_realloc(NULL, p, 6000);
+	hook_obj_free(NULL, p);
+	hook_raw_free(NULL, hook_raw_calloc(NULL, 3, 3));
+	hook_mem_free(NULL, NULL);
+	cr_assert_eq(agent_state.pub.allocs, 0);
+	cr_assert_eq(agent_state.lane.out_len, 0);
+}
+
+Test(tracer_agent, sampling_is_unbiased)
+{
+	static const size_t sizes[] = { 16, 100, 5000, 70000 };
+	double truth[4] = { 0 };
+	struct fake_code *c;
+
+	agent_fixed.sample_bytes = 4096;
+	fake_go();
+	c = fake_code("f", 100, 8);
+	fake_call(c, 0);
+	for (int i = 0; i < 400000; i++) {
+		unsigned kind = i % 400 == 0 ? 3 : i % 40 == 0 ? 2 : i % 4 == 0 ? 1 : 0;
+
+		fake_at(kind);
+		hook_raw_free(NULL, hook_raw_malloc(NULL, sizes[kind]));
+		truth[kind] += (double)sizes[kind];
+		if (i % 1000 == 0)
+			collect();
+	}
+	collect();
+	for (int kind = 0; kind < 4; kind++) {
+		char where[32];
+		double n = truth[kind] / 4096; /* samples, about */
+
+		snprintf(where, sizeof(where), "t1 f:%d", 100 + kind);
+		cr_assert_float_eq(site(where)->estimate / truth[kind], 1.0, 5 / sqrt(n),
+				   "%s: %f", where, site(where)->estimate / truth[kind]);
+	}
+	cr_assert_eq(replay.live, 0, "every sampled block's free was sent");
+	cr_assert_eq(replay.foreign_frees, 0, "and no other's");
+}
+
+Test(tracer_agent, sampling_distance_is_exponential)
+{
+	/* mean of −ln(u) over the midpoints of 2^16 cells is 1 − O(2^−16) */
+	double sum = 0;
+
+	for (uint64_t i = 0; i < 65536; i++)
+		sum += (double)sample_distance((i << 48) + (1ull << 47), 1 << 20);
+	cr_assert_float_eq(sum / 65536 / (1 << 20), 1.0, 1e-4);
+	cr_assert_float_eq((double)sample_distance(1ull << 63, 1 << 30), log(2) * (1 << 30), 16);
+	cr_assert_geq(sample_distance(UINT64_MAX, 1), 1);
+	cr_assert_leq(sample_distance(0, 1000), 64 * 1000);
+}
+
+Test(tracer_agent, more_live_samples_than_places_sample_less)
+{
+	agent_fixed.sample_bytes = 16;
+	fake_go();
+	for (int i = 0; i < 60000; i++) {
+		hook_obj_malloc(NULL, 48);
+		if (i % 500 == 0)
+			collect();
+	}
+	collect();
+	cr_assert_gt(replay.sample_bytes, 16);
+	cr_assert_lt(agent_state.cold.samples_used, AGENT_SAMPLES);
+	cr_assert_float_eq(site("t1")->estimate / (60000 * 48.0), 1.0, 0.05, "%f",
+			   site("t1")->estimate / (60000 * 48.0));
+}
+
+Test(tracer_agent, what_is_not_a_code_object_is_no_frame)
+{
+	static struct fake_code fake_entry; /* another type: 3.13's entry frame has None */
+	struct fake_code *f;
+
+	fake_go();
+	f = fake_code("f", 10, 8);
+	fake_call(f, 1);
+	fake_call(&fake_entry, 0);
+	fake_call(f, 2);
+	fake.thread[0].frames[1].owner = 3;
+	hook_obj_malloc(NULL, 8);
+	collect();
+	site("t1 f:12 f:11");
+}
+
+Test(tracer_agent, a_new_thread_state_at_a_dead_ones_address_is_another_thread)
+{
+	fake_go();
+	hook_obj_malloc(NULL, 8);
+	fake.thread[0].id = 77;
+	hook_obj_malloc(NULL, 8);
+	collect();
+	site("t1");
+	site("t77");
+}
