@@ -38,6 +38,7 @@ void recording_deinit(struct recording *r)
 	threads_deinit(&r->threads);
 	timeline_deinit(&r->timeline);
 	totals_deinit(&r->totals);
+	heaps_deinit(&r->heaps);
 	free(r->by_stack);
 	free(r->verdicts);
 	free(r->suspects);
@@ -116,7 +117,7 @@ static int on_finish(void *ctx, enum fact_end end, struct err *err)
 
 struct fact_sink recording_sink(struct recording *r)
 {
-	return (struct fact_sink){
+	struct fact_sink sink = {
 		.ctx = r,
 		.target = on_target,
 		.thread = on_thread,
@@ -130,6 +131,13 @@ struct fact_sink recording_sink(struct recording *r)
 		.cost = on_cost,
 		.finish = on_finish,
 	};
+	heaps_sink(&sink);
+	return sink;
+}
+
+struct heaps *heaps_of(void *ctx)
+{
+	return &((struct recording *)ctx)->heaps;
 }
 
 static void __attribute__((format(printf, 4, 5)))

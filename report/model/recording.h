@@ -7,6 +7,7 @@
 #define PYMEMPROF_REPORT_MODEL_RECORDING_H
 
 #include "report/model/growth.h"
+#include "report/model/heaps.h"
 #include "report/model/sites.h"
 #include "report/model/stacks.h"
 #include "report/model/table.h"
@@ -23,6 +24,7 @@ struct recording {
 	struct threads threads;
 	struct timeline timeline;
 	struct totals totals;
+	struct heaps heaps;
 	/* Made by recording_conclude: */
 	struct counters *by_stack;
 	struct growth_verdict *verdicts; /* by stack */

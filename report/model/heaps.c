@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copies snapshot rows into one arena and answers small questions about them. A fact arriving
+ * before any heap fact belongs to no snapshot and is dropped: a damaged file may begin anywhere.
+ */
+#include "report/model/heaps.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROWS_MAX (1u << 22) /* of one kind in one snapshot */
+#define WORD_BYTES 8
+
+void heaps_deinit(struct heaps *h)
+{
+	if (!h)
+		return;
+	for (size_t i = 0; i < h->snapshots.len; i++) {
+		struct heap_model *m = &h->snapshots.at[i];
+
+		vec_deinit(&m->types);
+		vec_deinit(&m->buffers);
+		vec_deinit(&m->classes);
+		vec_deinit(&m->arenas);
+		vec_deinit(&m->free_lists);
+		vec_deinit(&m->unknown);
+		vec_deinit(&m->gc);
+		vec_deinit(&m->cycles);
+		vec_deinit(&m->ledger);
+	}
+	vec_deinit(&h->snapshots);
+	arena_deinit(&h->arena);
+}
+
+/* --- the sink ----------------------------------------------------------------------------- */
+
+static int on_heap(void *ctx, const struct fact_heap *f, struct err *err)
+{
+	struct heap_model *m = vec_add(&heaps_of(ctx)->snapshots);
+
+	if (!m)
+		return err_nomem(err);
+	m->heap = *f;
+	return 0;
+}
+
+static struct heap_model *current(struct heaps *h)
+{
+	struct heap_model *m = h->snapshots.len ? &h->snapshots.at[h->snapshots.len - 1] : NULL;
+
+	return m && !m->complete ? m : NULL;
+}
+
+static int copy_text(struct heaps *h, const char **text, struct err *err)
+{
+	const char *s = *text ? *text : "";
+
+	*text = arena_str(&h->arena, s, strlen(s));
+	return *text ? 0 : err_nomem(err);
+}
+
+#define PUSH(list, row)                                                                            \
+	(!m || m->list.len >= ROWS_MAX ? 0 : vec_push(&m->list, (row)) < 0 ? err_nomem(err) : 0)
+
+static int on_type(void *ctx, const struct fact_heap_type *f, struct err *err)
+{
+	struct heaps *h = heaps_of(ctx);
+	struct heap_model *m = current(h);
+	struct fact_heap_type row = *f;
+	int r = m ? copy_text(h, &row.name, err) : 0;
+
+	if (m && r == 0)
+		r = copy_text(h, &row.module, err);
+	return r < 0 ? r : PUSH(types, row);
+}
+
+static int on_buffer(void *ctx, const struct fact_heap_buffer *f, struct err *err)
+{
+	struct heaps *h = heaps_of(ctx);
+	struct heap_model *m = current(h);
+	struct fact_heap_buffer row = *f;
+	int r = m ? copy_text(h, &row.kind, err) : 0;
+
+	return r < 0 ? r : PUSH(buffers, row);
+}
+
+static int on_arena(void *ctx, const struct fact_heap_arena *f, struct err *err)
+{
+	struct heaps *h = heaps_of(ctx);
+	struct heap_model *m = current(h);
+	struct fact_heap_arena row = *f;
+
+	if (m && row.occupancy) {
+		row.occupancy = arena_copy(&h->arena, row.occupancy, row.pools);
+		if (!row.occupancy)
+			return err_nomem(err);
+	}
+	return PUSH(arenas, row);
+}
+
+static int on_free_list(void *ctx, const struct fact_heap_free_list *f, struct err *err)
+{
+	struct heaps *h = heaps_of(ctx);
+	struct heap_model *m = current(h);
+	struct fact_heap_free_list row = *f;
+	int r = m ? copy_text(h, &row.name, err) : 0;
+
+	return r < 0 ? r : PUSH(free_lists, row);
+}
+
+static int on_ledger(void *ctx, const struct fact_ledger *f, struct err *err)
+{
+	struct heaps *h = heaps_of(ctx);
+	struct heap_model *m = current(h);
+	struct fact_ledger row = *f;
+	int r = m ? copy_text(h, &row.code, err) : 0;
+
+	if (m && r == 0)
+		r = copy_text(h, &row.label, err);
+	return r < 0 ? r : PUSH(ledger, row);
+}
+
+#define PLAIN(name, type, list)                                                                    \
+	static int on_##name(void *ctx, const struct type *f, struct err *err)                     \
+	{                                                                                          \
+		struct heap_model *m = current(heaps_of(ctx));                                     \
+		return PUSH(list, *f);                                                             \
+	}
+
+PLAIN(class, fact_heap_class, classes)
+PLAIN(unknown, fact_heap_unknown, unknown)
+PLAIN(gc, fact_heap_gc, gc)
+PLAIN(cycle, fact_heap_cycle, cycles)
+
+static int on_end(void *ctx, uint32_t snapshot, struct err *err)
+{
+	struct heap_model *m = current(heaps_of(ctx));
+
+	(void)snapshot, (void)err;
+	if (m)
+		m->complete = true;
+	return 0;
+}
+
+void heaps_sink(struct fact_sink *sink)
+{
+	sink->heap = on_heap;
+	sink->heap_type = on_type;
+	sink->heap_buffer = on_buffer;
+	sink->heap_class = on_class;
+	sink->heap_arena = on_arena;
+	sink->heap_free_list = on_free_list;
+	sink->heap_unknown = on_unknown;
+	sink->heap_gc = on_gc;
+	sink->heap_cycle = on_cycle;
+	sink->ledger = on_ledger;
+	sink->heap_end = on_end;
+}
+
+/* --- questions ---------------------------------------------------------------------------- */
+
+const struct heap_model *heaps_last(const struct heaps *h)
+{
+	for (size_t i = h->snapshots.len; i-- > 0;)
+		if (h->snapshots.at[i].complete)
+			return &h->snapshots.at[i];
+	return NULL;
+}
+
+const struct heap_model *heaps_baseline(const struct heaps *h)
+{
+	const struct heap_model *last = heaps_last(h);
+
+	for (size_t i = 0; i < h->snapshots.len; i++)
+		if (h->snapshots.at[i].complete)
+			return &h->snapshots.at[i] == last ? NULL : &h->snapshots.at[i];
+	return NULL;
+}
+
+const struct fact_heap_type *heap_type_of(const struct heap_model *m, uint32_t type)
+{
+	if (type && type <= m->types.len && m->types.at[type - 1].type == type)
+		return &m->types.at[type - 1];
+	for (size_t i = 0; i < m->types.len; i++)
+		if (m->types.at[i].type == type)
+			return &m->types.at[i];
+	return NULL;
+}
+
+const char *heap_type_label(const struct fact_heap_type *t, char *ret, size_t n)
+{
+	if (t->module[0] && strcmp(t->module, "builtins") != 0)
+		snprintf(ret, n, "%s.%s", t->module, t->name);
+	else
+		snprintf(ret, n, "%s", t->name);
+	return ret;
+}
+
+const struct fact_heap_type *heap_type_in(const struct heap_model *m, const struct fact_heap_type *t)
+{
+	const struct fact_heap_type *same_name = NULL;
+
+	for (size_t i = 0; m && i < m->types.len; i++) {
+		const struct fact_heap_type *o = &m->types.at[i];
+
+		if (strcmp(o->name, t->name) != 0 || strcmp(o->module, t->module) != 0)
+			continue;
+		if (o->addr == t->addr)
+			return o;
+		same_name = same_name ? same_name : o;
+	}
+	return same_name;
+}
+
+uint64_t heap_type_slots_saving(const struct fact_heap_type *t)
+{
+	uint64_t now = t->dict_bytes + t->instance_dict_bytes;
+	uint64_t words;
+
+	if (!t->is_heap_type || !t->has_dict || t->count == 0)
+		return 0;
+	/* Attribute values are words: at most what the values blocks hold is kept as slots. */
+	words = t->dict_bytes > 16 * t->count ? t->dict_bytes - 16 * t->count : 0;
+	words = words / (WORD_BYTES * t->count) * WORD_BYTES * t->count;
+	return now > words ? now - words : 0;
+}
+
+uint64_t heap_model_free_bytes(const struct heap_model *m)
+{
+	return m->heap.free_bytes + m->heap.free_pool_bytes + m->heap.arena_align_bytes;
+}
+
+double heap_model_fragmentation(const struct heap_model *m)
+{
+	return m->heap.arena_bytes ?
+		       (double)heap_model_free_bytes(m) / (double)m->heap.arena_bytes :
+		       0.0;
+}
+
+size_t heap_model_nearly_empty(const struct heap_model *m, double max_share, uint64_t *ret_live_bytes,
+			       uint64_t *ret_arena_bytes)
+{
+	size_t n = 0;
+
+	*ret_live_bytes = *ret_arena_bytes = 0;
+	for (size_t i = 0; i < m->arenas.len; i++) {
+		const struct fact_heap_arena *a = &m->arenas.at[i];
+
+		if ((double)a->live_bytes > max_share * m->heap.arena_size_bytes)
+			continue;
+		n++;
+		*ret_live_bytes += a->live_bytes;
+		*ret_arena_bytes += m->heap.arena_size_bytes;
+	}
+	return n;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Snapshots of the heap as a model: rows as the tracer pushed them, copied, plus what follows
+ * from them (growth between two, slots that would pay, how fragmented it is). Knows no address
+ * space; addresses are names of types and arenas.
+ */
+#ifndef PYMEMPROF_REPORT_MODEL_HEAPS_H
+#define PYMEMPROF_REPORT_MODEL_HEAPS_H
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "report/model/table.h"
+#include "tracer/facts.h"
+
+/* One snapshot. Strings and occupancies lie in the arena of the struct heaps. */
+struct heap_model {
+	struct fact_heap heap;
+	struct VEC(struct fact_heap_type) types;
+	struct VEC(struct fact_heap_buffer) buffers;
+	struct VEC(struct fact_heap_class) classes;
+	struct VEC(struct fact_heap_arena) arenas;
+	struct VEC(struct fact_heap_free_list) free_lists;
+	struct VEC(struct fact_heap_unknown) unknown;
+	struct VEC(struct fact_heap_gc) gc;
+	struct VEC(struct fact_heap_cycle) cycles;
+	struct VEC(struct fact_ledger) ledger;
+	bool complete; /* heap_end arrived */
+};
+
+struct heaps {
+	struct arena arena;
+	struct VEC(struct heap_model) snapshots;
+};
+
+void heaps_deinit(struct heaps *h); /* accepts NULL and zeroed; zeroed is empty and usable */
+
+/* Fill the heap callbacks of sink; heaps_of (the recording's) finds *h from its ctx. */
+void heaps_sink(struct fact_sink *sink);
+struct heaps *heaps_of(void *ctx);
+
+/* The newest complete snapshot and the one to compare it with (the first), or NULL. */
+const struct heap_model *heaps_last(const struct heaps *h);
+const struct heap_model *heaps_baseline(const struct heaps *h);
+
+/* The row of a type number, or NULL. Borrowed. */
+const struct fact_heap_type *heap_type_of(const struct heap_model *m, uint32_t type);
+
+/* "module.Name", "Name" for builtins; written into ret (of n bytes), returns ret. */
+const char *heap_type_label(const struct fact_heap_type *t, char *ret, size_t n);
+
+/* The row of the same type in another snapshot of the same process (by address and name), or NULL. */
+const struct fact_heap_type *heap_type_in(const struct heap_model *m, const struct fact_heap_type *t);
+
+/*
+ * Estimate: bytes saved if the class had __slots__ for the attributes its instances use: their
+ * __dict__ objects and attribute values go, one word per attribute comes. 0 when it has no
+ * instance dicts or has slots already.
+ */
+uint64_t heap_type_slots_saving(const struct fact_heap_type *t);
+
+/* Arena bytes that are neither live blocks nor headers, and the share of arena bytes, 0…1. */
+uint64_t heap_model_free_bytes(const struct heap_model *m);
+double heap_model_fragmentation(const struct heap_model *m);
+
+/* Arenas whose every pool is free or that live blocks of at most max_share of their bytes pin. */
+size_t heap_model_nearly_empty(const struct heap_model *m, double max_share, uint64_t *ret_live_bytes,
+			       uint64_t *ret_arena_bytes);
+
+/*
+ * Tables. Largest first where there is an order of size; top 0: all rows. The caller calls
+ * table_deinit; strings are borrowed from h. Errors: NOMEM.
+ */
+int heaps_types_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
+int heaps_classes_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
+int heaps_arenas_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
+int heaps_ledger_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
+int heaps_gc_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
+
+#endif
