@@ -161,13 +161,12 @@ Test(tracer_process_remote, a_pipe_through_the_scratch_bytes)
 	victim_end(&v);
 }
 
-Test(tracer_process_remote, a_single_thread_in_a_relative_sleep_wakes_up_on_time)
+/* Milliseconds a thread slept that asked for 700 and was made to call twenty times meanwhile. */
+static unsigned long interrupted_sleep_ms(void)
 {
-	struct victim v;
+	struct victim v = victim_start("sleeper", NULL);
 	unsigned long slept;
 
-	spy_require_ptrace();
-	v = victim_start("sleeper", NULL);
 	for (int i = 0; i < 20; i++) {
 		struct session s;
 
@@ -180,8 +179,21 @@ Test(tracer_process_remote, a_single_thread_in_a_relative_sleep_wakes_up_on_time
 		spy_sleep_us(1000);
 	slept = atomic_load(&v.page->sleep_ns) / 1000000;
 	cr_expect_eq(atomic_load(&v.page->sleep_result), 0);
-	cr_expect(slept >= 700 && slept < 800, "slept %lu ms instead of 700", slept);
 	victim_end(&v);
+	return slept;
+}
+
+/* A sleep begun anew takes 900 ms or more each time; a busy machine is late only now and then. */
+Test(tracer_process_remote, a_single_thread_in_a_relative_sleep_wakes_up_on_time)
+{
+	unsigned long slept = 0;
+
+	spy_require_ptrace();
+	for (int i = 0; i < 5 && (i == 0 || slept >= 800); i++) {
+		slept = interrupted_sleep_ms();
+		cr_assert(slept >= 700, "slept %lu ms instead of 700", slept);
+	}
+	cr_expect(slept < 800, "slept %lu ms instead of 700", slept);
 }
 
 Test(tracer_process_remote, a_process_stopped_by_its_user_makes_the_call_and_stays_stopped)
