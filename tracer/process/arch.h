@@ -79,11 +79,14 @@ struct arch {
 
 	/*
 	 * Build the frame so that it ends at or below `below`. The saved registers are those the
-	 * thread continues with when nobody restores it: a restart is applied by hand.
+	 * thread continues with when nobody restores it: a restart is applied by hand. fp_len 0:
+	 * the thread gets the initial floating point state (for frames that only lead to a call).
 	 * UNSUPPORTED: this thread's state does not fit a frame we can build.
 	 */
 	int (*frame_build)(const struct arch_state *state, enum arch_where where, taddr below,
 			   taddr sigreturn_at, struct arch_frame *ret, struct err *err);
+	size_t frame_arg0; /* offset of the first argument's register in the frame */
+
 	/* Registers with which the thread makes the call and then returns into the frame. */
 	void (*call_regs)(const struct stop_regs *from, const struct arch_call *call,
 			  struct stop_regs *ret);
@@ -94,6 +97,7 @@ struct arch {
 			     struct stop_regs *ret);
 
 	struct remote_sys sys;
+	long nr_exit_group;
 };
 
 extern const struct arch arch_x86_64;

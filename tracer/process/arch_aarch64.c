@@ -142,6 +142,8 @@ static size_t put_fpsimd(const struct arch_state *state, uint8_t *at)
 {
 	put32(at, FPSIMD_MAGIC);
 	put32(at + 4, FPSIMD_BYTES);
+	if (!state->fp_len)
+		return FPSIMD_BYTES; /* zeroes: the record itself is not optional */
 	memcpy(at + 8, state->fp + VREGS_BYTES, 8);
 	memcpy(at + 16, state->fp, VREGS_BYTES);
 	return FPSIMD_BYTES;
@@ -173,7 +175,7 @@ static int arm_frame_build(const struct arch_state *state, enum arch_where where
 	size_t at = FRAME_RECORDS;
 
 	(void)sigreturn_at; /* goes into the link register, not into the frame */
-	if (state->fp_len < VREGS_BYTES + 8)
+	if (state->fp_len && state->fp_len < VREGS_BYTES + 8)
 		return err_set(err, ERR_UNSUPPORTED, "floating point state of %zu bytes",
 			       state->fp_len);
 	memset(ret->bytes, 0, sizeof(ret->bytes));
@@ -221,6 +223,7 @@ const struct arch arch_aarch64 = {
 	.find_syscall = arm_find_syscall,
 	.find_sigreturn = arm_find_sigreturn,
 	.frame_build = arm_frame_build,
+	.frame_arg0 = FRAME_REGS,
 	.call_regs = arm_call_regs,
 	.call_result = arm_call_result,
 	.restore_regs = arm_restore_regs,
@@ -228,4 +231,5 @@ const struct arch arch_aarch64 = {
 	.sys = { .mmap = 222, .munmap = 215, .mprotect = 226, .madvise = 233, .pipe2 = 59,
 		 .fcntl = 25, .dup3 = 24, .close = 57, .clone = 220, .wait4 = 260, .fstat = 80,
 		 .getpid = 172, .gettid = 178 },
+	.nr_exit_group = 94,
 };

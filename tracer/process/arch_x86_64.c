@@ -22,6 +22,7 @@ enum x86_frame {
 	FRAME_UC_FLAGS = 8,
 	FRAME_ALTSTACK_FLAGS = 32,
 	FRAME_REGS = 48, /* r8 … rip, see frame_order */
+	FRAME_RDI = 112,
 	FRAME_EFLAGS = 184,
 	FRAME_CS = 192, /* u16 cs, gs, fs, ss */
 	FRAME_SS = 198,
@@ -242,7 +243,7 @@ static int x86_frame_build(const struct arch_state *state, enum arch_where where
 	uint16_t cs = (uint16_t)regs.word[CS], ss = (uint16_t)regs.word[SS];
 
 	(void)where;
-	if (n < FP_LEGACY_BYTES || n > ARCH_FP_MAX)
+	if ((n && n < FP_LEGACY_BYTES) || n > ARCH_FP_MAX)
 		return err_set(err, ERR_UNSUPPORTED, "floating point state of %zu bytes", n);
 	if (extended)
 		n = xstate_bytes(state, &features);
@@ -261,8 +262,10 @@ static int x86_frame_build(const struct arch_state *state, enum arch_where where
 	put64(ret->bytes + FRAME_EFLAGS, regs.word[EFLAGS]);
 	memcpy(ret->bytes + FRAME_CS, &cs, sizeof(cs));
 	memcpy(ret->bytes + FRAME_SS, &ss, sizeof(ss));
-	put64(ret->bytes + FRAME_FP_ADDR, fp_addr);
 	put64(ret->bytes + FRAME_SIGMASK, state->sigmask);
+	if (n == 0)
+		return 0;
+	put64(ret->bytes + FRAME_FP_ADDR, fp_addr);
 	put_fp(state, ret->bytes + (fp_addr - addr), n, features);
 	return 0;
 }
@@ -312,6 +315,7 @@ const struct arch arch_x86_64 = {
 	.find_syscall = x86_find_syscall,
 	.find_sigreturn = x86_find_sigreturn,
 	.frame_build = x86_frame_build,
+	.frame_arg0 = FRAME_RDI,
 	.call_regs = x86_call_regs,
 	.call_result = x86_call_result,
 	.restore_regs = x86_restore_regs,
@@ -319,4 +323,5 @@ const struct arch arch_x86_64 = {
 	.sys = { .mmap = 9, .munmap = 11, .mprotect = 10, .madvise = 28, .pipe2 = 293, .fcntl = 72,
 		 .dup3 = 292, .close = 3, .clone = 56, .wait4 = 61, .fstat = 5, .getpid = 39,
 		 .gettid = 186 },
+	.nr_exit_group = 231,
 };

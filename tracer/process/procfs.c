@@ -217,7 +217,7 @@ int procfs_stat_parse(const char *text, size_t len, struct procfs_stat *ret, str
 {
 	const char *end = text + len, *at = len ? memrchr(text, ')', len) : NULL;
 	struct procfs_stat s = { 0 };
-	uint64_t field[23] = { 0 };
+	uint64_t field[39] = { 0 };
 
 	if (!at || end - at < 4 || at[1] != ' ')
 		return err_set(err, ERR_CORRUPT, "stat has no process name");
@@ -231,6 +231,10 @@ int procfs_stat_parse(const char *text, size_t len, struct procfs_stat *ret, str
 	s.utime_ticks = field[14];
 	s.stime_ticks = field[15];
 	s.start_ticks = field[22];
+	s.exit_signal = -1;
+	for (int i = 23; i <= 38 && next_number(&at, end, 10, &field[i]); i++)
+		if (i == 38)
+			s.exit_signal = (int32_t)field[i];
 	*ret = s;
 	return 0;
 }

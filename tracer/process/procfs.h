@@ -43,6 +43,7 @@ struct procfs_stat {
 	uint64_t flags; /* PF_* of include/linux/sched.h */
 	uint64_t utime_ticks, stime_ticks;
 	uint64_t start_ticks; /* since boot: with the pid, the identity of a process */
+	int32_t exit_signal;  /* what the parent gets; 0: nothing. -1 when not shown */
 };
 
 int procfs_status_parse(const char *text, size_t len, struct procfs_status *ret,

@@ -173,7 +173,8 @@ static bool has_room(const struct map_range *range, taddr sp, size_t need)
 static size_t room_needed(const struct remote *r)
 {
 	return r->arch->red_zone_bytes + SCRATCH_BYTES + HANDLER_ROOM_BYTES +
-	       (r->arch == &arch_x86_64 ? r->state.fp_len + 1024 : 4096 + 1024);
+	       (r->arch == &arch_x86_64 ? r->state.fp_len + 1024 + REMOTE_BELOW_BYTES :
+					  4096 + 1024 + REMOTE_BELOW_ARM_BYTES);
 }
 
 /* How well thread i suits: 0 not at all, 6 as well as can be. */
@@ -444,7 +445,8 @@ static int put_back(struct remote *r, struct err *err)
 	return code;
 }
 
-static int make_call(struct remote *r, const struct arch_call *call, int64_t *ret, struct err *err)
+static int make_call(struct remote *r, const struct arch_call *call,
+		     const struct remote_write *writes, size_t count, int64_t *ret, struct err *err)
 {
 	struct stop_regs regs;
 	int code;
@@ -452,6 +454,9 @@ static int make_call(struct remote *r, const struct arch_call *call, int64_t *re
 	r->arch->call_regs(&r->state.regs, call, &regs);
 	code = ptrace_write_memory(stop_pid(r->stop), r->frame.addr, r->frame.bytes, r->frame.len,
 				   err);
+	for (size_t i = 0; code == 0 && i < count; i++)
+		code = ptrace_write_memory(stop_pid(r->stop), writes[i].addr, writes[i].bytes,
+					   writes[i].len, err);
 	if (code == 0)
 		code = ptrace_set_regs(r->tid, &regs, err);
 	if (code < 0)
@@ -486,32 +491,53 @@ static int refresh(struct remote *r, struct err *err)
 	return r->generation == stop_generation(r->stop) ? 0 : choose(r, err);
 }
 
-int remote_syscall(struct remote *r, long nr, const uint64_t arg[6], int64_t *ret, struct err *err)
+int remote_prepare(struct remote *r, struct arch_call *ret_call, struct arch_state *ret_state,
+		   struct err *err)
 {
-	struct arch_call call = { .nr = nr };
-	int64_t answer = 0;
 	int code = refresh(r, err);
 
 	if (code < 0)
 		return code;
-	memcpy(call.arg, arg, sizeof(call.arg));
+	*ret_call = (struct arch_call){ .syscall_at = r->syscall_at[0],
+					.sigreturn_at = r->sigreturn_at,
+					.frame = r->frame.addr };
 	/* arm64 would take a thread that stands at the very instruction for one to restart. */
-	call.syscall_at = r->syscall_at[0];
-	if (taddr_eq(r->arch->pc(&r->state.regs), call.syscall_at) &&
+	if (taddr_eq(r->arch->pc(&r->state.regs), r->syscall_at[0]) &&
 	    !taddr_is_null(r->syscall_at[1]))
-		call.syscall_at = r->syscall_at[1];
-	call.sigreturn_at = r->sigreturn_at;
-	call.frame = r->frame.addr;
+		ret_call->syscall_at = r->syscall_at[1];
+	if (ret_state)
+		*ret_state = r->state;
+	return 0;
+}
+
+int remote_run(struct remote *r, const struct arch_call *call, const struct remote_write *writes,
+	       size_t count, int64_t *ret, struct err *err)
+{
+	int64_t answer = 0;
+
 	for (int i = 0; i < CALL_TRIES; i++) {
-		code = make_call(r, &call, &answer, err);
+		int code = make_call(r, call, writes, count, &answer, err);
+
 		if (code < 0)
-			return err_wrap(err, code, "system call %ld in process %d", nr,
+			return err_wrap(err, code, "system call %ld in process %d", call->nr,
 					(int)stop_pid(r->stop));
 		if (answer < RESTART_FIRST || answer > RESTART_LAST)
 			break;
 	}
 	*ret = answer;
 	return 0;
+}
+
+int remote_syscall(struct remote *r, long nr, const uint64_t arg[6], int64_t *ret, struct err *err)
+{
+	struct arch_call call;
+	int code = remote_prepare(r, &call, NULL, err);
+
+	if (code < 0)
+		return code;
+	call.nr = nr;
+	memcpy(call.arg, arg, sizeof(call.arg));
+	return remote_run(r, &call, NULL, 0, ret, err);
 }
 
 taddr remote_scratch(struct remote *r)
@@ -528,6 +554,16 @@ const struct remote_sys *remote_sys(const struct remote *r)
 pid_t remote_tid(const struct remote *r)
 {
 	return r->tid;
+}
+
+struct stop *remote_stop(const struct remote *r)
+{
+	return r->stop;
+}
+
+const struct arch *remote_arch(const struct remote *r)
+{
+	return r->arch;
 }
 
 pid_t remote_take_born(struct remote *r)

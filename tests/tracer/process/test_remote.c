@@ -14,24 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fuse.h"
 #include "spy.h"
 #include "tracer/process/ptrace.h"
 
 TestSuite(tracer_process_remote, .timeout = 55);
 
 #define MARK_ADDR 0x5a5a00000000ull
-
-/* Linked with --wrap=ptrace: the process that set the fuse dies right before that request. */
-long __real_ptrace(int request, pid_t pid, void *addr, void *data);
-long __wrap_ptrace(int request, pid_t pid, void *addr, void *data);
-static long fuse;
-
-long __wrap_ptrace(int request, pid_t pid, void *addr, void *data)
-{
-	if (fuse && --fuse == 0)
-		kill(getpid(), SIGKILL);
-	return __real_ptrace(request, pid, addr, data);
-}
 
 struct session {
 	struct stop *stop;
@@ -299,7 +288,7 @@ Test(tracer_process_remote, death_before_any_request_leaves_the_target_unharmed)
 		int status;
 
 		if (spy == 0) {
-			fuse = n;
+			fuse_set(n);
 			spy_once(v.pid);
 			_exit(0);
 		}

@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -409,6 +410,10 @@ int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "busy";
 
+	if (strcmp(mode, "nobody") == 0 &&
+	    (setrlimit(RLIMIT_NPROC, &(struct rlimit){ 0, 0 }) < 0 ||
+	     setresuid(65534, 65534, 65534) < 0))
+		return 1;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(120);
 	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, 3, 0);
@@ -420,6 +425,8 @@ int main(int argc, char **argv)
 		busy(0);
 	else if (strcmp(mode, "sleeper") == 0)
 		sleeper();
+	else if (strcmp(mode, "nobody") == 0)
+		copies(0);
 	else if (strcmp(mode, "copies") == 0)
 		copies(argc > 2 ? (size_t)atol(argv[2]) : 0);
 	return 0;
