@@ -155,7 +155,8 @@ static int find_extents(struct py *py, struct err *err)
 /* --- which version ----------------------------------------------------------------------- */
 
 /* Py_GetVersion()'s buffer is data; its source, the bare string, is read-only. */
-static int scan_segments(struct py *py, struct mem_source *mem, bool writable, struct err *err)
+static int scan_segments(struct py *py, struct mem_source *mem, bool writable, int minor,
+			 struct err *err)
 {
 	AUTO_FREE char *part = malloc(SCAN_BYTES);
 	uint32_t hex = 0;
@@ -174,7 +175,7 @@ static int scan_segments(struct py *py, struct mem_source *mem, bool writable, s
 
 			if (got < 0)
 				return err_set(err, (int)got, "data of the interpreter");
-			if (!version_scan(part, (size_t)got, !writable, &hex))
+			if (!version_scan(part, (size_t)got, !writable, minor, &hex))
 				return 0; /* contradicting hits are no answer */
 			at += n == SCAN_BYTES ? SCAN_BYTES - SCAN_OVERLAP : n;
 		}
@@ -185,6 +186,9 @@ static int scan_segments(struct py *py, struct mem_source *mem, bool writable, s
 
 static int find_version(struct py *py, struct mem_source *mem, struct err *err)
 {
+	const struct py_sheet *sheet =
+		sheet_by_size(py->aarch64 ? PY_AARCH64 : PY_X86_64, py->runtime_bytes);
+	int minor = sheet ? sheet->layout->minor : -1;
 	struct offsets_head head;
 	uint64_t value;
 	taddr at;
@@ -197,9 +201,10 @@ static int find_version(struct py *py, struct mem_source *mem, struct err *err)
 		py->hexversion = (uint32_t)value;
 	}
 	if (r == 0 && !py->hexversion)
-		r = scan_segments(py, mem, true, err);
-	if (r == 0 && !py->hexversion)
-		r = scan_segments(py, mem, false, err);
+		r = scan_segments(py, mem, true, minor, err);
+	/* too weak a sign to go by alone, but good enough for the patch release */
+	if (r == 0 && !py->hexversion && minor >= 0)
+		r = scan_segments(py, mem, false, minor, err);
 	if (r < 0)
 		return r;
 	if (py->hexversion)

@@ -65,7 +65,17 @@ static bool ends_well(const char *s, size_t n, bool bare)
 	return n >= 2 && s[0] == ' ' && s[1] == '(';
 }
 
-bool version_scan(const char *bytes, size_t n, bool bare, uint32_t *ret_hex)
+/* Not the middle of a longer number; at the very start of the bytes nobody knows. */
+static bool begins_well(const char *s, const char *bytes, bool bare)
+{
+	if (s == bytes)
+		return !bare;
+	if (!bare)
+		return s[-1] == '\0';
+	return s[-1] != '.' && (s[-1] < '0' || s[-1] > '9');
+}
+
+bool version_scan(const char *bytes, size_t n, bool bare, int minor, uint32_t *ret_hex)
 {
 	const char *end = bytes + n;
 	const char *p = bytes;
@@ -73,9 +83,10 @@ bool version_scan(const char *bytes, size_t n, bool bare, uint32_t *ret_hex)
 	while (p < end && (p = memmem(p, (size_t)(end - p), "3.", 2))) {
 		uint32_t hex;
 		size_t taken = version_parse(p, (size_t)(end - p), &hex);
-		bool begins = p == bytes ? !bare : p[-1] == '\0';
 
-		if (taken && begins && ends_well(p + taken, (size_t)(end - p) - taken, bare)) {
+		if (taken && begins_well(p, bytes, bare) &&
+		    ends_well(p + taken, (size_t)(end - p) - taken, bare) &&
+		    (minor < 0 || version_minor(hex) == minor)) {
 			if (*ret_hex && *ret_hex != hex)
 				return false;
 			*ret_hex = hex;

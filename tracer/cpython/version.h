@@ -36,10 +36,12 @@ void version_text(uint32_t hex, char ret[32]);
 size_t version_parse(const char *s, size_t n, uint32_t *ret_hex);
 
 /*
- * Find what Py_GetVersion() left in its static buffer ("3.8.18 (default, …", Python/getversion.c)
- * in n bytes; bare: a whole NUL-delimited string "3.8.18" instead. True when all hits in the
- * bytes agree; *ret_hex is 0 before the first and must be carried from one part to the next.
+ * Find a version 3.minor (minor < 0: any) in n bytes, in one of two forms. Not bare: what
+ * Py_GetVersion() left in its static buffer, "3.8.18 (default, …" (Python/getversion.c). Bare:
+ * the end of a NUL-terminated string, where linkers that merge strings leave PY_VERSION.
+ * False when hits contradict each other; *ret_hex is 0 before the first hit and must be
+ * carried from one part of the bytes to the next.
  */
-bool version_scan(const char *bytes, size_t n, bool bare, uint32_t *ret_hex);
+bool version_scan(const char *bytes, size_t n, bool bare, int minor, uint32_t *ret_hex);
 
 #endif
