@@ -815,8 +815,6 @@ static const struct py_layout layout = {
 	._Py_hashtable_t_alloc = 64,
 	._Py_hashtable_t_key_size = PY_ABSENT,
 	._Py_hashtable_t_data_size = PY_ABSENT,
-	._Py_hashtable_t_alloc_malloc = PY_ABSENT,
-	._Py_hashtable_t_alloc_free = PY_ABSENT,
 
 	/* _Py_hashtable_entry_t */
 	._Py_hashtable_entry_t_sizeof = 32,
@@ -824,7 +822,6 @@ static const struct py_layout layout = {
 	._Py_hashtable_entry_t_key_hash = 8,
 	._Py_hashtable_entry_t_key = 16,
 	._Py_hashtable_entry_t_value = 24,
-	._Py_hashtable_entry_t__Py_slist_item = PY_ABSENT,
 
 	/* PyModuleObject */
 	.PyModuleObject_sizeof = 56,

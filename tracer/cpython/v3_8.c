@@ -815,8 +815,6 @@ static const struct py_layout layout = {
 	._Py_hashtable_t_alloc = 56,
 	._Py_hashtable_t_key_size = 24,
 	._Py_hashtable_t_data_size = 32,
-	._Py_hashtable_t_alloc_malloc = 56,
-	._Py_hashtable_t_alloc_free = 64,
 
 	/* _Py_hashtable_entry_t */
 	._Py_hashtable_entry_t_sizeof = 16,
@@ -824,7 +822,6 @@ static const struct py_layout layout = {
 	._Py_hashtable_entry_t_key_hash = 8,
 	._Py_hashtable_entry_t_key = PY_ABSENT,
 	._Py_hashtable_entry_t_value = PY_ABSENT,
-	._Py_hashtable_entry_t__Py_slist_item = 0,
 
 	/* PyModuleObject */
 	.PyModuleObject_sizeof = 56,
