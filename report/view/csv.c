@@ -96,7 +96,6 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 const struct view view_csv = {
 	.name = "csv",
 	.summary = "one table with exact figures, for spreadsheets",
-	.questions = 1u << VIEW_SUMMARY | 1u << VIEW_LEAKS | 1u << VIEW_SITES | 1u << VIEW_TIMELINE |
-		     1u << VIEW_THREADS,
+	.questions = (1u << VIEW_QUESTIONS) - 1,
 	.draw = draw,
 };

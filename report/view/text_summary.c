@@ -108,6 +108,7 @@ void text_section_memory(struct text *t)
 	const struct fact_totals *s = &t->r->totals.totals;
 	const struct timeline *l = &t->r->timeline;
 	struct units a, b, c;
+	bool told = t->r->overall.class != GROWTH_SHORT && t->r->overall.samples > 0;
 	out_put(t->out, "\n", 1);
 	text_heading(t, "MEMORY", t->width - 3 * (FIGURE + 1));
 	out_printf(t->out, " %*s %*s %*s\n", FIGURE, "NOW", FIGURE, "PEAK", FIGURE, "GROWTH");
@@ -116,7 +117,7 @@ void text_section_memory(struct text *t)
 			   units_rate(&c, rss_rate(l)));
 	memory_row(t, t->r->totals.target.from_start ? "Python, live" : "Python, live (since the attach)",
 		   text_bytes(t, &a, s->live_bytes), text_bytes(t, &b, s->peak_bytes),
-		   text_rate(t, &c, t->r->overall.slope_bytes_per_s));
+		   told ? text_rate(t, &c, t->r->overall.slope_bytes_per_s) : "-");
 	out_put(t->out, "\n", 1);
 	text_heading(t, "BALANCE", t->width - 3 * (FIGURE + 1));
 	out_printf(t->out, " %*s %*s %*s\n", FIGURE, "BYTES", FIGURE, "BLOCKS", FIGURE, "BYTES/S");

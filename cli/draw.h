@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a recording in memory to bytes in a file or on standard output. Shared by the commands
+ * that end in a report.
+ */
+#ifndef PYMEMPROF_CLI_DRAW_H
+#define PYMEMPROF_CLI_DRAW_H
+
+#include "cli/command.h"
+#include "report/view/view.h"
+
+struct draw_wish {
+	const struct cli *cli;
+	const struct view *view;
+	struct view_options options; /* question, metric, top, file; the rest is filled in */
+	const char *path;	     /* NULL or "-": standard output */
+	bool force;
+};
+
+/*
+ * Conclude the recording and draw it. Returns the exit status: STATUS_FINE, or
+ * STATUS_INCOMPLETE when data is missing from the recording. A file is created with mode 0600
+ * and never replaces another one unless forced.
+ * Errors: USAGE (exists, hint "file-exists"), those of views and of writing.
+ */
+int draw_recording(struct recording *r, const struct draw_wish *wish, struct err *err) MUST_CHECK;
+
+/* STATUS_FINE or STATUS_INCOMPLETE, from the end and the notes of a recording. */
+int draw_status(const struct recording *r);
+
+#endif

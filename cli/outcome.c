@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Two tables. A new hint key needs a line here and one in pymemprof(1), DIAGNOSTICS. */
+#include "cli/outcome.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "report/view/escape.h"
+
+struct hint {
+	const char *key, *sentence;
+};
+
+static const struct hint hints[] = {
+	{ "abi-mismatch", "the agent in the process is of another version of pymemprof: end it with that version's detach" },
+	{ "already-attached", "end the other recording, or run 'pymemprof detach PID' if its pymemprof was killed" },
+	{ "already-traced", "only one tracer at a time: end the debugger, strace or pymemprof named above" },
+	{ "debug-build", "run the program with a release build of Python" },
+	{ "disk-full", "free some space or choose another place with -o; what was written is readable" },
+	{ "file-exists", "choose another name with -o, or replace it with --force" },
+	{ "free-threaded", "run the program with the default build of Python" },
+	{ "kernel-thread", "choose a process: ps -eo pid,comm" },
+	{ "newer-file", "read it with the version of pymemprof that wrote it, or a later one" },
+	{ "no-such-process", "list Python processes: pgrep -a python" },
+	{ "not-a-core", "pass an ELF core file, as gcore or the kernel writes it" },
+	{ "not-dumpable", "run pymemprof as root: the process changed its user or hides its memory" },
+	{ "not-pmp", "pass a file that 'pymemprof attach -o' or 'pymemprof run -o' wrote" },
+	{ "not-python", "look for the interpreter's own process, perhaps a child: pgrep -a python" },
+	{ "other-user", "run it with sudo, or as the user who owns the process" },
+	{ "output-closed", "the program that read the output went away; write to a file with -o" },
+	{ "own-pid", "name another process" },
+	{ "ptrace-denied", "run it with sudo; in a container add --cap-add=SYS_PTRACE; see 'pymemprof doctor PID'" },
+	{ "thread-does-not-stop", "a thread waits in the kernel (state D): try again when its disk or network answers" },
+	{ "thread-not-process", "pass the number of the process, not of the thread" },
+	{ "unknown-version", "this version of Python is not known to this pymemprof: a later one may know it" },
+	{ "usage", "see 'pymemprof help'" },
+	{ "user-namespace", "run pymemprof inside the container's user namespace: nsenter -U -t PID" },
+	{ "yama", "run it with sudo, or allow it until the next boot: sudo sysctl kernel.yama.ptrace_scope=0" },
+	{ "zombie", "it has ended already: nothing can be recorded" },
+};
+
+int outcome_status(int code)
+{
+	switch ((enum err_code)code) {
+	case ERR_USAGE:
+		return STATUS_USAGE;
+	case ERR_NOMEM:
+	case ERR_SYS:
+	case ERR_FAULT:
+	case ERR_CORRUPT:
+	case ERR_UNSUPPORTED:
+	case ERR_DENIED:
+	case ERR_GONE:
+	case ERR_INTERRUPTED:
+		return STATUS_FAILED;
+	}
+	return STATUS_FAILED;
+}
+
+const char *outcome_hint(const char *key)
+{
+	for (size_t i = 0; key && i < sizeof hints / sizeof *hints; i++)
+		if (strcmp(hints[i].key, key) == 0)
+			return hints[i].sentence;
+	return NULL;
+}
+
+void outcome_print(const struct err *err, bool with_hint)
+{
+	char text[ERR_TEXT_MAX * ESCAPE_GROWTH + 1];
+	const char *hint = outcome_hint(err->hint);
+	escape(ESCAPE_ASCII, err->text, strnlen(err->text, sizeof err->text), text, sizeof text);
+	fprintf(stderr, "pymemprof: %s\n", *text ? text : err_code_name(err->code));
+	if (hint && with_hint)
+		fprintf(stderr, "hint: %s\n", hint);
+}
