@@ -54,7 +54,7 @@ static uint64_t str_own(const struct heap *h, const struct heap_type *t, const u
 	if (!str_shape(h->l, o, avail, &s))
 		return 0;
 	if (!s.compact)
-		return t->basic;
+		return t->basic + t->inline_bytes;
 	return s.head_bytes + (s.length + 1) * s.kind;
 }
 
@@ -125,6 +125,9 @@ uint64_t object_own_bytes(struct heap *h, const struct heap_type *t, const uint8
 		return generator_own(h, t, o, avail);
 	case HEAP_FRAME:
 		return frame_own(h, t, o, avail);
+	case HEAP_DATETIME:
+		/* Modules/_datetimemodule.c: hastzinfo follows the hash code */
+		return t->basic + t->inline_bytes - (o[24] || t->python ? 0 : 8);
 	case HEAP_TYPE:
 		/* type_new allocates one member more than it uses; static types are as they are */
 		n = le64(o + h->l->PyVarObject_ob_size);
@@ -186,14 +189,14 @@ static uint64_t slack_allowed(const struct heap *h, const struct heap_type *t, u
 	case HEAP_STRINGIO:
 	case HEAP_BUFFERED:
 	case HEAP_NDARRAY:
+	case HEAP_DATETIME:
 		break;
 	}
 	/* shared keys may have grown or shrunk by a slot since the instance was made */
 	return allowed + t->item + (t->inline_bytes ? 32 : 0);
 }
 
-/* The object of type `type` at offset `pre` of the block: its size when it fits, else 0. */
-static uint64_t fits(struct heap *h, uint32_t type, const uint8_t *bytes, uint32_t block,
+uint64_t object_fits(struct heap *h, uint32_t type, const uint8_t *bytes, uint32_t block,
 		     uint32_t pre)
 {
 	const struct heap_type *t = types_at(&h->types, type);
@@ -241,14 +244,14 @@ uint32_t object_in_block(struct heap *h, const uint8_t *bytes, uint32_t block, u
 			break;
 		word[i] = le64(bytes + at);
 		type = types_known(&h->types, word[i]);
-		if (type && (*ret_own = fits(h, type, bytes, block, pre_tried[i])))
+		if (type && (*ret_own = object_fits(h, type, bytes, block, pre_tried[i])))
 			return type;
 	}
 	for (size_t i = 0; i < 3; i++) {
 		if (!word[i] || types_known(&h->types, word[i]))
 			continue;
 		type = resolve(h, word[i]);
-		if (type && (*ret_own = fits(h, type, bytes, block, pre_tried[i])))
+		if (type && (*ret_own = object_fits(h, type, bytes, block, pre_tried[i])))
 			return type;
 	}
 	return 0;

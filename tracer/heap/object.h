@@ -30,6 +30,10 @@ uint64_t object_own_bytes(struct heap *h, const struct heap_type *t, const uint8
  */
 uint32_t object_in_block(struct heap *h, const uint8_t *bytes, uint32_t block, uint64_t *ret_own);
 
+/* object_own_bytes of an object of that type at offset pre of the block when it fits, else 0. */
+uint64_t object_fits(struct heap *h, uint32_t type, const uint8_t *bytes, uint32_t block,
+		     uint32_t pre);
+
 /* sys.getsizeof of the object at addr, whose type is t; 0 when unreadable. */
 uint64_t object_getsizeof(struct heap *h, uint32_t type, uint64_t addr);
 

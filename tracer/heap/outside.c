@@ -6,6 +6,7 @@
  */
 #include "tracer/heap/outside.h"
 
+#include <elf.h>
 #include <string.h>
 
 #include "tracer/heap/object.h"
@@ -14,6 +15,7 @@
 #define PIECE_BYTES (1u << 18)
 #define HEAD_BYTES 1024
 #define CANDIDATES_MAX (1u << 24)
+#define ZONE_IMAGE_MAX (UINT64_C(1) << 32)
 #define SCAN_MAX (UINT64_C(1) << 40)
 
 const struct zone *heap_zone(struct heap *h, uint64_t addr)
@@ -41,29 +43,70 @@ const struct zone *heap_zone(struct heap *h, uint64_t addr)
 	return z;
 }
 
-/* bss: anonymous memory right behind a file's writable mapping belongs to the file. */
-static bool continues_file(const struct zone *last, const struct map_range *m)
+/*
+ * Where the writable segments of the ELF file mapped at `start` end, bss included: its program
+ * headers are in memory (ELF-64). 0 when there are none to be read.
+ */
+static uint64_t image_end(struct heap *h, uint64_t start)
 {
-	return last && last->is_static && last->end == m->start && !*m->path;
+	Elf64_Ehdr e;
+	Elf64_Phdr p;
+	uint64_t low = UINT64_MAX, high = 0;
+
+	if (!reader_get(&h->r, start, &e, sizeof(e)) || memcmp(e.e_ident, ELFMAG, SELFMAG) ||
+	    e.e_phentsize != sizeof(p) || e.e_phnum > 64)
+		return 0;
+	for (uint32_t i = 0; i < e.e_phnum; i++) {
+		if (!reader_get(&h->r, start + e.e_phoff + i * sizeof(p), &p, sizeof(p)))
+			return 0;
+		if (p.p_type != PT_LOAD)
+			continue;
+		low = p.p_vaddr < low ? p.p_vaddr : low;
+		high = p.p_vaddr + p.p_memsz > high ? p.p_vaddr + p.p_memsz : high;
+	}
+	if (!high || high - low > ZONE_IMAGE_MAX)
+		return 0;
+	return (start - (low & ~UINT64_C(4095)) + high + 4095) & ~UINT64_C(4095);
+}
+
+static int zone_add(struct heap *h, uint64_t start, uint64_t end, bool is_static, const char *path)
+{
+	struct zone z = { .start = start, .end = end, .is_static = is_static, .path = path };
+
+	if (start >= end)
+		return 0;
+	h->low = start < h->low ? start : h->low;
+	h->high = end > h->high ? end : h->high;
+	return vec_push(&h->zones, z);
 }
 
 int outside_zones(struct heap *h, const struct maps *maps, struct err *err)
 {
+	uint64_t image = 0, bss_end = 0;
+	const char *path = "";
+
 	h->low = UINT64_MAX;
 	for (size_t i = 0; i < maps->count; i++) {
 		const struct map_range *m = &maps->ranges[i];
-		const struct zone *last = h->zones.len ? vec_last(&h->zones) : NULL;
-		struct zone z = { .start = m->start, .end = m->end, .path = m->path };
+		bool file = m->path[0] == '/';
+		uint64_t split = m->start;
 
+		if (file && strcmp(m->path, path)) {
+			path = m->path;
+			image = m->start;
+			bss_end = 0;
+		}
 		if (!(m->flags & MAP_W) || !(m->flags & MAP_R) || m->flags & MAP_SHARED_MAP ||
 		    !strncmp(m->path, "[stack", 6))
 			continue;
-		z.is_static = m->path[0] == '/' || continues_file(last, m);
-		if (z.is_static && m->path[0] != '/')
-			z.path = last->path;
-		h->low = z.start < h->low ? z.start : h->low;
-		h->high = z.end > h->high ? z.end : h->high;
-		if (vec_push(&h->zones, z) < 0)
+		if (file) {
+			bss_end = image_end(h, image);
+			split = m->end;
+		} else if (!*m->path && bss_end > m->start) {
+			split = bss_end < m->end ? bss_end : m->end;
+		}
+		if (zone_add(h, m->start, split, true, path) < 0 ||
+		    zone_add(h, split, m->end, false, m->path) < 0)
 			return err_nomem(err);
 	}
 	return 0;

@@ -266,13 +266,13 @@ static void type_buffers(struct heap *h, uint32_t type, const uint8_t *o, size_t
 	const struct py_layout *l = h->l;
 	uint64_t flags = le64(o + l->PyTypeObject_tp_flags), keys;
 
+	owner_claim_weak(h, word(o, l->PyTypeObject_tp_members), type);
 	if (!(flags & PY_TPFLAG_HEAPTYPE) || avail < (size_t)l->PyHeapTypeObject_sizeof)
 		return;
 	keys = word(o, l->PyHeapTypeObject_ht_cached_keys);
 	if (keys)
 		owner_keys(h, keys, NULL, type, BUFFER_SHARED_KEYS);
 	owner_claim_weak(h, word(o, l->PyTypeObject_tp_doc), type);
-	owner_claim_weak(h, word(o, l->PyTypeObject_tp_members), type);
 	owner_claim_weak(h, word(o, l->PyHeapTypeObject__ht_tpname), type);
 	owner_claim_weak(h, word(o, l->PyTypeObject_tp_name), type);
 }
@@ -488,6 +488,7 @@ void owner_buffers(struct heap *h, uint32_t type, uint64_t addr, const uint8_t *
 	case HEAP_FRAME:
 	case HEAP_GENERATOR:
 	case HEAP_VAR:
+	case HEAP_DATETIME:
 		break;
 	}
 }

@@ -81,7 +81,8 @@ static uint32_t listed_block(struct heap *h, uint32_t b, uint64_t gc)
 {
 	const struct pymalloc_pool *pool = pymalloc_pool_of_block(&h->pm, b);
 	uint64_t addr = gc + (uint64_t)h->l->PyGC_Head_sizeof, meta;
-	uint32_t type, size;
+	uint32_t type, size, lead;
+	uint8_t bytes[512 + 64] = { 0 };
 	struct heap_type *t;
 
 	if (!pool || !reader_u64(&h->r, addr + (uint64_t)h->l->PyObject_ob_type, &meta))
@@ -96,7 +97,11 @@ static uint32_t listed_block(struct heap *h, uint32_t b, uint64_t gc)
 	t->sum.header += OBJECT_WORDS_AT;
 	t->sum.gc_head += t->gc_head;
 	t->sum.dict += t->pre - t->gc_head;
-	t->sum.payload += size > t->pre + OBJECT_WORDS_AT ? size - t->pre - OBJECT_WORDS_AT : 0;
+	lead = h->lead + t->pre;
+	t->sum.payload += size > lead + OBJECT_WORDS_AT ? size - lead - OBJECT_WORDS_AT : 0;
+	if (size <= 512 && lead + OBJECT_WORDS_AT < size &&
+	    reader_get(&h->r, pymalloc_block_addr(&h->pm, pool, b), bytes, size))
+		owner_buffers(h, type, addr, bytes + lead, size - lead);
 	return type;
 }
 
@@ -193,18 +198,19 @@ void roots_undo_overridden(struct heap *h)
 		uint32_t p = pymalloc_pool_of(&h->pm, at);
 		uint32_t size = p >= 2 ? h->pm.block_size[h->pm.pools.at[p - 2].szidx] : 0;
 		uint8_t bytes[512 + 64] = { 0 };
-		uint64_t own, body;
+		uint64_t own, body, values;
 
 		if (!size || size > 512 || !reader_get(&h->r, at, bytes, size))
 			continue;
-		own = object_own_bytes(h, t, bytes + h->lead + t->pre, size - h->lead - t->pre);
-		if (own < OBJECT_WORDS_AT || own + t->pre > size)
+		own = object_fits(h, h->overridden.at[i].type, bytes, size, t->pre);
+		if (!own)
 			continue;
-		body = own - OBJECT_WORDS_AT - t->inline_bytes;
+		values = t->inline_bytes && own > t->basic ? own - t->basic : 0;
+		body = own - OBJECT_WORDS_AT - values;
 		s->count--;
 		s->header -= OBJECT_WORDS_AT;
 		s->gc_head -= t->gc_head;
-		s->dict -= t->pre - t->gc_head + t->inline_bytes;
+		s->dict -= t->pre - t->gc_head + values;
 		s->payload -= body;
 		s->rounding -= size - t->pre - own;
 	}

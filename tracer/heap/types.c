@@ -52,6 +52,8 @@ static const struct family_name {
 	{ "_io.BufferedWriter", HEAP_BUFFERED, false },
 	{ "_io.BufferedRandom", HEAP_BUFFERED, false },
 	{ "numpy.ndarray", HEAP_NDARRAY, false },
+	{ "datetime.datetime", HEAP_DATETIME, false },
+	{ "datetime.time", HEAP_DATETIME, false },
 	{ "object", HEAP_OBJECT, false },
 	{ "BaseException", HEAP_FLAT, false },
 	{ "memoryview", HEAP_VAR, false },
@@ -192,14 +194,22 @@ static const struct family_name *family_of(struct types *t, const struct type_by
 	return family_named(name);
 }
 
+/* __slots__ of one class; a C type made from a spec (its name has a dot) has members, not slots. */
+static uint32_t class_slots(struct types *t, const struct type_bytes *b)
+{
+	char name[256];
+
+	if (!(b->flags & PY_TPFLAG_HEAPTYPE) || b->nmembers <= 0 || b->nmembers >= 4096 ||
+	    pyread_cstr(t->r, b->name, name, sizeof(name)) < 0 || strchr(name, '.'))
+		return 0;
+	return (uint32_t)b->nmembers;
+}
+
 /* Words a class statement adds to its base: slots, __dict__, __weakref__ (typeobject.c, type_new). */
-static bool basic_explained(const struct type_bytes *b, const struct type_bytes *base)
+static bool basic_explained(const struct type_bytes *b, const struct type_bytes *base, int64_t words)
 {
 	int64_t extra = b->basic - base->basic;
-	int64_t words = b->nmembers > 0 && b->nmembers < 4096 ? b->nmembers : 0;
 
-	if (!(b->flags & PY_TPFLAG_HEAPTYPE))
-		words = 0;
 	if (b->dict_offset != base->dict_offset)
 		words++;
 	if (b->weak_offset != base->weak_offset)
@@ -214,6 +224,7 @@ static void family_fill(struct types *t, struct heap_type *ht, struct type_bytes
 	for (int i = 0; i < CHAIN_MAX; i++) {
 		const struct family_name *f = family_of(t, &b);
 		struct type_bytes base;
+		uint32_t slots;
 
 		if (f) {
 			ht->family = f->family;
@@ -227,9 +238,9 @@ static void family_fill(struct types *t, struct heap_type *ht, struct type_bytes
 			ht->python = false;
 			return;
 		}
-		if (b.flags & PY_TPFLAG_HEAPTYPE && b.nmembers > 0 && b.nmembers < 4096)
-			ht->slots += (uint32_t)b.nmembers;
-		if (!basic_explained(&b, &base)) {
+		slots = class_slots(t, &b);
+		ht->slots += slots;
+		if (!basic_explained(&b, &base, slots)) {
 			ht->opaque = true;
 			ht->python = false;
 		} else if (!(b.flags & PY_TPFLAG_HEAPTYPE)) {

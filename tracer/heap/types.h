@@ -37,6 +37,7 @@ enum heap_family {
 	HEAP_STRINGIO,
 	HEAP_BUFFERED,
 	HEAP_NDARRAY,
+	HEAP_DATETIME, /* without a tzinfo, the last word is left out */
 	HEAP_VAR, /* known C struct with ob_size items behind it, no buffer */
 };
 
