@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * __sizeof__ by family. Every rule names the C function it follows; sys.getsizeof adds the GC
+ * head, and the managed words from 3.11 on (Python/sysmodule.c, _PySys_GetSizeOf).
+ */
+#include "tracer/heap/getsizeof.h"
+
+#include "tracer/heap/object.h"
+#include "tracer/heap/pyread.h"
+
+#define HEAD_BYTES 1024
+#define DEQUE_BLOCK_ITEMS 64
+
+/* The object in question: its type and local bytes. */
+struct subject {
+	struct heap *h;
+	const struct heap_type *t;
+	uint64_t addr;
+	const uint8_t *o;
+	size_t avail;
+};
+
+static uint64_t field(const struct subject *s, int32_t off)
+{
+	return off < 0 || (size_t)off + 8 > s->avail ? 0 : le64(s->o + off);
+}
+
+/* Objects/typeobject.c, object___sizeof__: basic size and items. */
+static uint64_t plain(const struct subject *s)
+{
+	uint64_t n;
+
+	if (!s->t->sized)
+		return s->t->basic;
+	n = field(s, s->h->l->PyVarObject_ob_size);
+	if ((int64_t)n < 0)
+		n = 0 - n;
+	return s->t->basic + n * s->t->item;
+}
+
+/* Objects/dictobject.c, _PyDict_SizeOf: values, and keys nobody shares. */
+static uint64_t dict_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t size = s->t->basic;
+	struct keys_shape k;
+
+	if (!keys_shape_at(&s->h->r, l, field(s, l->PyDictObject_ma_keys), &k))
+		return 0;
+	if (field(s, l->PyDictObject_ma_values))
+		size += (l->dict_keys == PY_KEYS_LOG2 ? k.entries + k.usable : k.capacity) * 8;
+	return k.refcnt == 1 ? size + k.bytes : size;
+}
+
+/* Objects/odictobject.c, odict_sizeof. */
+static uint64_t odict_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t size = dict_size(s);
+
+	size += field(s, l->odictobject_od_fast_nodes_size) * 8;
+	return size + field(s, l->PyDictObject_ma_used) * (uint64_t)l->odictnode_sizeof;
+}
+
+/* Objects/unicodeobject.c, unicode___sizeof__: the C structs, whatever the subclass. */
+static uint64_t str_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t size, utf8, data = 0;
+	struct str_shape f;
+
+	if (!str_shape(l, s->o, s->avail, &f))
+		return 0;
+	size = f.head_bytes;
+	if (f.compact)
+		size += (f.length + 1) * f.kind;
+	else
+		data = field(s, l->PyUnicodeObject_data);
+	if (data)
+		size += (f.length + 1) * f.kind;
+	if (l->PyASCIIObject_wstr >= 0) {
+		uint64_t wstr = field(s, l->PyASCIIObject_wstr);
+		uint64_t text = f.compact ? s->addr + f.head_bytes : data;
+		uint64_t n = f.compact && f.ascii ? f.length
+						  : field(s, l->PyCompactUnicodeObject_wstr_length);
+
+		if (wstr && wstr != text)
+			size += (n + 1) * 4;
+	}
+	if (f.compact && f.ascii)
+		return size;
+	utf8 = field(s, l->PyCompactUnicodeObject_utf8);
+	if (utf8 && utf8 != data)
+		size += field(s, l->PyCompactUnicodeObject_utf8_length) + 1;
+	return size;
+}
+
+/* Objects/typeobject.c, type___sizeof__. */
+static uint64_t type_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	struct keys_shape k;
+	uint64_t keys;
+
+	if (!(field(s, l->PyTypeObject_tp_flags) & PY_TPFLAG_HEAPTYPE))
+		return (uint64_t)l->PyTypeObject_sizeof;
+	keys = field(s, l->PyHeapTypeObject_ht_cached_keys);
+	if (!keys || !keys_shape_at(&s->h->r, l, keys, &k))
+		return (uint64_t)l->PyHeapTypeObject_sizeof;
+	return (uint64_t)l->PyHeapTypeObject_sizeof + k.bytes;
+}
+
+/* Modules/_collectionsmodule.c, deque_sizeof. */
+static uint64_t deque_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t n = field(s, l->dequeobject_leftindex) + field(s, l->PyVarObject_ob_size);
+	uint64_t blocks = (n + DEQUE_BLOCK_ITEMS - 1) / DEQUE_BLOCK_ITEMS;
+
+	return s->t->basic + (blocks ? blocks : 1) * (uint64_t)l->deque_block_sizeof;
+}
+
+static uint64_t array_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t descr = field(s, l->arrayobject_ob_descr);
+	uint32_t item = 0;
+
+	(void)reader_u32(&s->h->r, descr + (uint64_t)l->arraydescr_itemsize, &item);
+	return s->t->basic + field(s, l->arrayobject_allocated) * item;
+}
+
+static uint64_t set_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+
+	if (field(s, l->PySetObject_table) == s->addr + (uint64_t)l->PySetObject_smalltable)
+		return s->t->basic;
+	return s->t->basic + (field(s, l->PySetObject_mask) + 1) * 16;
+}
+
+/* Objects/longobject.c, int___sizeof__. */
+static uint64_t int_size(const struct subject *s)
+{
+	uint64_t n = pyread_int_digits(s->h->l, s->o);
+
+	return s->t->basic + (n ? n : 1) * 4;
+}
+
+/* From 3.15 on a bytearray's bytes are an object, which sys.getsizeof counts. */
+static uint64_t bytearray_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+
+	if (l->PyByteArrayObject_ob_bytes_object < 0)
+		return s->t->basic + field(s, l->PyByteArrayObject_ob_alloc);
+	return s->t->basic + heap_getsizeof(s->h, field(s, l->PyByteArrayObject_ob_bytes_object));
+}
+
+static uint64_t subject_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+
+	switch (s->t->family) {
+	case HEAP_INT:
+		return int_size(s);
+	case HEAP_STR:
+		return str_size(s);
+	case HEAP_LIST:
+		return s->t->basic + field(s, l->PyListObject_allocated) * 8;
+	case HEAP_DICT:
+		return dict_size(s);
+	case HEAP_ODICT:
+		return odict_size(s);
+	case HEAP_SET:
+		return set_size(s);
+	case HEAP_BYTEARRAY:
+		return bytearray_size(s);
+	case HEAP_TYPE:
+		return type_size(s);
+	case HEAP_DEQUE:
+		return deque_size(s);
+	case HEAP_ARRAY:
+		return array_size(s);
+	case HEAP_BUFFERED:
+		return s->t->basic + field(s, l->buffered_buffer_size);
+	case HEAP_GENERATOR:
+	case HEAP_FRAME:
+		return object_own_bytes(s->h, s->t, s->o, s->avail);
+	case HEAP_OBJECT:
+	case HEAP_FLAT:
+	case HEAP_BYTES:
+	case HEAP_TUPLE:
+	case HEAP_CODE:
+	case HEAP_MODULE:
+	case HEAP_STRINGIO:
+	case HEAP_NDARRAY:
+	case HEAP_DATETIME:
+	case HEAP_VAR:
+		break;
+	}
+	return plain(s);
+}
+
+uint64_t heap_getsizeof(struct heap *h, uint64_t addr)
+{
+	uint8_t head[HEAD_BYTES];
+	struct subject s = { .h = h, .addr = addr, .o = head };
+	uint32_t type;
+	uint64_t meta, size;
+	bool is_gc;
+
+	for (s.avail = HEAD_BYTES; s.avail >= OBJECT_HEAD_BYTES; s.avail /= 2) {
+		if (reader_get(&h->r, addr, head, s.avail))
+			break;
+	}
+	if (s.avail < OBJECT_HEAD_BYTES)
+		return 0;
+	meta = le64(head + h->l->PyObject_ob_type);
+	type = types_known(&h->types, meta);
+	if (!type)
+		type = types_resolve(&h->types, meta);
+	if (!type)
+		return 0;
+	s.t = types_at(&h->types, type);
+	size = subject_size(&s);
+	/* PyObject_IS_GC: a static type is no GC object though its type is a GC type */
+	is_gc = s.t->gc_head && (s.t->family != HEAP_TYPE ||
+				 field(&s, h->l->PyTypeObject_tp_flags) & PY_TPFLAG_HEAPTYPE);
+	if (!size)
+		return 0;
+	return size + (is_gc ? s.t->pre : 0);
+}
