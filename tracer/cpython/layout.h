@@ -27,6 +27,13 @@ enum py_int_repr {
 	PY_INT_TAG,		/* 3.12+: lv_tag, digits in bits 3…, sign in bits 0–1 */
 };
 
+/* What sys.getsizeof adds in front of __sizeof__ (Python/sysmodule.c, _PySys_GetSizeOf). */
+enum py_getsizeof {
+	PY_GETSIZEOF_GC_HEAD = 1, /* ≤3.10: a PyGC_Head when the object is a GC object */
+	PY_GETSIZEOF_BY_TYPE,	  /* 3.11, 3.12: the type's pre-header, for static types too */
+	PY_GETSIZEOF_BY_OBJECT,	  /* 3.13+: the type's pre-header when the object is a GC object */
+};
+
 /* Head of a dict's keys object. */
 enum py_dict_keys {
 	PY_KEYS_LOOKUP = 1, /* ≤3.10: dk_size, dk_lookup; entries are always PyDictKeyEntry */
@@ -159,6 +166,8 @@ struct py_layout {
 
 	enum py_refcount refcount;
 	enum py_int_repr int_repr;
+	enum py_getsizeof getsizeof;
+	int32_t int_min_digits; /* (0).__sizeof__() counts as many: 0, from 3.11 on 1 */
 	enum py_dict_keys dict_keys;
 	enum py_dict_values dict_values;
 	enum py_instance_dict instance_dict;

@@ -14,6 +14,8 @@ static const struct py_layout layout = {
 	/* traits */
 	.refcount = PY_REFCOUNT_PLAIN,
 	.int_repr = PY_INT_SIGNED_SIZE,
+	.getsizeof = PY_GETSIZEOF_BY_TYPE,
+	.int_min_digits = 1,
 	.dict_keys = PY_KEYS_LOG2,
 	.dict_values = PY_VALUES_PREFIX,
 	.instance_dict = PY_INSTANCE_TWO_WORDS,

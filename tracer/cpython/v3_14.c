@@ -14,6 +14,8 @@ static const struct py_layout layout = {
 	/* traits */
 	.refcount = PY_REFCOUNT_FLAGS,
 	.int_repr = PY_INT_TAG,
+	.getsizeof = PY_GETSIZEOF_BY_OBJECT,
+	.int_min_digits = 1,
 	.dict_keys = PY_KEYS_LOG2,
 	.dict_values = PY_VALUES_HEADER,
 	.instance_dict = PY_INSTANCE_INLINE,

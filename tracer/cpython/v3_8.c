@@ -14,6 +14,8 @@ static const struct py_layout layout = {
 	/* traits */
 	.refcount = PY_REFCOUNT_PLAIN,
 	.int_repr = PY_INT_SIGNED_SIZE,
+	.getsizeof = PY_GETSIZEOF_GC_HEAD,
+	.int_min_digits = 0,
 	.dict_keys = PY_KEYS_LOOKUP,
 	.dict_values = PY_VALUES_BARE,
 	.instance_dict = PY_INSTANCE_DICTOFFSET,

@@ -142,18 +142,20 @@ static uint64_t set_size(const struct subject *s)
 /* Objects/longobject.c, int___sizeof__. */
 static uint64_t int_size(const struct subject *s)
 {
-	uint64_t n = pyread_int_digits(s->h->l, s->o);
+	const struct py_layout *l = s->h->l;
+	uint64_t n = pyread_int_digits(l, s->o), least = (uint64_t)l->int_min_digits;
 
-	return s->t->basic + (n ? n : 1) * 4;
+	return (uint64_t)l->PyLongObject_ob_digit + (n < least ? least : n) * 4;
 }
 
 /* From 3.15 on a bytearray's bytes are an object, which sys.getsizeof counts. */
 static uint64_t bytearray_size(const struct subject *s)
 {
 	const struct py_layout *l = s->h->l;
+	uint64_t allocated = field(s, l->PyByteArrayObject_ob_alloc);
 
-	if (l->PyByteArrayObject_ob_bytes_object < 0)
-		return s->t->basic + field(s, l->PyByteArrayObject_ob_alloc);
+	if (l->PyByteArrayObject_ob_bytes_object < 0 || !allocated)
+		return s->t->basic + allocated;
 	return s->t->basic + heap_getsizeof(s->h, field(s, l->PyByteArrayObject_ob_bytes_object));
 }
 
@@ -182,6 +184,8 @@ static uint64_t subject_size(const struct subject *s)
 		return deque_size(s);
 	case HEAP_ARRAY:
 		return array_size(s);
+	case HEAP_CODE: /* code_sizeof rounds as the allocation does */
+		return (plain(s) + 7) & ~UINT64_C(7);
 	case HEAP_BUFFERED:
 		return s->t->basic + field(s, l->buffered_buffer_size);
 	case HEAP_GENERATOR:
@@ -191,7 +195,6 @@ static uint64_t subject_size(const struct subject *s)
 	case HEAP_FLAT:
 	case HEAP_BYTES:
 	case HEAP_TUPLE:
-	case HEAP_CODE:
 	case HEAP_MODULE:
 	case HEAP_STRINGIO:
 	case HEAP_NDARRAY:
@@ -202,13 +205,30 @@ static uint64_t subject_size(const struct subject *s)
 	return plain(s);
 }
 
+static uint64_t head_size(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	/* PyObject_IS_GC: a static type is no GC object though its type is a GC type */
+	bool is_static = s->t->family == HEAP_TYPE &&
+			 !(field(s, l->PyTypeObject_tp_flags) & PY_TPFLAG_HEAPTYPE);
+
+	switch (l->getsizeof) {
+	case PY_GETSIZEOF_GC_HEAD:
+		return is_static ? 0 : s->t->gc_head;
+	case PY_GETSIZEOF_BY_TYPE:
+		return s->t->pre;
+	case PY_GETSIZEOF_BY_OBJECT:
+		return is_static || !s->t->gc_head ? 0 : s->t->pre;
+	}
+	return 0;
+}
+
 uint64_t heap_getsizeof(struct heap *h, uint64_t addr)
 {
 	uint8_t head[HEAD_BYTES];
 	struct subject s = { .h = h, .addr = addr, .o = head };
 	uint32_t type;
 	uint64_t meta, size;
-	bool is_gc;
 
 	for (s.avail = HEAD_BYTES; s.avail >= OBJECT_HEAD_BYTES; s.avail /= 2) {
 		if (reader_get(&h->r, addr, head, s.avail))
@@ -224,10 +244,5 @@ uint64_t heap_getsizeof(struct heap *h, uint64_t addr)
 		return 0;
 	s.t = types_at(&h->types, type);
 	size = subject_size(&s);
-	/* PyObject_IS_GC: a static type is no GC object though its type is a GC type */
-	is_gc = s.t->gc_head && (s.t->family != HEAP_TYPE ||
-				 field(&s, h->l->PyTypeObject_tp_flags) & PY_TPFLAG_HEAPTYPE);
-	if (!size)
-		return 0;
-	return size + (is_gc ? s.t->pre : 0);
+	return size ? size + head_size(&s) : 0;
 }
