@@ -59,12 +59,13 @@ static bool look_at_process(struct doctor *d, pid_t pid)
 	}
 	if (procfs_exe_base(pid, &exe, NULL) < 0)
 		exe = NULL;
-	snprintf(text, sizeof text, "%d (%s), program %.100s, %u threads, user %u, state %c", (int)pid, s.comm,
-		 exe ? exe : "unreadable", s.threads, (unsigned)s.uid, s.state);
+	snprintf(text, sizeof text, "%d (%s), program %.100s, %u threads, user %u, state %c",
+		 (int)pid, s.comm, exe ? exe : "unreadable", s.threads, (unsigned)s.uid, s.state);
 	finding(d, "ok", "process", text);
 	if (s.seccomp)
-		finding(d, "ok", "seccomp", "the process filters its system calls; the agent needs only write, mmap and "
-					    "munmap in it");
+		finding(d, "ok", "seccomp",
+			"the process filters its system calls; the agent needs only write, mmap and "
+			"munmap in it");
 	return true;
 }
 
@@ -76,8 +77,8 @@ static void look_at_namespaces(struct doctor *d, pid_t pid)
 	char text[256];
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (procfs_same_namespace(pid, kinds[i], NULL) == 0)
-			snprintf(others + strlen(others), sizeof others - strlen(others), "%s%s", *others ? ", " : "",
-				 kinds[i]);
+			snprintf(others + strlen(others), sizeof others - strlen(others), "%s%s",
+				 *others ? ", " : "", kinds[i]);
 	if (procfs_root(pid, &root, NULL) < 0)
 		root = NULL;
 	bool elsewhere = root && strcmp(root, "/") != 0;
@@ -85,13 +86,16 @@ static void look_at_namespaces(struct doctor *d, pid_t pid)
 		finding(d, "ok", "place", "same namespaces and root directory as pymemprof");
 		return;
 	}
-	snprintf(text, sizeof text, "%s%s%s%.120s: no obstacle by itself", *others ? "other namespaces: " : "", others,
-		 elsewhere ? (*others ? "; root directory " : "root directory ") : "", elsewhere ? root : "");
+	snprintf(text, sizeof text, "%s%s%s%.120s: no obstacle by itself",
+		 *others ? "other namespaces: " : "", others,
+		 elsewhere ? (*others ? "; root directory " : "root directory ") : "",
+		 elsewhere ? root : "");
 	finding(d, "ok", "place", text);
 }
 
 /* process_vm_readv needs the very permission an attach needs: ptrace(2), PTRACE_MODE_ATTACH. */
-static bool look_at_permission(struct doctor *d, pid_t pid, struct mem_source *mem, const struct maps *maps)
+static bool look_at_permission(struct doctor *d, pid_t pid, struct mem_source *mem,
+			       const struct maps *maps)
 {
 	struct err err = ERR_INIT;
 	uint8_t byte;
@@ -111,7 +115,8 @@ static bool look_at_permission(struct doctor *d, pid_t pid, struct mem_source *m
 	return false;
 }
 
-static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem, const struct maps *maps)
+static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem,
+			   const struct maps *maps)
 {
 	struct err err = ERR_INIT;
 	struct py py;
@@ -120,7 +125,8 @@ static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem, 
 		refused(d, "python", &err);
 		return;
 	}
-	snprintf(text, sizeof text, "CPython %s, %s%s%s", py.version, py.is_static ? "static" : "shared library",
+	snprintf(text, sizeof text, "CPython %s, %s%s%s", py.version,
+		 py.is_static ? "static" : "shared library",
 		 py.tracemalloc_on ? ", tracemalloc is on" : "",
 		 py.debug_allocators ? ", with debug allocators" : "");
 	finding(d, "ok", "python", text);
@@ -156,13 +162,17 @@ static void look_at_machine(struct doctor *d)
 	char text[256];
 	const char *known = "";
 	if (uname(&u) == 0) {
-		known = strcmp(u.machine, "x86_64") && strcmp(u.machine, "aarch64") ? ": not supported" : "";
-		snprintf(text, sizeof text, "%.60s %.60s on %.30s%s", u.sysname, u.release, u.machine, known);
+		known = strcmp(u.machine, "x86_64") && strcmp(u.machine, "aarch64") ?
+				": not supported" :
+				"";
+		snprintf(text, sizeof text, "%.60s %.60s on %.30s%s", u.sysname, u.release,
+			 u.machine, known);
 		finding(d, *known ? "NO" : "ok", "machine", text);
 		d->refusals += *known != 0;
 	}
 	if (procfs_status(getpid(), 0, &self, NULL) == 0) {
-		bool ptrace_any = self.capabilities >> 19 & 1; /* CAP_SYS_PTRACE, linux/capability.h */
+		bool ptrace_any =
+			self.capabilities >> 19 & 1; /* CAP_SYS_PTRACE, linux/capability.h */
 		snprintf(text, sizeof text, "user %u, %s CAP_SYS_PTRACE", (unsigned)self.euid,
 			 ptrace_any ? "with" : "without");
 		finding(d, "ok", "privilege", text);
@@ -210,7 +220,9 @@ static void list_candidates(struct doctor *d)
 				out_str(&d->out, "\nprocesses that look like Python:\n");
 			out_printf(&d->out, "  %-9d", (int)pid);
 			out_escaped(&d->out, d->charset, s.comm, strlen(s.comm));
-			out_printf(&d->out, "  %s\n", one.refusals ? "no: see pymemprof doctor PID" : "can be attached to");
+			out_printf(&d->out, "  %s\n",
+				   one.refusals ? "no: see pymemprof doctor PID" :
+						  "can be attached to");
 		}
 		out_deinit(&one.out);
 	}
@@ -237,7 +249,8 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 	if (word) {
 		examine(&d, (pid_t)pid);
 		if (d.refusals == 0)
-			out_printf(&d.out, "\nnothing stands in the way: pymemprof attach %d\n", (int)pid);
+			out_printf(&d.out, "\nnothing stands in the way: pymemprof attach %d\n",
+				   (int)pid);
 	} else {
 		list_candidates(&d);
 	}
@@ -247,7 +260,8 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 }
 
 static const struct opt options[] = {
-	{ 'p', "pid", "PID", "the process to look at; without one, the machine and what runs on it", NULL, NULL },
+	{ 'p', "pid", "PID", "the process to look at; without one, the machine and what runs on it",
+	  NULL, NULL },
 	{ 0 },
 };
 

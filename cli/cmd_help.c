@@ -33,8 +33,8 @@ static void print_options(struct out *out, const struct opt *table)
 			n = snprintf(head, sizeof head, "  -%c, ", table->letter);
 		else
 			n = snprintf(head, sizeof head, "      ");
-		n += snprintf(head + n, sizeof head - (size_t)n, "--%s%s%s", table->name, table->argument ? " " : "",
-			      table->argument ? table->argument : "");
+		n += snprintf(head + n, sizeof head - (size_t)n, "--%s%s%s", table->name,
+			      table->argument ? " " : "", table->argument ? table->argument : "");
 		if (n >= COLUMN - 1)
 			out_printf(out, "%s\n%*s%s\n", head, COLUMN, "", table->help);
 		else
@@ -44,7 +44,8 @@ static void print_options(struct out *out, const struct opt *table)
 
 static void print_command(struct out *out, const struct command *c)
 {
-	out_printf(out, "usage: pymemprof %s [options] %s\n\n%s\n", c->name, c->operands, c->summary);
+	out_printf(out, "usage: pymemprof %s [options] %s\n\n%s\n", c->name, c->operands,
+		   c->summary);
 	if (c->options && c->options->name) {
 		out_str(out, "\noptions:\n");
 		print_options(out, c->options);
@@ -57,19 +58,21 @@ static void print_command(struct out *out, const struct command *c)
 
 static void print_all(struct out *out)
 {
-	out_str(out, "usage: pymemprof [global options] COMMAND [options] [TARGET]\n\n"
-		     "Says what a running Python process allocates, where it was made, and what leaks.\n"
-		     "Nothing has to be installed in the process, and it is not restarted.\n\ncommands:\n");
+	out_str(out,
+		"usage: pymemprof [global options] COMMAND [options] [TARGET]\n\n"
+		"Says what a running Python process allocates, where it was made, and what leaks.\n"
+		"Nothing has to be installed in the process, and it is not restarted.\n\ncommands:\n");
 	for (size_t i = 0; commands[i]; i++)
 		out_printf(out, "  %-10s%s\n", commands[i]->name, commands[i]->summary);
 	out_str(out, "\nglobal options:\n");
 	print_options(out, global_options);
-	out_str(out, "\nexamples:\n"
-		     "  pymemprof attach 4242                  until Ctrl-C, then the summary\n"
-		     "  pymemprof attach 4242 -d 1m -o a.pmp   one minute, kept in a file\n"
-		     "  pymemprof run -o a.pmp -- python3 app.py\n"
-		     "  pymemprof report a.pmp --view leaks\n"
-		     "  pymemprof doctor 4242                  what stands in the way of an attach\n");
+	out_str(out,
+		"\nexamples:\n"
+		"  pymemprof attach 4242                  until Ctrl-C, then the summary\n"
+		"  pymemprof attach 4242 -d 1m -o a.pmp   one minute, kept in a file\n"
+		"  pymemprof run -o a.pmp -- python3 app.py\n"
+		"  pymemprof report a.pmp --view leaks\n"
+		"  pymemprof doctor 4242                  what stands in the way of an attach\n");
 }
 
 int help_print(const struct command *command, struct err *err)
@@ -96,19 +99,22 @@ static void complete_choices(struct out *out, const struct opt *table)
 {
 	for (; table && table->name; table++)
 		if (table->choices)
-			out_printf(out, "\t--%s) COMPREPLY=($(compgen -W '%s' -- \"$word\")); return ;;\n",
-				   table->name, table->choices);
+			out_printf(
+				out,
+				"\t--%s) COMPREPLY=($(compgen -W '%s' -- \"$word\")); return ;;\n",
+				table->name, table->choices);
 }
 
 /* A bash function; zsh reads it after `autoload bashcompinit && bashcompinit`. */
 static void print_completion(struct out *out)
 {
-	out_str(out, "_pymemprof() {\n"
-		     "\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-		     "\tlocal command= options= i\n"
-		     "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-		     "\t\tcase ${COMP_WORDS[i]} in -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
-		     "\tdone\n\tcase $before in\n");
+	out_str(out,
+		"_pymemprof() {\n"
+		"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+		"\tlocal command= options= i\n"
+		"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+		"\t\tcase ${COMP_WORDS[i]} in -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
+		"\tdone\n\tcase $before in\n");
 	complete_choices(out, global_options);
 	for (size_t i = 0; commands[i]; i++)
 		complete_choices(out, commands[i]->options);
@@ -123,16 +129,18 @@ static void print_completion(struct out *out)
 		complete_words(out, global_options);
 		out_str(out, "' ;;\n");
 	}
-	out_str(out, "\tesac\n"
-		     "\tif [[ $command == attach || $command == detach || $command == doctor ]] && [[ $word != -* ]]; then\n"
-		     "\t\tCOMPREPLY=($(compgen -W \"$(pgrep python 2>/dev/null)\" -- \"$word\"))\n"
-		     "\telse\n"
-		     "\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$word\") $([[ $word == -* ]] || compgen -f -- \"$word\"))\n"
-		     "\tfi\n}\ncomplete -o filenames -F _pymemprof pymemprof\n");
+	out_str(out,
+		"\tesac\n"
+		"\tif [[ $command == attach || $command == detach || $command == doctor ]] && [[ $word != -* ]]; then\n"
+		"\t\tCOMPREPLY=($(compgen -W \"$(pgrep python 2>/dev/null)\" -- \"$word\"))\n"
+		"\telse\n"
+		"\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$word\") $([[ $word == -* ]] || compgen -f -- \"$word\"))\n"
+		"\tfi\n}\ncomplete -o filenames -F _pymemprof pymemprof\n");
 }
 
 static const struct opt options[] = {
-	{ 0, "completion", "SHELL", "print completions for bash (zsh: bashcompinit)", "bash", NULL },
+	{ 0, "completion", "SHELL", "print completions for bash (zsh: bashcompinit)", "bash",
+	  NULL },
 	{ 0 },
 };
 

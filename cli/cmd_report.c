@@ -11,23 +11,29 @@
 static const struct opt options[] = {
 	{ 0, "view", "VIEW", "summary (default), leaks, sites, flame, timeline, threads",
 	  "summary leaks sites flame timeline threads", NULL },
-	{ 'F', "format", "FORMAT", "text (default), json, csv, folded, digest", "text json csv folded digest", NULL },
-	{ 0, "metric", "METRIC", "order and weight: live (default), peak, allocated, freed, temporary",
+	{ 'F', "format", "FORMAT", "text (default), json, csv, folded, digest",
+	  "text json csv folded digest", NULL },
+	{ 0, "metric", "METRIC",
+	  "order and weight: live (default), peak, allocated, freed, temporary",
 	  "live peak allocated freed temporary", NULL },
 	{ 'n', "top", "N", "rows to show", NULL, NULL },
-	{ 'o', "output", "FILE", "write there instead of standard output; - is standard output", NULL, NULL },
+	{ 'o', "output", "FILE", "write there instead of standard output; - is standard output",
+	  NULL, NULL },
 	{ 'f', "force", NULL, "replace FILE when it exists", NULL, NULL },
 	{ 0, "leaks", NULL, NULL, NULL, NULL },
 	{ 0, "max-rows", "N", NULL, NULL, "top" },
 	{ 0 },
 };
 
-static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw_wish *w, struct err *err)
+static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw_wish *w,
+		       struct err *err)
 {
 	const char *view = opt_value(args, "view"), *format = opt_value(args, "format");
 	const char *metric = opt_value(args, "metric"), *top = opt_value(args, "top");
 	int rc = 0;
-	*w = (struct draw_wish){ .cli = cli, .view = &view_text, .path = opt_value(args, "output"),
+	*w = (struct draw_wish){ .cli = cli,
+				 .view = &view_text,
+				 .path = opt_value(args, "output"),
 				 .force = opt_given(args, "force") };
 	if (view)
 		rc = view_question_parse(view, &w->options.question, err);
@@ -40,7 +46,8 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 		rc = opt_number("--top", top, 1, 10000000, &rows, err);
 	w->options.top = (size_t)rows;
 	if (rc == 0 && format && !(w->view = view_find(format)))
-		rc = err_set(err, ERR_USAGE, "unknown format '%.40s'; one of text, json, csv, folded", format);
+		rc = err_set(err, ERR_USAGE,
+			     "unknown format '%.40s'; one of text, json, csv, folded", format);
 	if (rc == 0 && !(w->view->questions >> w->options.question & 1))
 		rc = err_set(err, ERR_USAGE, "format %s has no %s view", w->view->name,
 			     view_question_name(w->options.question));
@@ -52,7 +59,8 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 	struct draw_wish wish;
 	struct recording recording;
 	if (args->nwords != 1)
-		return err_set(err, ERR_USAGE, args->nwords ? "one FILE at a time" : "no FILE given");
+		return err_set(err, ERR_USAGE,
+			       args->nwords ? "one FILE at a time" : "no FILE given");
 	int rc = read_wishes(cli, args, &wish, err);
 	if (rc == 0)
 		rc = recording_init(&recording, err);
@@ -75,8 +83,9 @@ const struct command cmd_report = {
 	.name = "report",
 	.operands = "FILE",
 	.summary = "show what a recording found",
-	.details = "FILE is what attach -o or run -o wrote; - reads standard input.\n"
-		   "Other names: summary, leaks, sites, table, tree, flamegraph FILE = report --view ... FILE\n",
+	.details =
+		"FILE is what attach -o or run -o wrote; - reads standard input.\n"
+		"Other names: summary, leaks, sites, table, tree, flamegraph FILE = report --view ... FILE\n",
 	.options = options,
 	.run = run,
 };

@@ -11,7 +11,7 @@
 /* Exit statuses, the same for all commands (pymemprof(1), EXIT STATUS). */
 enum status {
 	STATUS_FINE = 0,
-	STATUS_FOUND = 1,      /* regression or leak found, only where asked for */
+	STATUS_FOUND = 1, /* regression or leak found, only where asked for */
 	STATUS_USAGE = 2,
 	STATUS_FAILED = 3,     /* could not attach, measure, read or write */
 	STATUS_TARGET = 4,     /* the target failed */
@@ -21,7 +21,7 @@ enum status {
 
 struct cli {
 	struct term term;
-	bool quiet;	   /* -q: no progress, no hints */
+	bool quiet;	  /* -q: no progress, no hints */
 	unsigned verbose; /* -v */
 };
 

@@ -16,7 +16,10 @@ static const struct command aliases[] = {
 };
 
 const struct command *const commands[] = {
-	&cmd_report, &cmd_doctor, &cmd_help, NULL,
+	&cmd_report,
+	&cmd_doctor,
+	&cmd_help,
+	NULL,
 };
 
 const struct command *command_find(const char *name, const struct command **ret_alias)

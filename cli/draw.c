@@ -18,10 +18,12 @@ static int open_output(const struct draw_wish *wish, int *ret_fd, struct err *er
 	int fd = open(wish->path, flags, 0600);
 	struct stat st;
 	/* Not a file that could be lost: a pipe, /dev/null, a terminal. */
-	if (fd < 0 && errno == EEXIST && stat(wish->path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+	if (fd < 0 && errno == EEXIST && stat(wish->path, &st) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISDIR(st.st_mode))
 		fd = open(wish->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	else if (fd < 0 && errno == EEXIST)
-		return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", wish->path), "file-exists");
+		return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", wish->path),
+				"file-exists");
 	if (fd < 0)
 		return err_sys(err, errno, "cannot create %.180s", wish->path);
 	*ret_fd = fd;
@@ -30,7 +32,8 @@ static int open_output(const struct draw_wish *wish, int *ret_fd, struct err *er
 
 static bool damaged(const struct totals *t)
 {
-	static const char *const codes[] = { "truncated-file", "corrupt-section", "missing-section" };
+	static const char *const codes[] = { "truncated-file", "corrupt-section",
+					     "missing-section" };
 	for (size_t i = 0; i < t->notes.len; i++)
 		for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
 			if (strcmp(t->notes.at[i].code, codes[k]) == 0)

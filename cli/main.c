@@ -70,8 +70,8 @@ static int join_tables(const struct command *c, struct opt *ret, struct err *err
 	return 0;
 }
 
-static int run_command(struct cli *cli, const struct command *c, const struct command *alias, int argc,
-		       char **argv, struct err *err)
+static int run_command(struct cli *cli, const struct command *c, const struct command *alias,
+		       int argc, char **argv, struct err *err)
 {
 	struct opt table[OPT_MAX] = { 0 };
 	AUTO_FREE char **all = calloc((size_t)argc + 4, sizeof *all);

@@ -35,12 +35,15 @@ struct reading {
 	char **argv;
 };
 
-static int want_value(struct reading *r, size_t i, const char *attached, const char **ret, struct err *err)
+static int want_value(struct reading *r, size_t i, const char *attached, const char **ret,
+		      struct err *err)
 {
 	const struct opt *o = &r->a->table[i];
 	*ret = attached;
 	if (!o->argument)
-		return attached ? err_set(err, ERR_USAGE, "option --%s takes no argument", o->name) : 0;
+		return attached ?
+			       err_set(err, ERR_USAGE, "option --%s takes no argument", o->name) :
+			       0;
 	if (attached)
 		return 0;
 	if (r->at + 1 >= r->argc)
@@ -55,7 +58,8 @@ static int read_long(struct reading *r, const char *word, struct err *err)
 	size_t n = equals ? (size_t)(equals - word) : strlen(word);
 	size_t i = place_of(r->a->table, word, n);
 	if (i == OPT_MAX)
-		return err_set(err, ERR_USAGE, "unknown option --%.*s", (int)(n > 40 ? 40 : n), word);
+		return err_set(err, ERR_USAGE, "unknown option --%.*s", (int)(n > 40 ? 40 : n),
+			       word);
 	int rc = want_value(r, i, equals ? equals + 1 : NULL, &value, err);
 	if (rc == 0)
 		note_option(r->a, i, value);
@@ -85,8 +89,8 @@ static int read_letters(struct reading *r, const char *letters, struct err *err)
 	return 0;
 }
 
-int opt_parse(const struct opt *table, int argc, char **argv, bool stop_at_word, struct opt_args *ret,
-	      int *ret_used, struct err *err)
+int opt_parse(const struct opt *table, int argc, char **argv, bool stop_at_word,
+	      struct opt_args *ret, int *ret_used, struct err *err)
 {
 	memset(ret, 0, sizeof *ret);
 	ret->table = table;
@@ -172,23 +176,39 @@ static bool with_unit(const char *text, const struct unit *units, uint64_t *ret)
 
 int opt_duration(const char *option, const char *text, uint64_t *ret_ns, struct err *err)
 {
-	static const struct unit units[] = { { "", 1000000000 }, { "s", 1000000000 }, { "ms", 1000000 },
-					     { "m", UINT64_C(60000000000) }, { "min", UINT64_C(60000000000) },
-					     { "h", UINT64_C(3600000000000) }, { NULL, 0 } };
+	static const struct unit units[] = { { "", 1000000000 },
+					     { "s", 1000000000 },
+					     { "ms", 1000000 },
+					     { "m", UINT64_C(60000000000) },
+					     { "min", UINT64_C(60000000000) },
+					     { "h", UINT64_C(3600000000000) },
+					     { NULL, 0 } };
 	if (with_unit(text, units, ret_ns))
 		return 0;
-	return err_set(err, ERR_USAGE, "--%s: '%.40s' is no duration (30s, 500ms, 5m, 2h)", option, text);
+	return err_set(err, ERR_USAGE, "--%s: '%.40s' is no duration (30s, 500ms, 5m, 2h)", option,
+		       text);
 }
 
 int opt_size(const char *option, const char *text, uint64_t *ret_bytes, struct err *err)
 {
-	static const struct unit units[] = {
-		{ "", 1 }, { "B", 1 }, { "K", 1 << 10 }, { "k", 1 << 10 }, { "KiB", 1 << 10 }, { "kB", 1000 },
-		{ "KB", 1000 }, { "M", 1 << 20 }, { "MiB", 1 << 20 }, { "MB", 1000000 }, { "G", 1 << 30 },
-		{ "GiB", 1 << 30 }, { "GB", 1000000000 }, { NULL, 0 } };
+	static const struct unit units[] = { { "", 1 },
+					     { "B", 1 },
+					     { "K", 1 << 10 },
+					     { "k", 1 << 10 },
+					     { "KiB", 1 << 10 },
+					     { "kB", 1000 },
+					     { "KB", 1000 },
+					     { "M", 1 << 20 },
+					     { "MiB", 1 << 20 },
+					     { "MB", 1000000 },
+					     { "G", 1 << 30 },
+					     { "GiB", 1 << 30 },
+					     { "GB", 1000000000 },
+					     { NULL, 0 } };
 	if (with_unit(text, units, ret_bytes))
 		return 0;
-	return err_set(err, ERR_USAGE, "--%s: '%.40s' is no size (65536, 64KiB, 1MB)", option, text);
+	return err_set(err, ERR_USAGE, "--%s: '%.40s' is no size (65536, 64KiB, 1MB)", option,
+		       text);
 }
 
 int opt_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *ret,
@@ -198,8 +218,8 @@ int opt_number(const char *option, const char *text, uint64_t least, uint64_t mo
 	errno = 0;
 	unsigned long long v = strtoull(text, &end, 10);
 	if (errno || end == text || *end || *text < '0' || *text > '9' || v < least || v > most)
-		return err_set(err, ERR_USAGE, "%s: '%.40s' is no number from %llu to %llu", option, text,
-			       (unsigned long long)least, (unsigned long long)most);
+		return err_set(err, ERR_USAGE, "%s: '%.40s' is no number from %llu to %llu", option,
+			       text, (unsigned long long)least, (unsigned long long)most);
 	*ret = v;
 	return 0;
 }

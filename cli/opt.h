@@ -37,8 +37,8 @@ struct opt_args {
  * Parse argv[0…argc). stop_at_word: end at the first word that is no option, *ret_used tells
  * where. Errors: USAGE naming the option; NOMEM.
  */
-int opt_parse(const struct opt *table, int argc, char **argv, bool stop_at_word, struct opt_args *ret,
-	      int *ret_used, struct err *err) MUST_CHECK;
+int opt_parse(const struct opt *table, int argc, char **argv, bool stop_at_word,
+	      struct opt_args *ret, int *ret_used, struct err *err) MUST_CHECK;
 void opt_deinit(struct opt_args *a); /* accepts NULL and zeroed */
 
 /* Was it given, how often, and with what? name is the long form and must be in the table. */
@@ -47,7 +47,8 @@ unsigned opt_count(const struct opt_args *a, const char *name);
 const char *opt_value(const struct opt_args *a, const char *name); /* NULL: not given */
 
 /* "30", "30s", "1500ms", "5m", "2h" → ns. Errors: USAGE. */
-int opt_duration(const char *option, const char *text, uint64_t *ret_ns, struct err *err) MUST_CHECK;
+int opt_duration(const char *option, const char *text, uint64_t *ret_ns,
+		 struct err *err) MUST_CHECK;
 /* "65536", "64K", "64KiB", "1MB" (powers of 1000 with B, of 1024 without or with iB). Errors: USAGE. */
 int opt_size(const char *option, const char *text, uint64_t *ret_bytes, struct err *err) MUST_CHECK;
 /* Decimal number in [least, most]. Errors: USAGE. */

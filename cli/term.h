@@ -12,7 +12,7 @@ enum term_colour { TERM_COLOUR_AUTO, TERM_COLOUR_ALWAYS, TERM_COLOUR_NEVER };
 struct term {
 	unsigned width; /* of a report, in columns: of standard output, or 80 */
 	bool utf8;
-	bool colour;	 /* of standard output */
+	bool colour;	   /* of standard output */
 	bool error_is_tty; /* progress may rewrite its line */
 };
 

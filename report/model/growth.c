@@ -74,7 +74,8 @@ static int set_point(struct growth *g, struct growth_series *s, uint32_t bucket,
 		s->points = more;
 		s->cap = cap;
 	}
-	s->points[s->len++] = (struct growth_point){ .bucket = bucket, .live_bytes = s->live_bytes };
+	s->points[s->len++] =
+		(struct growth_point){ .bucket = bucket, .live_bytes = s->live_bytes };
 	g->points++;
 	return 0;
 }
@@ -134,7 +135,8 @@ static int take_delta(struct growth *g, const struct fact_delta *d, struct err *
 	return 0;
 }
 
-static int open_bucket(struct growth *g, const struct fact_interval *f, uint32_t *ret, struct err *err)
+static int open_bucket(struct growth *g, const struct fact_interval *f, uint32_t *ret,
+		       struct err *err)
 {
 	while (g->intervals >> g->shift >= g->limit)
 		coarsen(g);

@@ -20,12 +20,12 @@
 #define GROWTH_POINTS_MAX ((size_t)4 << 20)
 
 enum growth_class {
-	GROWTH_FLAT,	/* came at once, or is nothing; no trend */
-	GROWTH_STABLE,	/* grew, then stopped: a cache that filled, a warm-up */
-	GROWTH_SLOWING, /* still grows, at less than half its earlier rate: a cache that fills */
+	GROWTH_FLAT,	 /* came at once, or is nothing; no trend */
+	GROWTH_STABLE,	 /* grew, then stopped: a cache that filled, a warm-up */
+	GROWTH_SLOWING,	 /* still grows, at less than half its earlier rate: a cache that fills */
 	GROWTH_SAWTOOTH, /* comes and goes */
-	GROWTH_LEAKING, /* grows as fast as ever, and what it made stays */
-	GROWTH_SHORT,	/* seen too short, or grown too few times, to tell */
+	GROWTH_LEAKING,	 /* grows as fast as ever, and what it made stays */
+	GROWTH_SHORT,	 /* seen too short, or grown too few times, to tell */
 };
 
 enum growth_confidence { GROWTH_LOW, GROWTH_MEDIUM, GROWTH_HIGH };
@@ -33,15 +33,16 @@ enum growth_confidence { GROWTH_LOW, GROWTH_MEDIUM, GROWTH_HIGH };
 struct growth_verdict {
 	enum growth_class class;
 	enum growth_confidence confidence;
-	uint32_t samples;  /* intervals with any activity since the stack was first seen */
+	uint32_t samples;    /* intervals with any activity since the stack was first seen */
 	uint32_t grew, fell; /* of those: live bytes rose, sank */
 	uint64_t first_ns, last_growth_ns, last_fall_ns; /* since start; last_fall_ns 0: never */
-	uint64_t end_ns;     /* of the recording */
+	uint64_t end_ns;				 /* of the recording */
 	uint64_t live_bytes, highest_bytes;
 	double slope_bytes_per_s; /* Theil–Sen: median of the slopes between all pairs of points */
-	double r2;	     /* of that line; 0 when it explains nothing */
-	uint64_t oldest_block_ns; /* birth of the oldest block still alive; UINT64_MAX: none known */
-	double surviving;    /* share of the blocks that outlived the cancel window and still live */
+	double r2;		  /* of that line; 0 when it explains nothing */
+	uint64_t
+		oldest_block_ns; /* birth of the oldest block still alive; UINT64_MAX: none known */
+	double surviving; /* share of the blocks that outlived the cancel window and still live */
 };
 
 struct growth_point {
@@ -50,14 +51,15 @@ struct growth_point {
 };
 
 struct growth_series {
-	struct growth_point *points; /* in the arena; buckets without a point repeat the one before */
+	struct growth_point
+		*points; /* in the arena; buckets without a point repeat the one before */
 	uint32_t len, cap;
 	uint32_t first_sample; /* active intervals before this stack's first */
 	uint32_t grew, fell;
 	int64_t live_bytes, highest_bytes;
 	uint64_t first_ns, last_growth_ns, last_fall_ns, oldest_block_ns;
 	uint64_t born_blocks, dead_blocks; /* cancelled ones left out */
-	int64_t pending; /* net change inside the interval being read */
+	int64_t pending;		   /* net change inside the interval being read */
 	bool touched;
 };
 
@@ -73,7 +75,7 @@ struct growth {
 	struct growth_series all;
 	struct VEC(struct growth_bucket) buckets;
 	struct VEC(uint32_t) touched;
-	uint64_t intervals;	/* read so far; bucket = interval >> shift */
+	uint64_t intervals; /* read so far; bucket = interval >> shift */
 	uint32_t active_intervals;
 	unsigned shift, limit;
 	size_t points;

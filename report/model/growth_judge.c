@@ -18,13 +18,13 @@
 
 #include "report/model/growth.h"
 
-#define SAMPLES_MIN 6	  /* fewer buckets cannot be cut into quarters */
-#define EVENTS_MIN 4	  /* fewer steps are an accident, not a trend */
-#define SAW_SHARE 0.25	  /* a fall by this share of the highest value makes a saw tooth */
-#define RISE_SHARE 0.02	  /* a quarter's floor must rise by this share of the highest value */
-#define FADE_RATIO 0.5 	  /* last rise of the floor against the one before: below, it fades */
-#define IDLE_SHARE 0.01	  /* a bucket with less than this share of the mean activity is idle */
-#define FIT_POINTS 64	  /* points the line is fitted through */
+#define SAMPLES_MIN 6	   /* fewer buckets cannot be cut into quarters */
+#define EVENTS_MIN 4	   /* fewer steps are an accident, not a trend */
+#define SAW_SHARE 0.25	   /* a fall by this share of the highest value makes a saw tooth */
+#define RISE_SHARE 0.02	   /* a quarter's floor must rise by this share of the highest value */
+#define FADE_RATIO 0.5	   /* last rise of the floor against the one before: below, it fades */
+#define IDLE_SHARE 0.01	   /* a bucket with less than this share of the mean activity is idle */
+#define FIT_POINTS 64	   /* points the line is fitted through */
 #define MATTERS_BYTES 4096 /* less than this is not worth a confident word */
 
 /* One series laid out over the active buckets since the stack was first seen. */
@@ -47,7 +47,8 @@ static void lay_out(const struct growth *g, const struct growth_series *s, struc
 		bool own = p < s->len && s->points[p].bucket == b;
 		if (own)
 			live = (double)s->points[p++].live_bytes;
-		if ((!own && (double)g->buckets.at[b].activity <= mean * IDLE_SHARE) || c->n > GROWTH_BUCKETS)
+		if ((!own && (double)g->buckets.at[b].activity <= mean * IDLE_SHARE) ||
+		    c->n > GROWTH_BUCKETS)
 			continue;
 		c->y[c->n] = live;
 		c->t_s[c->n++] = (double)g->buckets.at[b].end_ns / 1e9;
@@ -127,8 +128,11 @@ static enum growth_class classify(const struct curve *c, const struct shape *s)
 		return GROWTH_SHORT;
 	double before = s->floor[2] - s->floor[1], last = s->floor[3] - s->floor[2];
 	if (saw) {
-		bool climbs = s->floor[1] - s->floor[0] >= noise && before >= noise && last >= noise;
-		return !climbs ? GROWTH_SAWTOOTH : last < FADE_RATIO * before ? GROWTH_SLOWING : GROWTH_LEAKING;
+		bool climbs =
+			s->floor[1] - s->floor[0] >= noise && before >= noise && last >= noise;
+		return !climbs			  ? GROWTH_SAWTOOTH :
+		       last < FADE_RATIO * before ? GROWTH_SLOWING :
+						    GROWTH_LEAKING;
 	}
 	if (s->events <= 1 && s->last_event == 0 && tail_says_stopped(s, c->n))
 		return GROWTH_FLAT;
@@ -184,8 +188,9 @@ static double robust_slope(const struct curve *c, double *ret_r2)
 	return k;
 }
 
-static enum growth_confidence leak_confidence(const struct growth *g, const struct growth_verdict *v,
-					      const struct curve *c, const struct shape *s)
+static enum growth_confidence leak_confidence(const struct growth *g,
+					      const struct growth_verdict *v, const struct curve *c,
+					      const struct shape *s)
 {
 	double score = 1;
 	double before = s->floor[2] - s->floor[1], last = s->floor[3] - s->floor[2];
@@ -232,9 +237,9 @@ static struct growth_verdict judge(const struct growth *g, const struct growth_s
 	v.class = classify(&c, &shape);
 	if (v.class == GROWTH_LEAKING || v.class == GROWTH_SLOWING || s == &g->all)
 		v.slope_bytes_per_s = robust_slope(&c, &v.r2);
-	v.confidence = v.class == GROWTH_SHORT	   ? GROWTH_LOW
-		       : v.class == GROWTH_LEAKING ? leak_confidence(g, &v, &c, &shape)
-						   : other_confidence(&c);
+	v.confidence = v.class == GROWTH_SHORT	 ? GROWTH_LOW :
+		       v.class == GROWTH_LEAKING ? leak_confidence(g, &v, &c, &shape) :
+						   other_confidence(&c);
 	return v;
 }
 
@@ -312,8 +317,8 @@ static int say_course(const struct growth_verdict *v, char *buf, size_t cap)
 	int n = snprintf(buf, cap, "grew in %u of %u samples, ", v->grew, v->samples);
 	if (v->fell == 0)
 		return n + snprintf(buf + n, cap - (size_t)n, "never fell");
-	return n + snprintf(buf + n, cap - (size_t)n, "fell in %u, last %.1f s before the end", v->fell,
-			    (double)(v->end_ns - v->last_fall_ns) / 1e9);
+	return n + snprintf(buf + n, cap - (size_t)n, "fell in %u, last %.1f s before the end",
+			    v->fell, (double)(v->end_ns - v->last_fall_ns) / 1e9);
 }
 
 const char *growth_reason(const struct growth_verdict *v, char buf[GROWTH_REASON_MAX])
@@ -325,27 +330,33 @@ const char *growth_reason(const struct growth_verdict *v, char buf[GROWTH_REASON
 	switch (v->class) {
 	case GROWTH_LEAKING:
 		n = say_course(v, buf, cap);
-		n += snprintf(buf + n, cap - (size_t)n, "; %.1f %% of its blocks still live", 100 * v->surviving);
+		n += snprintf(buf + n, cap - (size_t)n, "; %.1f %% of its blocks still live",
+			      100 * v->surviving);
 		if (age_ns > 0)
-			snprintf(buf + n, cap - (size_t)n, ", the oldest for %.1f s", (double)age_ns / 1e9);
+			snprintf(buf + n, cap - (size_t)n, ", the oldest for %.1f s",
+				 (double)age_ns / 1e9);
 		break;
 	case GROWTH_SLOWING:
 		n = say_course(v, buf, cap);
-		snprintf(buf + n, cap - (size_t)n, "; at less than half its earlier rate: may be a cache filling");
+		snprintf(buf + n, cap - (size_t)n,
+			 "; at less than half its earlier rate: may be a cache filling");
 		break;
 	case GROWTH_STABLE:
-		snprintf(buf, cap, "grew in %u of %u samples, then no more: last growth %.1f s before the end",
-			 v->grew, v->samples, quiet_s);
+		snprintf(
+			buf, cap,
+			"grew in %u of %u samples, then no more: last growth %.1f s before the end",
+			v->grew, v->samples, quiet_s);
 		break;
 	case GROWTH_SAWTOOTH:
-		snprintf(buf, cap, "comes and goes: rose in %u and fell in %u of %u samples", v->grew, v->fell,
-			 v->samples);
+		snprintf(buf, cap, "comes and goes: rose in %u and fell in %u of %u samples",
+			 v->grew, v->fell, v->samples);
 		break;
 	case GROWTH_FLAT:
 		snprintf(buf, cap, "no growth after its first sample (%u samples)", v->samples);
 		break;
 	case GROWTH_SHORT:
-		snprintf(buf, cap, "grew in %u of %u samples: too few to tell; record for longer", v->grew, v->samples);
+		snprintf(buf, cap, "grew in %u of %u samples: too few to tell; record for longer",
+			 v->grew, v->samples);
 		break;
 	}
 	return buf;

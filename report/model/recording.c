@@ -161,13 +161,18 @@ static void fill_totals(struct recording *r)
 		return;
 	struct counters sum = sites_sum(&r->sites);
 	*t = (struct fact_totals){
-		.alloc_blocks = sum.alloc_blocks, .alloc_bytes = sum.alloc_bytes,
-		.free_blocks = sum.free_blocks,	  .free_bytes = sum.free_bytes,
-		.temp_blocks = sum.temp_blocks,	  .temp_bytes = sum.temp_bytes,
+		.alloc_blocks = sum.alloc_blocks,
+		.alloc_bytes = sum.alloc_bytes,
+		.free_blocks = sum.free_blocks,
+		.free_bytes = sum.free_bytes,
+		.temp_blocks = sum.temp_blocks,
+		.temp_bytes = sum.temp_bytes,
 		.live_blocks = counters_live_blocks(&sum),
 		.live_bytes = counters_live_bytes(&sum),
-		.peak_bytes = r->growth.all.highest_bytes > 0 ? (uint64_t)r->growth.all.highest_bytes : 0,
-		.duration_ns = r->timeline.end_ns > r->growth.end_ns ? r->timeline.end_ns : r->growth.end_ns,
+		.peak_bytes =
+			r->growth.all.highest_bytes > 0 ? (uint64_t)r->growth.all.highest_bytes : 0,
+		.duration_ns = r->timeline.end_ns > r->growth.end_ns ? r->timeline.end_ns :
+								       r->growth.end_ns,
 	};
 }
 
@@ -177,18 +182,22 @@ static void note_losses(struct recording *r, int *rc)
 	const struct fact_target *t = &r->totals.target;
 	if (totals_estimated(&r->totals))
 		note(r, rc, "estimate",
-		     "figures marked ~ are estimates from one sample every %" PRIu64 " bytes on average",
+		     "figures marked ~ are estimates from one sample every %" PRIu64
+		     " bytes on average",
 		     t->sample_bytes);
 	if (c->dropped_events)
 		note(r, rc, "dropped", "%" PRIu64 " events were dropped because the pipe was full",
 		     c->dropped_events);
 	if (c->offgil_dropped)
-		note(r, rc, "dropped-off-gil", "%" PRIu64 " events of threads without the GIL were dropped",
+		note(r, rc, "dropped-off-gil",
+		     "%" PRIu64 " events of threads without the GIL were dropped",
 		     c->offgil_dropped);
 	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED)
-		note(r, rc, "truncated", "the recording has no end: it shows what was saved until then");
+		note(r, rc, "truncated",
+		     "the recording has no end: it shows what was saved until then");
 	if (!r->totals.have_totals)
-		note(r, rc, "no-totals", "totals are summed from the intervals; the exact peak is not known");
+		note(r, rc, "no-totals",
+		     "totals are summed from the intervals; the exact peak is not known");
 }
 
 static void note_coverage(struct recording *r, int *rc)
@@ -210,7 +219,8 @@ static void note_coverage(struct recording *r, int *rc)
 		     t->foreign_frees);
 	else
 		note(r, rc, "foreign-frees",
-		     "%" PRIu64 " blocks from before the attach were freed; they count nowhere else",
+		     "%" PRIu64
+		     " blocks from before the attach were freed; they count nowhere else",
 		     t->foreign_frees);
 }
 
@@ -239,7 +249,8 @@ static int find_suspects(struct recording *r, struct err *err)
 	size_t found = 0;
 	for (size_t i = 0; i < n; i++)
 		if (r->verdicts[i].class == GROWTH_LEAKING)
-			ranked[found++] = (struct ranked){ .verdict = &r->verdicts[i], .stack = (uint32_t)i };
+			ranked[found++] =
+				(struct ranked){ .verdict = &r->verdicts[i], .stack = (uint32_t)i };
 	qsort(ranked, found, sizeof *ranked, worst_first);
 	for (size_t i = 0; i < found; i++) {
 		r->suspects[i] = ranked[i].stack;
@@ -256,7 +267,8 @@ static void doubt_turnover(struct recording *r)
 	if (t->foreign_frees < t->live_blocks - t->live_blocks / 5 || t->foreign_frees == 0)
 		return;
 	for (size_t i = 0; i < r->stacks.stacks.len; i++)
-		if (r->verdicts[i].class == GROWTH_LEAKING && r->verdicts[i].confidence > GROWTH_LOW)
+		if (r->verdicts[i].class == GROWTH_LEAKING &&
+		    r->verdicts[i].confidence > GROWTH_LOW)
 			r->verdicts[i].confidence--;
 }
 

@@ -55,7 +55,9 @@ int recording_conclude(struct recording *r, struct err *err) MUST_CHECK;
  */
 int recording_sites_table(const struct recording *r, enum sites_metric metric, bool suspects_only,
 			  size_t top, struct table *ret, struct err *err) MUST_CHECK;
-int recording_threads_table(const struct recording *r, struct table *ret, struct err *err) MUST_CHECK;
-int recording_timeline_table(const struct recording *r, struct table *ret, struct err *err) MUST_CHECK;
+int recording_threads_table(const struct recording *r, struct table *ret,
+			    struct err *err) MUST_CHECK;
+int recording_timeline_table(const struct recording *r, struct table *ret,
+			     struct err *err) MUST_CHECK;
 
 #endif

@@ -14,7 +14,8 @@ static void mark_estimates(const struct recording *r, struct table *t)
 	if (!totals_estimated(&r->totals))
 		return;
 	for (size_t i = 0; i < t->ncolumns; i++)
-		columns[i].estimate = columns[i].kind == TABLE_BYTES || columns[i].kind == TABLE_COUNT ||
+		columns[i].estimate = columns[i].kind == TABLE_BYTES ||
+				      columns[i].kind == TABLE_COUNT ||
 				      columns[i].kind == TABLE_RATE;
 }
 
@@ -34,12 +35,15 @@ static void put_counters(struct table_cell *cell, const struct counters *c)
 
 #define COUNTER_COLUMNS                                                                            \
 	{ "live_bytes", "LIVE", TABLE_BYTES }, { "live_blocks", "BLOCKS", TABLE_COUNT },           \
-	{ "allocated_bytes", "ALLOCATED", TABLE_BYTES },                                           \
-	{ "allocated_blocks", "ALLOCS", TABLE_COUNT }, { "freed_bytes", "FREED", TABLE_BYTES },    \
-	{ "freed_blocks", "FREES", TABLE_COUNT },                                                  \
-	{ "temporary_bytes", "TEMPORARY", TABLE_BYTES },                                           \
-	{ "temporary_blocks", "TEMPS", TABLE_COUNT }, { "peak_bytes", "AT PEAK", TABLE_BYTES },    \
-	{ "peak_blocks", "AT PEAK BLOCKS", TABLE_COUNT }
+		{ "allocated_bytes", "ALLOCATED", TABLE_BYTES },                                   \
+		{ "allocated_blocks", "ALLOCS", TABLE_COUNT },                                     \
+		{ "freed_bytes", "FREED", TABLE_BYTES }, { "freed_blocks", "FREES", TABLE_COUNT }, \
+		{ "temporary_bytes", "TEMPORARY", TABLE_BYTES },                                   \
+		{ "temporary_blocks", "TEMPS", TABLE_COUNT },                                      \
+		{ "peak_bytes", "AT PEAK", TABLE_BYTES },                                          \
+	{                                                                                          \
+		"peak_blocks", "AT PEAK BLOCKS", TABLE_COUNT                                       \
+	}
 #define COUNTERS 10
 
 static int add_site_row(const struct recording *r, uint32_t stack, struct table *t, struct err *err)
@@ -147,9 +151,9 @@ int recording_timeline_table(const struct recording *r, struct table *ret, struc
 			table_deinit(ret);
 			return err_nomem(err);
 		}
-		const uint64_t figures[] = { s->at_ns, s->live_bytes, s->rss_bytes, s->alloc_bytes,
-					     s->alloc_blocks, s->free_bytes, s->free_blocks,
-					     s->temp_bytes, s->temp_blocks };
+		const uint64_t figures[] = { s->at_ns,	     s->live_bytes,   s->rss_bytes,
+					     s->alloc_bytes, s->alloc_blocks, s->free_bytes,
+					     s->free_blocks, s->temp_bytes,   s->temp_blocks };
 		for (size_t k = 0; k < COUNT_OF(figures); k++)
 			cell[k].count = figures[k];
 	}

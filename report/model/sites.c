@@ -64,9 +64,12 @@ int sites_interval(struct sites *s, const struct fact_interval *f, struct err *e
 		if (r < 0)
 			return r;
 		struct counters change = {
-			.alloc_blocks = d->alloc_blocks, .alloc_bytes = d->alloc_bytes,
-			.free_blocks = d->free_blocks,	 .free_bytes = d->free_bytes,
-			.temp_blocks = d->temp_blocks,	 .temp_bytes = d->temp_bytes,
+			.alloc_blocks = d->alloc_blocks,
+			.alloc_bytes = d->alloc_bytes,
+			.free_blocks = d->free_blocks,
+			.free_bytes = d->free_bytes,
+			.temp_blocks = d->temp_blocks,
+			.temp_bytes = d->temp_bytes,
 		};
 		counters_add(c, &change);
 	}
@@ -161,7 +164,8 @@ int sites_metric_parse(const char *name, enum sites_metric *ret, struct err *err
 			return 0;
 		}
 	}
-	return err_set(err, ERR_USAGE, "unknown metric '%.40s'; one of live, allocated, freed, temporary, peak",
+	return err_set(err, ERR_USAGE,
+		       "unknown metric '%.40s'; one of live, allocated, freed, temporary, peak",
 		       name);
 }
 

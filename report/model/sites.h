@@ -64,8 +64,9 @@ enum sites_metric {
 };
 
 uint64_t sites_metric(const struct counters *c, enum sites_metric metric); /* bytes */
-const char *sites_metric_name(enum sites_metric metric); /* "live", … */
-int sites_metric_parse(const char *name, enum sites_metric *ret, struct err *err) MUST_CHECK; /* USAGE */
+const char *sites_metric_name(enum sites_metric metric);		   /* "live", … */
+int sites_metric_parse(const char *name, enum sites_metric *ret,
+		       struct err *err) MUST_CHECK; /* USAGE */
 
 /*
  * Stack numbers ordered by falling metric bytes; ties by blocks, then by stack number, so two

@@ -7,9 +7,12 @@
 
 #include <string.h>
 
-static int add_place(struct stacks *s, uint32_t parent, uint32_t frame, uint32_t depth, struct err *err)
+static int add_place(struct stacks *s, uint32_t parent, uint32_t frame, uint32_t depth,
+		     struct err *err)
 {
-	struct stack_place p = { .parent = parent, .frame = frame, .stack = STACKS_NONE, .depth = depth };
+	struct stack_place p = {
+		.parent = parent, .frame = frame, .stack = STACKS_NONE, .depth = depth
+	};
 	return vec_push(&s->places, p) < 0 ? err_nomem(err) : 0;
 }
 
@@ -46,7 +49,8 @@ static uint64_t pair(uint32_t high, uint32_t low)
 	return (uint64_t)high << 32 | low;
 }
 
-static int intern_frame(struct stacks *s, const struct fact_frame *f, uint32_t *ret, struct err *err)
+static int intern_frame(struct stacks *s, const struct fact_frame *f, uint32_t *ret,
+			struct err *err)
 {
 	uint32_t function, file;
 	int r = strtab_add_str(s->names, f->function ? f->function : "", &function, err);
@@ -58,11 +62,14 @@ static int intern_frame(struct stacks *s, const struct fact_frame *f, uint32_t *
 	uint64_t *number = map_add(&s->pairs, pair(function, file), s->pairs.len, &fresh);
 	if (!number)
 		return err_nomem(err);
-	uint64_t *place = map_add(&s->frame_of, pair((uint32_t)*number, f->line), s->frames.len, &fresh);
+	uint64_t *place =
+		map_add(&s->frame_of, pair((uint32_t)*number, f->line), s->frames.len, &fresh);
 	if (!place)
 		return err_nomem(err);
 	if (fresh) {
-		struct stack_frame frame = { .function = function, .file = file, .line = f->line,
+		struct stack_frame frame = { .function = function,
+					     .file = file,
+					     .line = f->line,
 					     .first_line = f->first_line };
 		if (vec_push(&s->frames, frame) < 0) {
 			map_del(&s->frame_of, pair((uint32_t)*number, f->line), NULL);
@@ -73,7 +80,8 @@ static int intern_frame(struct stacks *s, const struct fact_frame *f, uint32_t *
 	return 0;
 }
 
-static int step_down(struct stacks *s, uint32_t parent, uint32_t frame, uint32_t *ret, struct err *err)
+static int step_down(struct stacks *s, uint32_t parent, uint32_t frame, uint32_t *ret,
+		     struct err *err)
 {
 	bool fresh;
 	uint64_t *at = map_add(&s->place_of, pair(parent, frame), s->places.len, &fresh);
@@ -91,8 +99,8 @@ static int step_down(struct stacks *s, uint32_t parent, uint32_t frame, uint32_t
 int stacks_add(struct stacks *s, const struct fact_site *f, struct err *err)
 {
 	if (f->site != s->sites.len + 1)
-		return err_set(err, ERR_CORRUPT, "site %u defined out of order (expected %zu)", f->site,
-			       s->sites.len + 1);
+		return err_set(err, ERR_CORRUPT, "site %u defined out of order (expected %zu)",
+			       f->site, s->sites.len + 1);
 	if (s->places.len + f->nframes >= STACKS_NONE)
 		return err_nomem(err);
 	uint32_t at = f->truncated ? STACKS_TRUNCATED : STACKS_ROOT;

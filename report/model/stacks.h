@@ -41,12 +41,12 @@ struct stack_site {
 
 struct stacks {
 	struct strtab *names;
-	struct map pairs;  /* function, file → number */
+	struct map pairs;    /* function, file → number */
 	struct map frame_of; /* pair, line → index into frames */
 	struct map place_of; /* parent, frame → index into places */
 	struct VEC(struct stack_frame) frames;
 	struct VEC(struct stack_place) places;
-	struct VEC(uint32_t) stacks;	    /* stack → its innermost place */
+	struct VEC(uint32_t) stacks;	     /* stack → its innermost place */
 	struct VEC(struct stack_site) sites; /* site - 1 → stack and thread */
 };
 

@@ -46,7 +46,8 @@ struct placed {
 	size_t was;
 };
 
-static int compare_cells(const struct table_cell *a, const struct table_cell *b, enum table_kind kind)
+static int compare_cells(const struct table_cell *a, const struct table_cell *b,
+			 enum table_kind kind)
 {
 	switch (kind) {
 	case TABLE_BYTES:
@@ -79,7 +80,9 @@ int table_sort(struct table *t, size_t column, bool falling, struct err *err)
 		return err_nomem(err);
 	for (size_t i = 0; i < t->rows.len; i++)
 		placed[i] = (struct placed){ .row = t->rows.at[i], .was = i };
-	struct order o = { .kind = t->columns[column].kind, .column = column, .sign = falling ? -1 : 1 };
+	struct order o = { .kind = t->columns[column].kind,
+			   .column = column,
+			   .sign = falling ? -1 : 1 };
 	qsort_r(placed, t->rows.len, sizeof *placed, compare, &o);
 	for (size_t i = 0; i < t->rows.len; i++)
 		t->rows.at[i] = placed[i].row;

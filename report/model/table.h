@@ -13,14 +13,14 @@
 #include "base/vec.h"
 
 enum table_kind {
-	TABLE_BYTES,	/* count */
-	TABLE_COUNT,	/* count */
-	TABLE_TIME_NS,	/* count: since start */
-	TABLE_RATE,	/* real: bytes per second */
-	TABLE_NAME,	/* text of the target: must be escaped */
-	TABLE_WORD,	/* text of ours */
-	TABLE_NUMBER,	/* count: an identifier or a line, no quantity */
-	TABLE_STACK,	/* count: number of a stack */
+	TABLE_BYTES,   /* count */
+	TABLE_COUNT,   /* count */
+	TABLE_TIME_NS, /* count: since start */
+	TABLE_RATE,    /* real: bytes per second */
+	TABLE_NAME,    /* text of the target: must be escaped */
+	TABLE_WORD,    /* text of ours */
+	TABLE_NUMBER,  /* count: an identifier or a line, no quantity */
+	TABLE_STACK,   /* count: number of a stack */
 };
 
 struct table_column {
@@ -44,7 +44,8 @@ struct table {
 };
 
 /* Copies the column array, not its strings. Errors: NOMEM. */
-int table_init(struct table *t, const struct table_column *columns, size_t n, struct err *err) MUST_CHECK;
+int table_init(struct table *t, const struct table_column *columns, size_t n,
+	       struct err *err) MUST_CHECK;
 void table_deinit(struct table *t); /* accepts NULL and zeroed */
 
 /* A new row of zeroed cells, or NULL when out of memory. Borrowed from the table. */

@@ -87,7 +87,8 @@ static int by_live(const void *a, const void *b)
 	return x->thread < y->thread ? -1 : x->thread > y->thread;
 }
 
-static int fill(const struct threads *t, const struct sites *sites, struct rows *rows, struct map *where)
+static int fill(const struct threads *t, const struct sites *sites, struct rows *rows,
+		struct map *where)
 {
 	for (size_t i = 0; i < t->known.len; i++) {
 		struct thread_row *row = row_of(rows, where, t->known.at[i].thread);

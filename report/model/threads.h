@@ -15,8 +15,8 @@
 #define THREADS_TOP 5
 
 struct thread_row {
-	uint32_t thread; /* 0: no Python thread state */
-	uint32_t tid;	 /* 0: unknown */
+	uint32_t thread;  /* 0: no Python thread state */
+	uint32_t tid;	  /* 0: unknown */
 	const char *name; /* borrowed; "" when unknown */
 	struct counters counters;
 	uint32_t top_sites[THREADS_TOP]; /* site ids with the most live bytes, falling; 0: none */
@@ -33,7 +33,7 @@ struct threads {
 };
 
 int threads_init(struct threads *t, struct err *err) MUST_CHECK; /* NOMEM */
-void threads_deinit(struct threads *t); /* accepts NULL and zeroed */
+void threads_deinit(struct threads *t);				 /* accepts NULL and zeroed */
 
 /* Fact; a later one about the same thread replaces the earlier. Errors: NOMEM. */
 int threads_add(struct threads *t, const struct fact_thread *f, struct err *err) MUST_CHECK;

@@ -15,7 +15,7 @@
 struct timeline_slice {
 	uint64_t at_ns; /* of the newest fact in it; 0: nothing fell into this slice */
 	uint64_t alloc_blocks, alloc_bytes, free_blocks, free_bytes, temp_blocks, temp_bytes;
-	uint64_t live_bytes;	    /* at at_ns */
+	uint64_t live_bytes;		   /* at at_ns */
 	uint64_t rss_bytes, rss_max_bytes; /* 0: never read in this slice */
 };
 
@@ -32,7 +32,8 @@ void timeline_init(struct timeline *t);
 void timeline_deinit(struct timeline *t); /* accepts NULL and zeroed */
 
 /* Facts. Errors: NOMEM. */
-int timeline_interval(struct timeline *t, const struct fact_interval *f, struct err *err) MUST_CHECK;
+int timeline_interval(struct timeline *t, const struct fact_interval *f,
+		      struct err *err) MUST_CHECK;
 int timeline_tick(struct timeline *t, const struct fact_tick *f, struct err *err) MUST_CHECK;
 
 /*

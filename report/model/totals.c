@@ -60,7 +60,8 @@ int totals_note(struct totals *t, const struct fact_note *f, struct err *err)
 	if (!n.code || !n.text)
 		return err_nomem(err);
 	for (size_t i = 0; i < t->notes.len; i++)
-		if (strcmp(t->notes.at[i].code, n.code) == 0 && strcmp(t->notes.at[i].text, n.text) == 0)
+		if (strcmp(t->notes.at[i].code, n.code) == 0 &&
+		    strcmp(t->notes.at[i].text, n.text) == 0)
 			return 0;
 	if (t->notes.len >= TOTALS_NOTES_MAX) {
 		t->notes_dropped++;

@@ -15,7 +15,8 @@ static int put_stack(const struct recording *r, uint32_t stack, struct out *out)
 	struct stack_text frame;
 	uint32_t place = r->stacks.stacks.at[stack];
 	while (stacks_next(&r->stacks, &place, &frame))
-		buf_printf(&text, "%s%s %s:%u", text.len ? ";" : "", frame.function, frame.file, frame.line);
+		buf_printf(&text, "%s%s %s:%u", text.len ? ";" : "", frame.function, frame.file,
+			   frame.line);
 	if (text.failed) {
 		buf_deinit(&text);
 		return ERR_NOMEM;
@@ -50,7 +51,8 @@ static int put_cell(const struct recording *r, const struct table_column *column
 	return 0;
 }
 
-static int put_table(const struct recording *r, const struct table *t, struct out *out, struct err *err)
+static int put_table(const struct recording *r, const struct table *t, struct out *out,
+		     struct err *err)
 {
 	for (size_t i = 0; i < t->ncolumns; i++)
 		out_printf(out, "%s%s", i ? "," : "", t->columns[i].key);
@@ -67,7 +69,8 @@ static int put_table(const struct recording *r, const struct table *t, struct ou
 	return out_check(out, err);
 }
 
-static int draw(const struct recording *r, const struct view_options *o, struct out *out, struct err *err)
+static int draw(const struct recording *r, const struct view_options *o, struct out *out,
+		struct err *err)
 {
 	struct table t = { 0 };
 	int rc = 0;

@@ -35,7 +35,9 @@ static uint64_t mix_table(const struct recording *r, uint64_t h, const struct ta
 				h = mix(h, c->text, strlen(c->text) + 1);
 			else if (t->columns[i].kind != TABLE_STACK)
 				h = mix_number(h, rate ? (uint64_t)(int64_t)c->real : c->count);
-			uint32_t place = t->columns[i].kind == TABLE_STACK ? r->stacks.stacks.at[c->count] : 0;
+			uint32_t place = t->columns[i].kind == TABLE_STACK ?
+						 r->stacks.stacks.at[c->count] :
+						 0;
 			struct stack_text f;
 			while (stacks_next(&r->stacks, &place, &f)) {
 				h = mix(h, f.function, f.function_bytes + 1);
@@ -47,7 +49,8 @@ static uint64_t mix_table(const struct recording *r, uint64_t h, const struct ta
 	return h;
 }
 
-static int draw(const struct recording *r, const struct view_options *o, struct out *out, struct err *err)
+static int draw(const struct recording *r, const struct view_options *o, struct out *out,
+		struct err *err)
 {
 	(void)o;
 	const uint64_t basis = UINT64_C(0xcbf29ce484222325);
@@ -68,12 +71,15 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	uint64_t timeline = mix_table(r, basis, &t);
 	table_deinit(&t);
 	const struct fact_totals *s = &r->totals.totals;
-	const uint64_t sums[] = { s->alloc_blocks, s->alloc_bytes, s->free_blocks, s->free_bytes, s->temp_blocks,
-				  s->temp_bytes, s->live_blocks, s->live_bytes, s->peak_bytes, s->peak_blocks };
+	const uint64_t sums[] = { s->alloc_blocks, s->alloc_bytes, s->free_blocks, s->free_bytes,
+				  s->temp_blocks,  s->temp_bytes,  s->live_blocks, s->live_bytes,
+				  s->peak_bytes,   s->peak_blocks };
 	uint64_t totals = basis;
 	for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
 		totals = mix_number(totals, sums[i]);
-	out_printf(out, "totals %016" PRIx64 " sites %016" PRIx64 " threads %016" PRIx64 " timeline %016" PRIx64 "\n",
+	out_printf(out,
+		   "totals %016" PRIx64 " sites %016" PRIx64 " threads %016" PRIx64
+		   " timeline %016" PRIx64 "\n",
 		   totals, sites, threads, timeline);
 	return out_check(out, err);
 }

@@ -24,7 +24,8 @@ static void put_frames(const struct recording *r, uint32_t stack, struct out *ou
 	else if (depth == 0)
 		out_str(out, "(no Python stack)");
 	while (depth-- > 0) {
-		struct stack_text f = stacks_text(&r->stacks, r->stacks.places.at[path[depth]].frame);
+		struct stack_text f =
+			stacks_text(&r->stacks, r->stacks.places.at[path[depth]].frame);
 		out_escaped(out, ESCAPE_FOLDED, f.function, f.function_bytes);
 		out_str(out, " (");
 		out_escaped(out, ESCAPE_FOLDED, f.file, f.file_bytes);
@@ -32,7 +33,8 @@ static void put_frames(const struct recording *r, uint32_t stack, struct out *ou
 	}
 }
 
-static int draw(const struct recording *r, const struct view_options *o, struct out *out, struct err *err)
+static int draw(const struct recording *r, const struct view_options *o, struct out *out,
+		struct err *err)
 {
 	AUTO_FREE uint32_t *order = NULL;
 	size_t n = r->stacks.stacks.len;

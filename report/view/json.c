@@ -208,7 +208,8 @@ static void put_stack(struct json *j, const struct recording *r, uint32_t stack)
 		put_bool(j, "truncated", true);
 }
 
-static int put_sites(struct json *j, const struct recording *r, const uint32_t *order, size_t n, struct err *err)
+static int put_sites(struct json *j, const struct recording *r, const uint32_t *order, size_t n,
+		     struct err *err)
 {
 	open_value(j, "sites", '[');
 	for (size_t i = 0; i < n; i++) {
@@ -264,7 +265,8 @@ static void put_thread_sites(struct json *j, const struct recording *r, uint32_t
 	close_value(j, ']');
 }
 
-static int put_threads(struct json *j, const struct recording *r, const uint32_t *rank, struct err *err)
+static int put_threads(struct json *j, const struct recording *r, const uint32_t *rank,
+		       struct err *err)
 {
 	AUTO_FREE struct thread_row *rows = NULL;
 	size_t n, nsites = r->stacks.sites.len;
@@ -275,7 +277,8 @@ static int put_threads(struct json *j, const struct recording *r, const uint32_t
 	if (!owned)
 		return err_nomem(err);
 	for (size_t i = 0; i < nsites; i++)
-		owned[i] = (struct owned_site){ .thread = r->stacks.sites.at[i].thread, .site = (uint32_t)i + 1 };
+		owned[i] = (struct owned_site){ .thread = r->stacks.sites.at[i].thread,
+						.site = (uint32_t)i + 1 };
 	qsort(owned, nsites, sizeof *owned, by_thread);
 	open_value(j, "threads", '[');
 	for (size_t i = 0; i < n; i++) {
@@ -367,7 +370,8 @@ static void put_suspects(struct json *j, const struct recording *r, const uint32
 	close_value(j, ']');
 }
 
-static int draw(const struct recording *r, const struct view_options *o, struct out *out, struct err *err)
+static int draw(const struct recording *r, const struct view_options *o, struct out *out,
+		struct err *err)
 {
 	size_t n = r->stacks.stacks.len;
 	AUTO_FREE uint32_t *order = NULL;

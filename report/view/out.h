@@ -12,7 +12,7 @@
 #define OUT_MEMORY (-1)
 
 struct out {
-	int fd; /* borrowed; OUT_MEMORY: everything stays in buf */
+	int fd;	 /* borrowed; OUT_MEMORY: everything stays in buf */
 	int sys; /* errno of the first failed write, 0: none */
 	struct buf buf;
 	uint64_t written_bytes; /* passed to the descriptor */

@@ -49,15 +49,16 @@ static int draw_body(struct text *t, struct err *err)
 	return rc;
 }
 
-static int draw(const struct recording *r, const struct view_options *o, struct out *out, struct err *err)
+static int draw(const struct recording *r, const struct view_options *o, struct out *out,
+		struct err *err)
 {
 	struct text t = {
 		.r = r,
 		.o = o,
 		.out = out,
-		.width = o->width < VIEW_WIDTH_MIN   ? VIEW_WIDTH_MIN
-			 : o->width > VIEW_WIDTH_MAX ? VIEW_WIDTH_MAX
-						     : o->width,
+		.width = o->width < VIEW_WIDTH_MIN ? VIEW_WIDTH_MIN :
+			 o->width > VIEW_WIDTH_MAX ? VIEW_WIDTH_MAX :
+						     o->width,
 		.about = totals_estimated(&r->totals) ? "~" : "",
 	};
 	text_section_header(&t);

@@ -41,7 +41,8 @@ void text_name(struct text *t, const char *s, size_t n, size_t columns, bool pad
 void text_place(struct text *t, uint32_t stack, size_t columns);
 
 /* A whole stack, innermost first, "put cache.py:88 < handle :140 < …", wrapped like the above. */
-void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack, size_t max_frames);
+void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack,
+		size_t max_frames);
 
 /* One character per value, lowest to highest over [0, top]. */
 void text_spark(struct text *t, const uint64_t *values, size_t n, uint64_t top);

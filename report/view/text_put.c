@@ -14,7 +14,7 @@
 void text_in_role(struct text *t, enum text_role role, const char *s)
 {
 	static const char *const start[] = {
-		[TEXT_PLAIN] = "", [TEXT_STRONG] = "\033[1m", [TEXT_BAD] = "\033[1;31m",
+		[TEXT_PLAIN] = "",	  [TEXT_STRONG] = "\033[1m", [TEXT_BAD] = "\033[1;31m",
 		[TEXT_GOOD] = "\033[32m", [TEXT_DIM] = "\033[2m",
 	};
 	bool paint = t->o->colour && role != TEXT_PLAIN;
@@ -180,7 +180,8 @@ static const char *base_name(const struct stack_text *f, size_t *ret_n)
 	return base;
 }
 
-static void append_frame(const struct text *t, struct buf *line, const struct stack_text *f, bool same_file)
+static void append_frame(const struct text *t, struct buf *line, const struct stack_text *f,
+			 bool same_file)
 {
 	struct name name;
 	size_t n;
@@ -221,7 +222,8 @@ void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack
 
 void text_spark(struct text *t, const uint64_t *values, size_t n, uint64_t top)
 {
-	static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
+	static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584",
+					    "\u2585", "\u2586", "\u2587", "\u2588" };
 	static const char ascii[] = "_.-=+*%#";
 	for (size_t i = 0; i < n; i++) {
 		size_t level = top ? (size_t)((double)values[i] * 7.0 / (double)top + 0.5) : 0;

@@ -39,14 +39,15 @@ static void say_growing(struct text *t, char *buf, size_t cap)
 	const struct recording *r = t->r;
 	const struct growth_verdict *v = &r->overall;
 	struct units rate, share;
-	int n = snprintf(buf, cap, "%s (%.0f s, rose in %u of %u samples).", text_rate(t, &rate, v->slope_bytes_per_s),
+	int n = snprintf(buf, cap, "%s (%.0f s, rose in %u of %u samples).",
+			 text_rate(t, &rate, v->slope_bytes_per_s),
 			 (double)r->totals.totals.duration_ns / 1e9, v->grew, v->samples);
 	uint64_t live = r->totals.totals.live_bytes;
 	uint64_t part = r->suspect_bytes < live ? r->suspect_bytes : live;
 	if (r->nsuspects > 0)
-		snprintf(buf + n, cap - (size_t)n, " %zu %s %s %s %% of what is live.", r->nsuspects,
-			 r->nsuspects == 1 ? "suspect" : "suspects", r->nsuspects == 1 ? "holds" : "hold",
-			 units_percent(&share, part, live));
+		snprintf(buf + n, cap - (size_t)n, " %zu %s %s %s %% of what is live.",
+			 r->nsuspects, r->nsuspects == 1 ? "suspect" : "suspects",
+			 r->nsuspects == 1 ? "holds" : "hold", units_percent(&share, part, live));
 }
 
 void text_section_verdict(struct text *t)
@@ -90,11 +91,12 @@ void text_section_verdict(struct text *t)
 		text_wrapped(t, "         ", 9, words + cut);
 }
 
-static void memory_row(struct text *t, const char *name, const char *a, const char *b, const char *c)
+static void memory_row(struct text *t, const char *name, const char *a, const char *b,
+		       const char *c)
 {
 	size_t figures = 3 * (FIGURE + 1);
-	out_printf(t->out, "  %-*s %*s %*s %*s\n", (int)(t->width - figures - 2), name, FIGURE, a, FIGURE, b,
-		   FIGURE, c);
+	out_printf(t->out, "  %-*s %*s %*s %*s\n", (int)(t->width - figures - 2), name, FIGURE, a,
+		   FIGURE, b, FIGURE, c);
 }
 
 static double rss_rate(const struct timeline *l)
@@ -113,9 +115,11 @@ void text_section_memory(struct text *t)
 	text_heading(t, "MEMORY", t->width - 3 * (FIGURE + 1));
 	out_printf(t->out, " %*s %*s %*s\n", FIGURE, "NOW", FIGURE, "PEAK", FIGURE, "GROWTH");
 	if (l->rss_max_bytes)
-		memory_row(t, "resident (RSS)", units_bytes(&a, l->rss_last_bytes), units_bytes(&b, l->rss_max_bytes),
-			   units_rate(&c, rss_rate(l)));
-	memory_row(t, t->r->totals.target.from_start ? "Python, live" : "Python, live (since the attach)",
+		memory_row(t, "resident (RSS)", units_bytes(&a, l->rss_last_bytes),
+			   units_bytes(&b, l->rss_max_bytes), units_rate(&c, rss_rate(l)));
+	memory_row(t,
+		   t->r->totals.target.from_start ? "Python, live" :
+						    "Python, live (since the attach)",
 		   text_bytes(t, &a, s->live_bytes), text_bytes(t, &b, s->peak_bytes),
 		   told ? text_rate(t, &c, t->r->overall.slope_bytes_per_s) : "-");
 	out_put(t->out, "\n", 1);
@@ -123,13 +127,16 @@ void text_section_memory(struct text *t)
 	out_printf(t->out, " %*s %*s %*s\n", FIGURE, "BYTES", FIGURE, "BLOCKS", FIGURE, "BYTES/S");
 	double seconds = (double)s->duration_ns / 1e9;
 	seconds = seconds > 0 ? seconds : 1;
-	memory_row(t, "allocated", text_bytes(t, &a, s->alloc_bytes), text_count(t, &b, s->alloc_blocks),
+	memory_row(t, "allocated", text_bytes(t, &a, s->alloc_bytes),
+		   text_count(t, &b, s->alloc_blocks),
 		   text_rate(t, &c, (double)s->alloc_bytes / seconds));
 	memory_row(t, "freed", text_bytes(t, &a, s->free_bytes), text_count(t, &b, s->free_blocks),
 		   text_rate(t, &c, (double)s->free_bytes / seconds));
 	memory_row(t, "  of both: died young (temporary)", text_bytes(t, &a, s->temp_bytes),
-		   text_count(t, &b, s->temp_blocks), text_rate(t, &c, (double)s->temp_bytes / seconds));
-	memory_row(t, "live = allocated - freed", text_bytes(t, &a, s->live_bytes), text_count(t, &b, s->live_blocks), "");
+		   text_count(t, &b, s->temp_blocks),
+		   text_rate(t, &c, (double)s->temp_bytes / seconds));
+	memory_row(t, "live = allocated - freed", text_bytes(t, &a, s->live_bytes),
+		   text_count(t, &b, s->live_blocks), "");
 }
 
 void text_section_suspects(struct text *t, size_t top)
@@ -141,27 +148,31 @@ void text_section_suspects(struct text *t, size_t top)
 	out_put(t->out, "\n", 1);
 	if (r->nsuspects == 0) {
 		text_wrapped(t, "LEAK SUSPECTS", 15,
-			     r->overall.class == GROWTH_SHORT ? "none named: the recording is too short."
-							       : "none: nothing grew without end.");
+			     r->overall.class == GROWTH_SHORT ?
+				     "none named: the recording is too short." :
+				     "none: nothing grew without end.");
 		return;
 	}
 	text_heading(t, "LEAK SUSPECTS", t->width - figures);
-	out_printf(t->out, " %*s %*s %*s   CONF\n", FIGURE, "LIVE", FIGURE, "BLOCKS", FIGURE, "GROWTH");
+	out_printf(t->out, " %*s %*s %*s   CONF\n", FIGURE, "LIVE", FIGURE, "BLOCKS", FIGURE,
+		   "GROWTH");
 	size_t n = r->nsuspects < top ? r->nsuspects : top;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t stack = r->suspects[i];
 		const struct growth_verdict *v = &r->verdicts[stack];
 		out_printf(t->out, "%-3zu", i + 1);
 		text_place(t, stack, t->width - figures - 3);
-		out_printf(t->out, " %*s %*s %*s ", FIGURE, text_bytes(t, &a, counters_live_bytes(&r->by_stack[stack])),
-			   FIGURE, text_count(t, &b, counters_live_blocks(&r->by_stack[stack])), FIGURE,
+		out_printf(t->out, " %*s %*s %*s ", FIGURE,
+			   text_bytes(t, &a, counters_live_bytes(&r->by_stack[stack])), FIGURE,
+			   text_count(t, &b, counters_live_blocks(&r->by_stack[stack])), FIGURE,
 			   text_rate(t, &c, v->slope_bytes_per_s));
 		out_printf(t->out, "%6s\n", growth_confidence_name(v->confidence));
 		text_stack(t, "     made  ", 11, stack, SUSPECT_FRAMES);
 		text_wrapped(t, "     why   ", 11, growth_reason(v, reason));
 	}
 	if (n < r->nsuspects)
-		out_printf(t->out, "   %zu more suspects: --view leaks, --top N\n", r->nsuspects - n);
+		out_printf(t->out, "   %zu more suspects: --view leaks, --top N\n",
+			   r->nsuspects - n);
 }
 
 static bool acquitted(enum growth_class c)
@@ -193,14 +204,16 @@ void text_section_acquitted(struct text *t, size_t top)
 			return;
 		if (shown == 0) {
 			out_put(t->out, "\n", 1);
-			text_heading(t, "NOT ACCUSED (grew and stopped, slows, or comes and goes)", t->width - figures);
+			text_heading(t, "NOT ACCUSED (grew and stopped, slows, or comes and goes)",
+				     t->width - figures);
 			out_printf(t->out, " %*s   VERDICT\n", FIGURE, "LIVE");
 		}
 		below = most;
 		below_stack = (uint32_t)best;
 		out_str(t->out, "   ");
 		text_place(t, (uint32_t)best, t->width - figures - 3);
-		out_printf(t->out, " %*s %9s\n", FIGURE, text_bytes(t, &a, counters_live_bytes(&r->by_stack[best])),
+		out_printf(t->out, " %*s %9s\n", FIGURE,
+			   text_bytes(t, &a, counters_live_bytes(&r->by_stack[best])),
 			   growth_class_name(r->verdicts[best].class));
 		text_wrapped(t, "     why   ", 11, growth_reason(&r->verdicts[best], reason));
 	}
@@ -213,10 +226,13 @@ void text_section_cost(struct text *t)
 	char words[320];
 	if (!t->r->totals.have_cost)
 		return;
-	int n = snprintf(words, sizeof words, "target stopped %s to attach and %s to detach; %s added to it; %s events",
-			 units_duration(&a, c->attach_stop_ns), units_duration(&b, c->detach_stop_ns),
-			 units_bytes(&e, c->agent_bytes), units_count(&f, c->events));
-	n += snprintf(words + n, sizeof words - (size_t)n, c->dropped_events ? ", %s dropped" : ", none dropped",
+	int n = snprintf(words, sizeof words,
+			 "target stopped %s to attach and %s to detach; %s added to it; %s events",
+			 units_duration(&a, c->attach_stop_ns),
+			 units_duration(&b, c->detach_stop_ns), units_bytes(&e, c->agent_bytes),
+			 units_count(&f, c->events));
+	n += snprintf(words + n, sizeof words - (size_t)n,
+		      c->dropped_events ? ", %s dropped" : ", none dropped",
 		      units_count(&g, c->dropped_events));
 	n += snprintf(words + n, sizeof words - (size_t)n, "; pymemprof used %s of CPU",
 		      units_duration(&h, c->tracer_cpu_ns));
@@ -236,14 +252,17 @@ void text_section_limits(struct text *t)
 		if (line.len > 0)
 			buf_str(&line, "; ");
 		if (buf_reserve(&line, n * ESCAPE_GROWTH + 1) == 0)
-			line.len += escape(t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, s->notes.at[i].text, n,
-					   (char *)line.bytes + line.len, n * ESCAPE_GROWTH + 1);
+			line.len +=
+				escape(t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, s->notes.at[i].text,
+				       n, (char *)line.bytes + line.len, n * ESCAPE_GROWTH + 1);
 	}
 	if (s->notes_dropped)
 		buf_printf(&line, "; %llu more notes", (unsigned long long)s->notes_dropped);
 	if (t->o->question == VIEW_SUMMARY)
-		buf_printf(&line, "%stypes, fragmentation and holders need a snapshot: none in this recording",
-			   line.len ? "; " : "");
+		buf_printf(
+			&line,
+			"%stypes, fragmentation and holders need a snapshot: none in this recording",
+			line.len ? "; " : "");
 	const char *text = buf_cstr(&line);
 	if (text && *text) {
 		out_put(t->out, "\n", 1);
@@ -273,8 +292,10 @@ void text_section_next(struct text *t)
 					   (char *)line.bytes + line.len, n * ESCAPE_GROWTH + 1);
 		buf_printf(&line, " %s", other[t->o->question]);
 	} else {
-		buf_printf(&line, "pymemprof attach -o FILE.pmp %d keeps the recording for pymemprof report",
-			   t->r->totals.target.pid);
+		buf_printf(
+			&line,
+			"pymemprof attach -o FILE.pmp %d keeps the recording for pymemprof report",
+			t->r->totals.target.pid);
 	}
 	const char *text = buf_cstr(&line);
 	text_wrapped(t, "NEXT", 8, text ? text : "");

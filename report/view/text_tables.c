@@ -20,9 +20,11 @@ static void site_row(struct text *t, uint32_t stack, size_t figures, uint64_t wh
 	const struct counters *c = &t->r->by_stack[stack];
 	struct units a, b, d, e;
 	text_place(t, stack, t->width - figures);
-	out_printf(t->out, " %*s %5s %*s %*s %9s\n", FIGURE, text_bytes(t, &a, sites_metric(c, t->o->metric)),
-		   units_percent(&b, sites_metric(c, t->o->metric), whole),
-		   FIGURE, text_count(t, &d, counters_live_blocks(c)), FIGURE, text_bytes(t, &e, c->alloc_bytes),
+	out_printf(t->out, " %*s %5s %*s %*s %9s\n", FIGURE,
+		   text_bytes(t, &a, sites_metric(c, t->o->metric)),
+		   units_percent(&b, sites_metric(c, t->o->metric), whole), FIGURE,
+		   text_count(t, &d, counters_live_blocks(c)), FIGURE,
+		   text_bytes(t, &e, c->alloc_bytes),
 		   growth_class_name(t->r->verdicts[stack].class));
 }
 
@@ -37,7 +39,8 @@ int text_section_sites(struct text *t, size_t top, struct err *err)
 	if (rc < 0)
 		return rc;
 	char title[40];
-	metric_title(t, title, sizeof title, t->o->question == VIEW_SUMMARY ? "TOP SITES" : "SITES");
+	metric_title(t, title, sizeof title,
+		     t->o->question == VIEW_SUMMARY ? "TOP SITES" : "SITES");
 	out_put(t->out, "\n", 1);
 	if (n == 0) {
 		text_wrapped(t, title, strlen(title) + 2, "none: nothing was allocated.");
@@ -48,8 +51,8 @@ int text_section_sites(struct text *t, size_t top, struct err *err)
 	snprintf(upper, sizeof upper, "%s", sites_metric_name(t->o->metric));
 	for (char *p = upper; *p; p++)
 		*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
-	out_printf(t->out, " %*s %5s %*s %*s   VERDICT\n", FIGURE, upper, "%", FIGURE, "LIVE BLOCKS", FIGURE,
-		   "ALLOCATED");
+	out_printf(t->out, " %*s %5s %*s %*s   VERDICT\n", FIGURE, upper, "%", FIGURE,
+		   "LIVE BLOCKS", FIGURE, "ALLOCATED");
 	for (; shown < n && shown < top; shown++) {
 		if (sites_metric(&r->by_stack[order[shown]], t->o->metric) == 0)
 			break;
@@ -65,7 +68,8 @@ int text_section_sites(struct text *t, size_t top, struct err *err)
 		left += more > 0;
 	}
 	if (left > 0)
-		out_printf(t->out, "(%llu more sites, %s)\n", (unsigned long long)left, text_bytes(t, &a, rest));
+		out_printf(t->out, "(%llu more sites, %s)\n", (unsigned long long)left,
+			   text_bytes(t, &a, rest));
 	return 0;
 }
 
@@ -81,8 +85,8 @@ static void flame_figures(struct flame *f, uint64_t total, uint64_t self, uint64
 {
 	struct units a, b, c, d;
 	out_printf(f->t->out, "%*s %5s %*s %*s  ", FIGURE, text_bytes(f->t, &a, total),
-		   units_percent(&b, total, f->tree->total.bytes), FIGURE, text_bytes(f->t, &c, self), FIGURE - 1,
-		   text_count(f->t, &d, blocks));
+		   units_percent(&b, total, f->tree->total.bytes), FIGURE,
+		   text_bytes(f->t, &c, self), FIGURE - 1, text_count(f->t, &d, blocks));
 }
 
 static size_t flame_indent(struct flame *f, size_t depth, bool last)
@@ -153,15 +157,19 @@ int text_section_flame(struct text *t, size_t top, struct err *err)
 	int rc = tree_init(&tree, &t->r->stacks, t->r->by_stack, t->o->metric, err);
 	if (rc < 0)
 		return rc;
-	struct flame f = { .t = t, .tree = &tree, .cut = tree.total.bytes / FLAME_CUT + 1, .rows_max = top };
+	struct flame f = {
+		.t = t, .tree = &tree, .cut = tree.total.bytes / FLAME_CUT + 1, .rows_max = top
+	};
 	char title[40];
 	metric_title(t, title, sizeof title, "STACKS");
 	out_put(t->out, "\n", 1);
-	out_printf(t->out, "%*s %5s %*s %*s  ", FIGURE, "TOTAL", "%", FIGURE, "SELF", FIGURE - 1, "BLOCKS");
+	out_printf(t->out, "%*s %5s %*s %*s  ", FIGURE, "TOTAL", "%", FIGURE, "SELF", FIGURE - 1,
+		   "BLOCKS");
 	text_heading(t, title, 0);
 	out_put(t->out, "\n", 1);
 	flame_walk(&f, STACKS_ROOT);
-	const struct tree_place *cut = &tree.places[STACKS_TRUNCATED], *root = &tree.places[STACKS_ROOT];
+	const struct tree_place *cut = &tree.places[STACKS_TRUNCATED],
+				*root = &tree.places[STACKS_ROOT];
 	if (cut->total.bytes >= f.cut) {
 		flame_figures(&f, cut->total.bytes, cut->self.bytes, cut->total.blocks);
 		out_str(t->out, "(outer frames missing)\n");
@@ -189,8 +197,8 @@ int text_section_threads(struct text *t, size_t top, struct err *err)
 		return rc;
 	out_put(t->out, "\n", 1);
 	text_heading(t, "THREADS (by live)", t->width - figures);
-	out_printf(t->out, " %*s %*s %*s %*s\n", FIGURE, "LIVE", FIGURE, "BLOCKS", FIGURE, "ALLOCATED", FIGURE,
-		   "TEMPORARY");
+	out_printf(t->out, " %*s %*s %*s %*s\n", FIGURE, "LIVE", FIGURE, "BLOCKS", FIGURE,
+		   "ALLOCATED", FIGURE, "TEMPORARY");
 	for (size_t i = 0; i < n && i < top; i++) {
 		struct units a, b, c, d;
 		const struct counters *s = &rows[i].counters;
@@ -198,21 +206,25 @@ int text_section_threads(struct text *t, size_t top, struct err *err)
 		if (rows[i].thread == 0)
 			snprintf(id, sizeof id, "(no Python thread) ");
 		else
-			snprintf(id, sizeof id, "%u%s%.*u ", rows[i].thread, rows[i].tid ? " tid " : "",
-				 rows[i].tid ? 1 : 0, rows[i].tid);
+			snprintf(id, sizeof id, "%u%s%.*u ", rows[i].thread,
+				 rows[i].tid ? " tid " : "", rows[i].tid ? 1 : 0, rows[i].tid);
 		out_str(t->out, id);
 		size_t used = strlen(id), room = t->width - figures;
-		text_name(t, rows[i].name, strlen(rows[i].name), room > used ? room - used : 0, true);
-		out_printf(t->out, " %*s %*s %*s %*s\n", FIGURE, text_bytes(t, &a, counters_live_bytes(s)), FIGURE,
-			   text_count(t, &b, counters_live_blocks(s)), FIGURE, text_bytes(t, &c, s->alloc_bytes),
-			   FIGURE, text_bytes(t, &d, s->temp_bytes));
+		text_name(t, rows[i].name, strlen(rows[i].name), room > used ? room - used : 0,
+			  true);
+		out_printf(t->out, " %*s %*s %*s %*s\n", FIGURE,
+			   text_bytes(t, &a, counters_live_bytes(s)), FIGURE,
+			   text_count(t, &b, counters_live_blocks(s)), FIGURE,
+			   text_bytes(t, &c, s->alloc_bytes), FIGURE,
+			   text_bytes(t, &d, s->temp_bytes));
 		for (size_t k = 0; k < THREADS_TOP && rows[i].top_sites[k]; k++) {
 			struct counters site = sites_of(&t->r->sites, rows[i].top_sites[k]);
 			out_str(t->out, "   ");
 			text_place(t, stacks_site(&t->r->stacks, rows[i].top_sites[k])->stack,
 				   t->width - figures - 3);
-			out_printf(t->out, " %*s %*s\n", FIGURE, text_bytes(t, &a, counters_live_bytes(&site)),
-				   FIGURE, text_count(t, &b, counters_live_blocks(&site)));
+			out_printf(t->out, " %*s %*s\n", FIGURE,
+				   text_bytes(t, &a, counters_live_bytes(&site)), FIGURE,
+				   text_count(t, &b, counters_live_blocks(&site)));
 		}
 	}
 	if (n > top)
@@ -246,10 +258,11 @@ void text_section_timeline(struct text *t)
 	curve(t, "live", false);
 	if (l->rss_max_bytes)
 		curve(t, "RSS", true);
-	out_printf(t->out, "        0 to %s, highest value on the right\n\n", units_duration(&a, l->end_ns));
+	out_printf(t->out, "        0 to %s, highest value on the right\n\n",
+		   units_duration(&a, l->end_ns));
 	text_heading(t, "TIMELINE", t->width - 5 * (FIGURE + 1));
-	out_printf(t->out, " %*s %*s %*s %*s %*s\n", FIGURE, "AT", FIGURE, "LIVE", FIGURE, "RSS", FIGURE, "ALLOCATED",
-		   FIGURE, "FREED");
+	out_printf(t->out, " %*s %*s %*s %*s %*s\n", FIGURE, "AT", FIGURE, "LIVE", FIGURE, "RSS",
+		   FIGURE, "ALLOCATED", FIGURE, "FREED");
 	size_t rows = t->o->top ? t->o->top : 24;
 	size_t step = l->slices.len / rows + 1;
 	for (size_t i = 0; i < l->slices.len; i += step) {
@@ -267,8 +280,10 @@ void text_section_timeline(struct text *t)
 		if (sum.at_ns == 0)
 			continue;
 		out_fill(t->out, ' ', t->width - 5 * (FIGURE + 1));
-		out_printf(t->out, " %*s %*s %*s %*s %*s\n", FIGURE, units_duration(&a, sum.at_ns), FIGURE,
-			   text_bytes(t, &b, sum.live_bytes), FIGURE, sum.rss_bytes ? units_bytes(&c, sum.rss_bytes) : "-",
-			   FIGURE, text_bytes(t, &d, sum.alloc_bytes), FIGURE, text_bytes(t, &e, sum.free_bytes));
+		out_printf(t->out, " %*s %*s %*s %*s %*s\n", FIGURE, units_duration(&a, sum.at_ns),
+			   FIGURE, text_bytes(t, &b, sum.live_bytes), FIGURE,
+			   sum.rss_bytes ? units_bytes(&c, sum.rss_bytes) : "-", FIGURE,
+			   text_bytes(t, &d, sum.alloc_bytes), FIGURE,
+			   text_bytes(t, &e, sum.free_bytes));
 	}
 }

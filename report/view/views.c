@@ -4,7 +4,8 @@
 
 #include "report/view/view.h"
 
-const struct view *const views[] = { &view_text, &view_json, &view_csv, &view_folded, &view_digest, NULL };
+const struct view *const views[] = { &view_text,   &view_json,	 &view_csv,
+				     &view_folded, &view_digest, NULL };
 
 static const char *const question_names[VIEW_QUESTIONS] = {
 	[VIEW_SUMMARY] = "summary", [VIEW_LEAKS] = "leaks",	  [VIEW_SITES] = "sites",
@@ -32,8 +33,10 @@ int view_question_parse(const char *name, enum view_question *ret, struct err *e
 			return 0;
 		}
 	}
-	return err_set(err, ERR_USAGE,
-		       "unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads", name);
+	return err_set(
+		err, ERR_USAGE,
+		"unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads",
+		name);
 }
 
 int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,

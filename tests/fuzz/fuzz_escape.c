@@ -52,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		size_t columns = escape_columns(out, m);
 		for (size_t cut = 0; cut <= columns && cut < 64; cut++) {
 			size_t head = escape_prefix(out, m, cut), tail = escape_suffix(out, m, cut);
-			need(escape_columns(out, head) <= cut && escape_columns(out + tail, m - tail) <= cut);
+			need(escape_columns(out, head) <= cut &&
+			     escape_columns(out + tail, m - tail) <= cut);
 			check_harmless(to, out, head);
 			check_harmless(to, out + tail, m - tail);
 		}

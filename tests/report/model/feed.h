@@ -27,7 +27,8 @@ static inline void feed_site(struct recording *r, uint32_t site, uint32_t thread
 		char *space = strchr(one, ' '), *colon = strrchr(one, ':');
 		cr_assert(space && colon && n < FEED_FRAMES);
 		*space = *colon = '\0';
-		frames[n++] = (struct fact_frame){ .function = one, .file = space + 1,
+		frames[n++] = (struct fact_frame){ .function = one,
+						   .file = space + 1,
 						   .line = (uint32_t)strtoul(colon + 1, NULL, 10) };
 	}
 	struct fact_site f = { .site = site, .thread = thread, .nframes = n, .frames = frames };
@@ -39,8 +40,10 @@ static inline void feed_site(struct recording *r, uint32_t site, uint32_t thread
 static inline void feed_interval(struct recording *r, double from_s, double to_s,
 				 const struct fact_delta *deltas, size_t n)
 {
-	struct fact_interval f = { .from_ns = (uint64_t)(from_s * 1e9), .to_ns = (uint64_t)(to_s * 1e9),
-				   .ndeltas = n, .deltas = deltas };
+	struct fact_interval f = { .from_ns = (uint64_t)(from_s * 1e9),
+				   .to_ns = (uint64_t)(to_s * 1e9),
+				   .ndeltas = n,
+				   .deltas = deltas };
 	struct fact_sink s = recording_sink(r);
 	struct err err = ERR_INIT;
 	cr_assert_eq(s.interval(s.ctx, &f, &err), 0, "%s", err.text);
@@ -48,24 +51,35 @@ static inline void feed_interval(struct recording *r, double from_s, double to_s
 
 static inline void feed_target(struct recording *r, uint64_t sample_bytes)
 {
-	struct fact_target f = { .pid = 4242, .python_version = "3.12.7", .implementation = "CPython",
-				 .executable = "python3.12", .arch = "x86_64", .word_bytes = 8,
+	struct fact_target f = { .pid = 4242,
+				 .python_version = "3.12.7",
+				 .implementation = "CPython",
+				 .executable = "python3.12",
+				 .arch = "x86_64",
+				 .word_bytes = 8,
 				 .start_unix_ns = UINT64_C(1786708991000000000),
-				 .sample_bytes = sample_bytes, .window_slots = 512 };
+				 .sample_bytes = sample_bytes,
+				 .window_slots = 512 };
 	struct fact_sink s = recording_sink(r);
 	cr_assert_eq(s.target(s.ctx, &f, NULL), 0);
 }
 
 static inline void feed_tick(struct recording *r, double at_s, uint64_t rss, uint64_t live)
 {
-	struct fact_tick f = { .at_ns = (uint64_t)(at_s * 1e9), .rss_bytes = rss, .live_bytes = live };
+	struct fact_tick f = { .at_ns = (uint64_t)(at_s * 1e9),
+			       .rss_bytes = rss,
+			       .live_bytes = live };
 	struct fact_sink s = recording_sink(r);
 	cr_assert_eq(s.tick(s.ctx, &f, NULL), 0);
 }
 
 static inline void feed_block(struct recording *r, uint32_t site, double birth_s, uint64_t size)
 {
-	struct fact_block f = { .addr = 0x7f0000000000, .size = size, .weight = 1, .site = site, .domain = 2,
+	struct fact_block f = { .addr = 0x7f0000000000,
+				.size = size,
+				.weight = 1,
+				.site = site,
+				.domain = 2,
 				.birth_ns = (uint64_t)(birth_s * 1e9) };
 	struct fact_sink s = recording_sink(r);
 	cr_assert_eq(s.block(s.ctx, &f, NULL), 0);

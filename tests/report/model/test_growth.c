@@ -60,7 +60,8 @@ Test(report_model_growth, steady_growth_is_a_leak_with_high_confidence)
 	cr_assert_gt(v.r2, 0.999);
 	cr_assert_eq(v.live_bytes, 4096 * N);
 	char words[GROWTH_REASON_MAX];
-	cr_assert(strstr(growth_reason(&v, words), "grew in 120 of 120 samples, never fell"), "%s", words);
+	cr_assert(strstr(growth_reason(&v, words), "grew in 120 of 120 samples, never fell"), "%s",
+		  words);
 }
 
 Test(report_model_growth, growth_in_irregular_bursts_is_a_leak)
@@ -115,7 +116,8 @@ Test(report_model_growth, cache_that_filled_and_went_flat_is_stable)
 		teardown();
 		setup();
 		enum growth_class got = class_of(y, N);
-		cr_assert_eq(got, GROWTH_STABLE, "filled at %d: %s", filled, growth_class_name(got));
+		cr_assert_eq(got, GROWTH_STABLE, "filled at %d: %s", filled,
+			     growth_class_name(got));
 	}
 }
 
@@ -125,11 +127,13 @@ Test(report_model_growth, full_cache_that_replaces_its_entries_is_not_accused)
 		for (int jitter = 1; jitter <= 20; jitter += 6) {
 			double y[N], full = 50000.0 * filled;
 			for (int i = 0; i < N; i++)
-				y[i] = i < filled ? 50000.0 * (i + 1) : full * (1 - jitter / 100.0 * noise());
+				y[i] = i < filled ? 50000.0 * (i + 1) :
+						    full * (1 - jitter / 100.0 * noise());
 			teardown();
 			setup();
 			enum growth_class got = class_of(y, N);
-			cr_assert_neq(got, GROWTH_LEAKING, "filled at %d, jitter %d %%", filled, jitter);
+			cr_assert_neq(got, GROWTH_LEAKING, "filled at %d, jitter %d %%", filled,
+				      jitter);
 		}
 	}
 }
@@ -143,7 +147,8 @@ Test(report_model_growth, cache_of_random_keys_that_nears_its_limit_is_slowing_o
 		teardown();
 		setup();
 		enum growth_class got = class_of(y, N);
-		cr_assert(got == GROWTH_SLOWING || got == GROWTH_STABLE, "tau %d: %s", tau, growth_class_name(got));
+		cr_assert(got == GROWTH_SLOWING || got == GROWTH_STABLE, "tau %d: %s", tau,
+			  growth_class_name(got));
 	}
 }
 
@@ -236,8 +241,10 @@ Test(report_model_growth, threads_of_one_stack_are_judged_together)
 	cr_assert_eq(r.stacks.stacks.len, 1);
 	for (int i = 0; i < N; i++) {
 		/* Made by one thread and freed by the other: alone, each would look like a trend. */
-		struct fact_delta d[2] = { { .site = 1, .alloc_blocks = 10, .alloc_bytes = 1000 },
-					   { .site = 2, .free_blocks = 10, .free_bytes = i ? 1000 : 0 } };
+		struct fact_delta d[2] = {
+			{ .site = 1, .alloc_blocks = 10, .alloc_bytes = 1000 },
+			{ .site = 2, .free_blocks = 10, .free_bytes = i ? 1000 : 0 }
+		};
 		feed_interval(&r, i, i + 1, d, 2);
 	}
 	cr_assert_eq(growth_judge(&r.growth, 0).class, GROWTH_FLAT);

@@ -34,8 +34,10 @@ static void feed_service(void)
 	feed_site(&r, 3, 1, "lookup app/plan.py:12 < handle worker.py:139 < serve worker.py:77");
 	feed_site(&r, 4, 1, "parse app/parse.py:9 < serve worker.py:77");
 	for (int i = 0; i < 100; i++) {
-		struct fact_delta d[] = { { 1, 40, 4000, 0, 0, 0, 0 }, { 2, 10, 2000, i > 20 ? 1 : 0, i > 20 ? 200 : 0, 0, 0 },
-					  { 4, 5000, 500000, 5000, 500000, 5000, 500000 }, { 3, 10, 9000, 0, 0, 0, 0 } };
+		struct fact_delta d[] = { { 1, 40, 4000, 0, 0, 0, 0 },
+					  { 2, 10, 2000, i > 20 ? 1 : 0, i > 20 ? 200 : 0, 0, 0 },
+					  { 4, 5000, 500000, 5000, 500000, 5000, 500000 },
+					  { 3, 10, 9000, 0, 0, 0, 0 } };
 		feed_interval(&r, i, i + 1, d, i < 40 ? 4 : 3);
 	}
 }

@@ -53,7 +53,9 @@ Test(report_model_sites, threads_of_one_stack_are_merged)
 
 Test(report_model_sites, order_is_falling_and_stable)
 {
-	struct counters c[] = { { .alloc_bytes = 5 }, { .alloc_bytes = 9 }, { .alloc_bytes = 5 },
+	struct counters c[] = { { .alloc_bytes = 5 },
+				{ .alloc_bytes = 9 },
+				{ .alloc_bytes = 5 },
 				{ .alloc_bytes = 5, .alloc_blocks = 2 } };
 	AUTO_FREE uint32_t *order = NULL;
 	cr_assert_eq(sites_order(c, 4, SITES_ALLOCATED, &order, NULL), 0);
@@ -90,7 +92,8 @@ Test(report_model_sites, metric_names_parse_back)
 {
 	enum sites_metric m;
 	for (int i = SITES_LIVE; i <= SITES_PEAK; i++) {
-		cr_assert_eq(sites_metric_parse(sites_metric_name((enum sites_metric)i), &m, NULL), 0);
+		cr_assert_eq(sites_metric_parse(sites_metric_name((enum sites_metric)i), &m, NULL),
+			     0);
 		cr_assert_eq((int)m, i);
 	}
 	cr_assert_eq(sites_metric_parse("bogus", &m, NULL), ERR_USAGE);

@@ -3,7 +3,8 @@
 
 #include <criterion/criterion.h>
 
-static const struct table_column columns[] = { { "n", "N", TABLE_COUNT }, { "s", "S", TABLE_NAME } };
+static const struct table_column columns[] = { { "n", "N", TABLE_COUNT },
+					       { "s", "S", TABLE_NAME } };
 
 static struct table make(void)
 {

@@ -25,7 +25,9 @@ TestSuite(report_model_threads, .init = setup, .fini = teardown);
 
 Test(report_model_threads, same_stack_is_kept_apart_by_thread)
 {
-	struct fact_delta d[] = { { 1, 1, 100, 0, 0, 0, 0 }, { 2, 2, 200, 0, 0, 0, 0 }, { 3, 3, 300, 0, 0, 0, 0 } };
+	struct fact_delta d[] = { { 1, 1, 100, 0, 0, 0, 0 },
+				  { 2, 2, 200, 0, 0, 0, 0 },
+				  { 3, 3, 300, 0, 0, 0, 0 } };
 	feed_interval(&r, 0, 1, d, 3);
 	AUTO_FREE struct thread_row *rows = NULL;
 	size_t n;
@@ -45,7 +47,9 @@ Test(report_model_threads, same_stack_is_kept_apart_by_thread)
 
 Test(report_model_threads, sum_over_threads_is_sum_over_sites)
 {
-	struct fact_delta d[] = { { 1, 1, 100, 1, 10, 0, 0 }, { 2, 2, 200, 0, 0, 0, 0 }, { 3, 3, 300, 2, 30, 0, 0 } };
+	struct fact_delta d[] = { { 1, 1, 100, 1, 10, 0, 0 },
+				  { 2, 2, 200, 0, 0, 0, 0 },
+				  { 3, 3, 300, 2, 30, 0, 0 } };
 	feed_interval(&r, 0, 1, d, 3);
 	AUTO_FREE struct thread_row *rows = NULL;
 	size_t n;

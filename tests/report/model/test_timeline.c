@@ -27,8 +27,10 @@ Test(report_model_timeline, a_day_fits_and_sums_are_kept)
 	struct fact_delta d = { 1, 1, 10, 0, 0, 0, 0 };
 	const uint64_t n = 86400;
 	for (uint64_t s = 0; s < n; s++) {
-		struct fact_interval i = { .from_ns = s * 1000000000, .to_ns = (s + 1) * 1000000000,
-					   .ndeltas = 1, .deltas = &d };
+		struct fact_interval i = { .from_ns = s * 1000000000,
+					   .to_ns = (s + 1) * 1000000000,
+					   .ndeltas = 1,
+					   .deltas = &d };
 		cr_assert_eq(timeline_interval(&t, &i, NULL), 0);
 	}
 	cr_assert_leq(t.slices.len, TIMELINE_MAX);

@@ -13,8 +13,10 @@ static void setup(void)
 	feed_site(&r, 3, 1, "main a.py:9");
 	struct fact_site nameless = { .site = 4 };
 	cr_assert_eq(stacks_add(&r.stacks, &nameless, NULL), 0);
-	struct fact_delta d[] = { { 1, 1, 100, 0, 0, 0, 0 }, { 2, 2, 300, 0, 0, 0, 0 },
-				  { 3, 3, 5, 0, 0, 0, 0 }, { 4, 1, 7, 0, 0, 0, 0 } };
+	struct fact_delta d[] = { { 1, 1, 100, 0, 0, 0, 0 },
+				  { 2, 2, 300, 0, 0, 0, 0 },
+				  { 3, 3, 5, 0, 0, 0, 0 },
+				  { 4, 1, 7, 0, 0, 0, 0 } };
 	feed_interval(&r, 0, 1, d, 4);
 	cr_assert_eq(recording_conclude(&r, NULL), 0);
 }

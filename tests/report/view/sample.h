@@ -14,16 +14,29 @@ static inline void sample_end(struct recording *r)
 	struct fact_sink s = recording_sink(r);
 	struct counters sum = sites_sum(&r->sites);
 	struct fact_totals t = {
-		.alloc_blocks = sum.alloc_blocks, .alloc_bytes = sum.alloc_bytes,
-		.free_blocks = sum.free_blocks,	  .free_bytes = sum.free_bytes,
-		.temp_blocks = sum.temp_blocks,	  .temp_bytes = sum.temp_bytes,
-		.live_blocks = counters_live_blocks(&sum), .live_bytes = counters_live_bytes(&sum),
-		.peak_bytes = counters_live_bytes(&sum) + 40000, .peak_blocks = 4000,
-		.peak_at_ns = UINT64_C(99000000000), .foreign_frees = 12, .duration_ns = UINT64_C(100000000000),
+		.alloc_blocks = sum.alloc_blocks,
+		.alloc_bytes = sum.alloc_bytes,
+		.free_blocks = sum.free_blocks,
+		.free_bytes = sum.free_bytes,
+		.temp_blocks = sum.temp_blocks,
+		.temp_bytes = sum.temp_bytes,
+		.live_blocks = counters_live_blocks(&sum),
+		.live_bytes = counters_live_bytes(&sum),
+		.peak_bytes = counters_live_bytes(&sum) + 40000,
+		.peak_blocks = 4000,
+		.peak_at_ns = UINT64_C(99000000000),
+		.foreign_frees = 12,
+		.duration_ns = UINT64_C(100000000000),
 	};
-	struct fact_cost c = { .attach_stop_ns = 412000, .detach_stop_ns = 296000, .attach_ns = 9100000,
-			       .agent_bytes = 524288, .events = 41234, .batches = 100, .stream_bytes = 600000,
-			       .tracer_cpu_ns = 84000000, .tracer_rss_bytes = 9 << 20,
+	struct fact_cost c = { .attach_stop_ns = 412000,
+			       .detach_stop_ns = 296000,
+			       .attach_ns = 9100000,
+			       .agent_bytes = 524288,
+			       .events = 41234,
+			       .batches = 100,
+			       .stream_bytes = 600000,
+			       .tracer_cpu_ns = 84000000,
+			       .tracer_rss_bytes = 9 << 20,
 			       .target_cpu_ns = UINT64_C(12000000000) };
 	struct fact_site_peak p = { .site = 1, .bytes = 396000, .blocks = 3960 };
 	cr_assert_eq(s.site_peak(s.ctx, &p, NULL), 0);
@@ -41,10 +54,13 @@ static inline void sample_run(struct recording *r)
 		struct fact_delta d[] = { { 1, 40, 4000, 0, 0, 0, 0 },
 					  { 2, 10, 2000, i > 20 ? 1 : 0, i > 20 ? 200 : 0, 0, 0 },
 					  { 4, 5000, 500000, 5000, 500000, 5000, 500000 },
-					  { 5, i % 7 ? 4 : 0, i % 7 ? 4096 : 0, i && i % 7 == 0 ? 24 : 0, i && i % 7 == 0 ? 24576 : 0, 0, 0 },
+					  { 5, i % 7 ? 4 : 0, i % 7 ? 4096 : 0,
+					    i && i % 7 == 0 ? 24 : 0, i && i % 7 == 0 ? 24576 : 0,
+					    0, 0 },
 					  { 3, 10, 9000, 0, 0, 0, 0 } };
 		feed_interval(r, i, i + 1, d, i < 40 ? 5 : 4);
-		feed_tick(r, i + 1, (UINT64_C(50) << 20) + (uint64_t)i * 8192, r->timeline.live_bytes);
+		feed_tick(r, i + 1, (UINT64_C(50) << 20) + (uint64_t)i * 8192,
+			  r->timeline.live_bytes);
 	}
 }
 
@@ -57,8 +73,10 @@ static inline void sample_make(struct recording *r, uint64_t sample_bytes)
 	struct fact_sink s = recording_sink(r);
 	cr_assert_eq(s.thread(s.ctx, &t[0], NULL), 0);
 	cr_assert_eq(s.thread(s.ctx, &t[1], NULL), 0);
-	feed_site(r, 1, 1, "put /srv/app/releases/2026-08-14/app/cache.py:88 < handle "
-			   "/srv/app/releases/2026-08-14/worker.py:140 < serve /srv/app/releases/2026-08-14/worker.py:77");
+	feed_site(
+		r, 1, 1,
+		"put /srv/app/releases/2026-08-14/app/cache.py:88 < handle "
+		"/srv/app/releases/2026-08-14/worker.py:140 < serve /srv/app/releases/2026-08-14/worker.py:77");
 	feed_site(r, 2, 2, "read app/http.py:41 < handle worker.py:138 < serve worker.py:77");
 	feed_site(r, 3, 1, "lookup app/plan.py:12 < handle worker.py:139 < serve worker.py:77");
 	feed_site(r, 4, 1, "parse app/parse.py:9 < serve worker.py:77");
@@ -69,9 +87,20 @@ static inline void sample_make(struct recording *r, uint64_t sample_bytes)
 
 /* Names that try to leave their cell, line, string or terminal. */
 static const char *const hostile_names[] = {
-	"\033[2J\033]52;c;ZXZpbA==\007", "a\nVERDICT  STEADY", "\xe2\x80\xae" "txt.exe", "</script><img src=x onerror=1>",
-	"=cmd|' /C calc'!A0", "\"quoted\", and; semi\\colon", "\xff\xfe bad \xc3", "\xe6\xbc\xa2\xe5\xad\x97 wide \xf0\x9f\x90\x8d",
-	"Z\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81", "\xc2\x9b" "31m", "", "\t\r\b\x7f",
+	"\033[2J\033]52;c;ZXZpbA==\007",
+	"a\nVERDICT  STEADY",
+	"\xe2\x80\xae"
+	"txt.exe",
+	"</script><img src=x onerror=1>",
+	"=cmd|' /C calc'!A0",
+	"\"quoted\", and; semi\\colon",
+	"\xff\xfe bad \xc3",
+	"\xe6\xbc\xa2\xe5\xad\x97 wide \xf0\x9f\x90\x8d",
+	"Z\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81",
+	"\xc2\x9b"
+	"31m",
+	"",
+	"\t\r\b\x7f",
 };
 #define HOSTILE_NAMES (sizeof hostile_names / sizeof *hostile_names)
 
@@ -81,14 +110,23 @@ static inline void sample_make_hostile(struct recording *r)
 	memset(huge, 'x', sizeof huge - 1);
 	cr_assert_eq(recording_init(r, NULL), 0);
 	struct fact_sink s = recording_sink(r);
-	struct fact_target target = { .pid = 1, .python_version = "3.\033[31m", .implementation = "C\nPython",
-				      .executable = hostile_names[0], .arch = "\"x\"" };
+	struct fact_target target = { .pid = 1,
+				      .python_version = "3.\033[31m",
+				      .implementation = "C\nPython",
+				      .executable = hostile_names[0],
+				      .arch = "\"x\"" };
 	cr_assert_eq(s.target(s.ctx, &target, NULL), 0);
 	for (uint32_t i = 0; i < HOSTILE_NAMES + 1; i++) {
 		const char *name = i < HOSTILE_NAMES ? hostile_names[i] : huge;
-		struct fact_frame frames[2] = { { .function = name, .file = name, .line = i },
-						{ .function = "main", .file = name, .line = UINT32_MAX } };
-		struct fact_site f = { .site = i + 1, .thread = i, .nframes = 2, .frames = frames, .truncated = i % 2 };
+		struct fact_frame frames[2] = {
+			{ .function = name, .file = name, .line = i },
+			{ .function = "main", .file = name, .line = UINT32_MAX }
+		};
+		struct fact_site f = { .site = i + 1,
+				       .thread = i,
+				       .nframes = 2,
+				       .frames = frames,
+				       .truncated = i % 2 };
 		struct fact_thread t = { .thread = i, .tid = i, .name = name };
 		struct fact_note n = { .code = "note", .text = name };
 		cr_assert_eq(s.site(s.ctx, &f, NULL), 0);
@@ -105,7 +143,8 @@ static inline void sample_make_hostile(struct recording *r)
 }
 
 /* What a view writes about r, NUL-terminated; the caller frees. */
-static inline char *sample_draw(const struct recording *r, const char *format, struct view_options o, size_t *ret_n)
+static inline char *sample_draw(const struct recording *r, const char *format,
+				struct view_options o, size_t *ret_n)
 {
 	struct out out;
 	struct err err = ERR_INIT;

@@ -13,9 +13,11 @@ TestSuite(report_view_csv, .fini = teardown);
 Test(report_view_csv, sites_have_exact_figures_and_their_stack)
 {
 	sample_make(&r, 0);
-	AUTO_FREE char *text = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_SITES }, NULL);
+	AUTO_FREE char *text =
+		sample_draw(&r, "csv", (struct view_options){ .question = VIEW_SITES }, NULL);
 	cr_assert(strncmp(text, "live_bytes,live_blocks,allocated_bytes,", 39) == 0, "%s", text);
-	cr_assert(strstr(text, "\r\n400000,4000,400000,4000,0,0,0,0,396000,3960,leaking,high,"), "%s", text);
+	cr_assert(strstr(text, "\r\n400000,4000,400000,4000,0,0,0,0,396000,3960,leaking,high,"),
+		  "%s", text);
 	cr_assert(strstr(text, "\"parse app/parse.py:9;serve worker.py:77\"\r\n"), "%s", text);
 }
 
@@ -26,10 +28,12 @@ Test(report_view_csv, leaks_timeline_and_threads_have_their_own_tables)
 		enum view_question q;
 		const char *start;
 		int lines;
-	} want[] = { { VIEW_LEAKS, "live_bytes,", 3 }, { VIEW_THREADS, "thread,tid,name,", 3 },
+	} want[] = { { VIEW_LEAKS, "live_bytes,", 3 },
+		     { VIEW_THREADS, "thread,tid,name,", 3 },
 		     { VIEW_TIMELINE, "at_ns,live_bytes,rss_bytes,", 0 } };
 	for (size_t i = 0; i < 3; i++) {
-		AUTO_FREE char *text = sample_draw(&r, "csv", (struct view_options){ .question = want[i].q }, NULL);
+		AUTO_FREE char *text = sample_draw(
+			&r, "csv", (struct view_options){ .question = want[i].q }, NULL);
 		int lines = 0;
 		for (const char *p = text; (p = strchr(p, '\n')); p++)
 			lines++;
@@ -41,7 +45,8 @@ Test(report_view_csv, leaks_timeline_and_threads_have_their_own_tables)
 Test(report_view_csv, every_record_has_the_same_number_of_fields_whatever_the_names)
 {
 	sample_make_hostile(&r);
-	AUTO_FREE char *text = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_SITES }, NULL);
+	AUTO_FREE char *text =
+		sample_draw(&r, "csv", (struct view_options){ .question = VIEW_SITES }, NULL);
 	int fields = 1, first = 0, records = 0;
 	bool quoted = false;
 	for (const char *p = text; *p; p++) {

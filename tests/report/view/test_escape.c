@@ -27,7 +27,9 @@ Test(report_view_escape, terminal_controls_become_visible)
 {
 	cr_assert_str_eq(to(ESCAPE_UTF8, "\033[31mred"), "\\x1b[31mred");
 	cr_assert_str_eq(to(ESCAPE_UTF8, "a\nb\tc\x7f"), "a\\x0ab\\x09c\\x7f");
-	cr_assert_str_eq(to(ESCAPE_UTF8, "\xc2\x9b" "31m"), "\\x9b31m");
+	cr_assert_str_eq(to(ESCAPE_UTF8, "\xc2\x9b"
+					 "31m"),
+			 "\\x9b31m");
 	cr_assert_str_eq(to(ESCAPE_FOLDED, "a;b\n"), "a\\x3bb\\x0a");
 }
 
@@ -42,14 +44,17 @@ Test(report_view_escape, bidirectional_and_invisible_characters_become_visible)
 
 Test(report_view_escape, bytes_that_are_no_text_are_shown_as_bytes)
 {
-	cr_assert_str_eq(to(ESCAPE_UTF8, "\xff" "a\xc3"), "\\xffa\\xc3");
+	cr_assert_str_eq(to(ESCAPE_UTF8, "\xff"
+					 "a\xc3"),
+			 "\\xffa\\xc3");
 	cr_assert_str_eq(to(ESCAPE_UTF8, "\xed\xa0\x80"), "\\xed\\xa0\\x80");
 	cr_assert_str_eq(to(ESCAPE_JSON, "\xff"), "\\ufffd");
 }
 
 Test(report_view_escape, ascii_has_no_byte_above_0x7e)
 {
-	cr_assert_str_eq(to(ESCAPE_ASCII, "na\xc3\xafve \xf0\x9f\x90\x8d"), "na\\xefve \\U0001f40d");
+	cr_assert_str_eq(to(ESCAPE_ASCII, "na\xc3\xafve \xf0\x9f\x90\x8d"),
+			 "na\\xefve \\U0001f40d");
 }
 
 Test(report_view_escape, backslashes_are_doubled_where_they_could_deceive)
@@ -70,7 +75,8 @@ Test(report_view_escape, csv_fields_are_quoted_and_formulas_are_disarmed)
 
 Test(report_view_escape, piles_of_combining_marks_are_cut)
 {
-	cr_assert_str_eq(to(ESCAPE_UTF8, "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81"), "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\\u0301");
+	cr_assert_str_eq(to(ESCAPE_UTF8, "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81"),
+			 "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\\u0301");
 }
 
 Test(report_view_escape, small_buffers_hold_whole_escapes_only)
@@ -111,7 +117,8 @@ Test(report_view_escape, every_single_character_comes_out_valid_and_harmless)
 			cr_assert_leq(m, n * ESCAPE_GROWTH + ESCAPE_AROUND);
 			cr_assert_eq(utf8_valid(out, m), m);
 			for (size_t i = 0; i < m; i++)
-				cr_assert((unsigned char)out[i] >= 0x20 && out[i] != 0x7f, "U+%04X", c);
+				cr_assert((unsigned char)out[i] >= 0x20 && out[i] != 0x7f, "U+%04X",
+					  c);
 		}
 	}
 }

@@ -13,8 +13,12 @@ TestSuite(report_view_folded, .fini = teardown);
 Test(report_view_folded, outermost_frame_first_and_bytes_last)
 {
 	sample_make(&r, 0);
-	AUTO_FREE char *text = sample_draw(&r, "folded", (struct view_options){ .question = VIEW_FLAME }, NULL);
-	cr_assert(strstr(text, "\nserve (worker.py:77);handle (worker.py:139);lookup (app/plan.py:12) 360000\n"), "%s", text);
+	AUTO_FREE char *text =
+		sample_draw(&r, "folded", (struct view_options){ .question = VIEW_FLAME }, NULL);
+	cr_assert(
+		strstr(text,
+		       "\nserve (worker.py:77);handle (worker.py:139);lookup (app/plan.py:12) 360000\n"),
+		"%s", text);
 	cr_assert_null(strstr(text, "parse"), "nothing of it is live");
 }
 
@@ -29,13 +33,17 @@ Test(report_view_folded, another_metric_gives_other_weights)
 Test(report_view_folded, names_cannot_add_frames_or_lines)
 {
 	sample_make_hostile(&r);
-	AUTO_FREE char *text = sample_draw(&r, "folded", (struct view_options){ .question = VIEW_FLAME }, NULL);
+	AUTO_FREE char *text =
+		sample_draw(&r, "folded", (struct view_options){ .question = VIEW_FLAME }, NULL);
 	size_t lines = 0;
-	for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *save, *line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		int separators = 0;
 		for (const char *p = line; *p; p++)
 			separators += *p == ';';
-		cr_assert(separators == 1 || (separators == 2 && strncmp(line, "(outer frames missing);", 23) == 0), "%s", line);
+		cr_assert(separators == 1 || (separators == 2 &&
+					      strncmp(line, "(outer frames missing);", 23) == 0),
+			  "%s", line);
 		cr_assert(strrchr(line, ' '));
 		lines++;
 	}

@@ -49,7 +49,8 @@ Test(report_view_json, the_promised_members_are_there)
 	cr_assert_gt(json_array_size(json_object_get(root, "timeline")), 90);
 	cr_assert_eq(number(json_object_get(root, "cost"), "attach_stop_ns"), 412000);
 	cr_assert_eq(number(json_object_get(root, "cost"), "dropped"), 0);
-	cr_assert(json_is_real(json_object_get(json_object_get(root, "cost"), "tracer_cpu_seconds")));
+	cr_assert(
+		json_is_real(json_object_get(json_object_get(root, "cost"), "tracer_cpu_seconds")));
 	cr_assert(json_is_array(json_object_get(root, "limits")));
 	cr_assert_null(json_object_get(json_object_get(root, "totals"), "estimate"));
 	json_decref(root);
@@ -64,8 +65,10 @@ Test(report_view_json, sites_have_their_stack_innermost_first_and_balance)
 	json_t *site;
 	json_array_foreach(json_object_get(root, "sites"), i, site)
 	{
-		cr_assert_eq(number(site, "allocated_bytes") - number(site, "freed_bytes"), number(site, "live_bytes"));
-		cr_assert_eq(number(site, "allocated_blocks") - number(site, "freed_blocks"), number(site, "live_blocks"));
+		cr_assert_eq(number(site, "allocated_bytes") - number(site, "freed_bytes"),
+			     number(site, "live_bytes"));
+		cr_assert_eq(number(site, "allocated_blocks") - number(site, "freed_blocks"),
+			     number(site, "live_blocks"));
 		live += number(site, "live_bytes");
 	}
 	cr_assert_eq(live, number(json_object_get(root, "totals"), "live_bytes"));
@@ -111,7 +114,8 @@ Test(report_view_json, estimates_are_marked)
 	sample_make(&r, 65536);
 	json_t *root = draw();
 	cr_assert(json_is_true(json_object_get(json_object_get(root, "totals"), "estimate")));
-	cr_assert(json_is_true(json_object_get(json_array_get(json_object_get(root, "sites"), 0), "estimate")));
+	cr_assert(json_is_true(
+		json_object_get(json_array_get(json_object_get(root, "sites"), 0), "estimate")));
 	json_decref(root);
 }
 

@@ -27,7 +27,8 @@ static char *read_file(const char *path)
 /* With PYMEMPROF_GOLDEN=write the golden files are made anew: read the difference. */
 static void compare(const char *name, enum view_question q)
 {
-	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .question = q, .file = "app.pmp" }, NULL);
+	AUTO_FREE char *text = sample_draw(
+		&r, "text", (struct view_options){ .question = q, .file = "app.pmp" }, NULL);
 	char path[512];
 	snprintf(path, sizeof path, GOLDEN_DIR "/%s-%s.txt", name, view_question_name(q));
 	const char *mode = getenv("PYMEMPROF_GOLDEN");
@@ -69,7 +70,8 @@ static size_t widest(const char *text)
 	for (const char *line = text; *line;) {
 		size_t n = strcspn(line, "\n");
 		for (size_t i = 0; i < n; i++)
-			cr_assert((unsigned char)line[i] >= 0x20 && line[i] != 0x7f, "control character in: %.*s", (int)n, line);
+			cr_assert((unsigned char)line[i] >= 0x20 && line[i] != 0x7f,
+				  "control character in: %.*s", (int)n, line);
 		size_t columns = escape_columns(line, n);
 		most = columns > most ? columns : most;
 		line += n + (line[n] == '\n');
@@ -85,11 +87,15 @@ Test(report_view_text, no_line_is_wider_than_the_width_whatever_the_names)
 		for (int q = 0; q < VIEW_QUESTIONS; q++) {
 			for (int utf8 = 0; utf8 < 2; utf8++) {
 				size_t n;
-				struct view_options o = { .question = (enum view_question)q, .width = widths[w],
-							  .utf8 = utf8, .file = hostile_names[0], .top = 100 };
+				struct view_options o = { .question = (enum view_question)q,
+							  .width = widths[w],
+							  .utf8 = utf8,
+							  .file = hostile_names[0],
+							  .top = 100 };
 				AUTO_FREE char *text = sample_draw(&r, "text", o, &n);
 				cr_assert_eq(strlen(text), n);
-				cr_assert_leq(widest(text), widths[w], "view %d utf8 %d: %zu columns\n%s", q, utf8,
+				cr_assert_leq(widest(text), widths[w],
+					      "view %d utf8 %d: %zu columns\n%s", q, utf8,
 					      widest(text), text);
 				cr_assert_eq(utf8_valid(text, n), n);
 				for (size_t i = 0; i < n && !utf8; i++)
@@ -102,7 +108,8 @@ Test(report_view_text, no_line_is_wider_than_the_width_whatever_the_names)
 Test(report_view_text, line_numbers_survive_shortened_paths)
 {
 	sample_make(&r, 0);
-	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .question = VIEW_LEAKS }, NULL);
+	AUTO_FREE char *text =
+		sample_draw(&r, "text", (struct view_options){ .question = VIEW_LEAKS }, NULL);
 	cr_assert(strstr(text, "cache.py:88"), "%s", text);
 }
 
