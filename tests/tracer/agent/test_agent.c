@@ -512,10 +512,12 @@ Test(tracer_agent, sampling_distance_is_exponential)
 
 Test(tracer_agent, more_live_samples_than_places_sample_less)
 {
+	static void *volatile live[60000]; /* reachable: no leak */
+
 	agent_fixed.sample_bytes = 16;
 	fake_go();
 	for (int i = 0; i < 60000; i++) {
-		hook_obj_malloc(NULL, 48);
+		live[i] = hook_obj_malloc(NULL, 48);
 		if (i % 500 == 0)
 			collect();
 	}

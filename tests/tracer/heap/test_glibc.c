@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/sanitized.h"
 #include "tracer/mem/live.h"
 
 #define THREADS 3
@@ -75,7 +76,7 @@ static int sum_chunk(void *ctx, uint64_t addr, uint64_t bytes, bool cached, bool
 Test(tracer_heap_glibc, equals_mallinfo2_of_a_threaded_process, .timeout = 30)
 {
 	struct mallinfo2 mi;
-	pid_t pid = start_child(&mi);
+	pid_t pid;
 	struct mem_source *mem = NULL;
 	struct maps maps;
 	struct glibc_heap h;
@@ -83,6 +84,8 @@ Test(tracer_heap_glibc, equals_mallinfo2_of_a_threaded_process, .timeout = 30)
 	uint64_t visited[3] = { 0 }, system = 0, freed = 0, used = 0, cached = 0, walked = 0, fast = 0;
 	struct glibc_visit visit = { visited, sum_chunk };
 
+	SKIP_IF_SANITIZED();
+	pid = start_child(&mi);
 	cr_assert_eq(live_new(pid, &mem, &err), 0, "%s", err.text);
 	cr_assert_eq(maps_read(pid, &maps, &err), 0, "%s", err.text);
 	cr_assert_eq(glibc_walk(mem, &maps, NULL, 0, &visit, &h, &err), 0, "%s", err.text);

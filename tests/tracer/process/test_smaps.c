@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/support/sanitized.h"
+
 static const char two[] = "55d0c8a00000-55d0c8a21000 r--p 00000000 08:01 1835 /usr/bin/x y\n"
 			  "Size:                132 kB\n"
 			  "Rss:                 100 kB\n"
@@ -77,6 +79,7 @@ Test(tracer_process_smaps, reads_itself_and_agrees_with_the_pages)
 	struct err err = ERR_INIT;
 	uint64_t sum = 0;
 
+	SKIP_IF_SANITIZED();
 	cr_assert_eq(smaps_read(getpid(), &s, &err), 0, "%s", err.text);
 	cr_assert_eq(pagemap_open(getpid(), &pm, &err), 0);
 	for (size_t i = 0; i < s.maps.count; i++) {
