@@ -518,6 +518,7 @@ Test(tracer_agent, more_live_samples_than_places_sample_less)
 	fake_go();
 	for (int i = 0; i < 60000; i++) {
 		live[i] = hook_obj_malloc(NULL, 48);
+		cr_assert_not_null(live[i]);
 		if (i % 500 == 0)
 			collect();
 	}
