@@ -134,6 +134,21 @@ static int read_entry(pid_t pid, uint64_t *ret, struct err *err)
 	return err_set(err, ERR_CORRUPT, "%s names no entry point", path);
 }
 
+/* Text is not writable for the program itself; /proc/PID/mem is, see proc_pid_mem(5). */
+static int write_text(pid_t pid, uint64_t addr, const void *bytes, size_t n, struct err *err)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "%s", path);
+	ssize_t k = pwrite(fd, bytes, n, (off_t)addr);
+	if (k < 0)
+		return err_sys(err, errno, "%s", path);
+	return k == (ssize_t)n ? 0 : err_fault(err, taddr_of(addr), "short write");
+}
+
 static int plant(struct spawn *s, struct err *err)
 {
 	uint64_t entry;
@@ -142,7 +157,7 @@ static int plant(struct spawn *s, struct err *err)
 	if (r == 0)
 		r = ptrace_read_memory(s->pid, taddr_of(entry), s->text, sizeof s->text, err);
 	if (r == 0)
-		r = ptrace_write_memory(s->pid, taddr_of(entry), TRAP, sizeof TRAP, err);
+		r = write_text(s->pid, entry, TRAP, sizeof TRAP, err);
 	if (r < 0)
 		return err_wrap(err, r, "entry point");
 	s->entry = entry;
@@ -159,7 +174,7 @@ static int unplant(struct spawn *s, struct err *err)
 		return r;
 	if (s->entry == 0 || regs.word[PC_WORD] != s->entry + TRAP_PC_AHEAD)
 		return 0;
-	r = ptrace_write_memory(s->pid, taddr_of(s->entry), s->text, sizeof s->text, err);
+	r = write_text(s->pid, s->entry, s->text, sizeof s->text, err);
 	regs.word[PC_WORD] = s->entry;
 	if (r == 0)
 		r = ptrace_set_regs(s->pid, &regs, err);

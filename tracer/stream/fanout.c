@@ -110,7 +110,8 @@ int fanout_init(struct fanout *f, const struct fact_sink *const *sinks, size_t n
 	memset(f, 0, sizeof *f);
 	f->sink.ctx = f;
 	f->count = n;
-	memcpy(f->behind, sinks, n * sizeof *sinks);
+	if (n)
+		memcpy(f->behind, sinks, n * sizeof *sinks);
 	wire(f, events);
 	return 0;
 }
