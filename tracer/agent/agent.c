@@ -241,15 +241,22 @@ static __attribute__((noinline)) void *lane_realloc(uint32_t domain, void *ptr, 
 
 enum who { WHO_PASS, WHO_LANE, WHO_NESTED, WHO_SIDE, WHO_LOCKED };
 
-/* Does this thread state belong to an interpreter with a GIL of its own (3.12+)? */
+/*
+ * Does this thread state belong to an interpreter with a GIL of its own (3.12+)? Attached before
+ * the first interpreter was (`run`), the first GIL seen is the main one.
+ */
 static bool other_gil(uint64_t tstate)
 {
 	const struct agent_fixed *fx = &agent_fixed;
+	uint64_t interp, gil, main_gil = fx->main_gil ? fx->main_gil : COLD->main_gil;
 
-	if (!fx->main_gil || fx->off.interp_gil < 0)
+	if (fx->off.interp_gil < 0)
 		return false;
-	return lane_load(lane_load(tstate, fx->off.tstate_interp), fx->off.interp_gil) !=
-	       fx->main_gil;
+	interp = lane_load(tstate, fx->off.tstate_interp);
+	gil = interp ? lane_load(interp, fx->off.interp_gil) : 0;
+	if (!main_gil)
+		COLD->main_gil = main_gil = gil;
+	return gil != main_gil;
 }
 
 static void lane_thread(uint64_t tstate, uint64_t tp)

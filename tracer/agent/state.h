@@ -109,6 +109,7 @@ struct agent_cold {
 	uint32_t reserved;
 	uint32_t truncated;	 /* the cached stack lacks its outermost frames */
 	uint64_t thread_seed;
+	uint64_t main_gil;	 /* when agent_fixed did not know it */
 	uint64_t samples_limit;	 /* used entries at which the interval doubles */
 	uint64_t random;
 	uint32_t side_lock;	 /* guards side, inside, side_head, side_tail */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What inject.c and remove.c share, and nobody else may know. */
+#ifndef PYMEMPROF_TRACER_AGENT_INJECT_INSIDE_H
+#define PYMEMPROF_TRACER_AGENT_INJECT_INSIDE_H
+
+#include "tracer/agent/inject.h"
+#include "tracer/agent/state.h"
+#include "tracer/process/remote.h"
+
+struct inject {
+	struct inject_options options;
+	struct agent_fixed fixed;
+	const struct py *py;
+	pid_t pid;
+	taddr base;	  /* of the mapping; null: not mapped */
+	int read_fd;	  /* ours */
+	int64_t read_fd_there; /* while attaching: the target's descriptors, −1: none */
+	int64_t write_fd_there;
+	uint32_t words_set; /* how many function words have been exchanged, in order */
+	bool hooked;	  /* the attach went through and no removal did yet */
+	uint64_t calibrate_ticks, calibrate_ns;
+	/* only during inject_attach and inject_remove */
+	struct stop *stop;
+	struct mem_source *mem;
+	struct remote *remote;
+	struct maps maps;
+	/* allocated before the target is stopped */
+	struct agent_state *state;
+	uint8_t *text;
+	uint8_t *residual;
+	size_t residual_bytes;
+};
+
+/* Address of the function word of (domain, func) in the interpreter's table. */
+taddr inject_word(const struct inject *in, uint32_t domain, uint32_t func);
+
+/* A system call in the target; its failure becomes an error that names `what`. */
+int inject_call(struct inject *in, const char *what, long nr, const uint64_t arg[6], int64_t *ret,
+		struct err *err) MUST_CHECK;
+
+/* stop, mem, maps and remote for the duration; inject_leave accepts a half-entered one. */
+int inject_enter(struct inject *in, struct stop *s, struct mem_source *mem, struct err *err) MUST_CHECK;
+void inject_leave(struct inject *in);
+
+/* Does descriptor fd of the target still lead to our pipe? */
+bool inject_owns_fd(const struct inject *in, int fd);
+
+/* The undo entry of a finished attach: stop, remove, let go. */
+int inject_undo_remove(void *ctx, uint64_t a, uint64_t b, struct err *err);
+
+#endif

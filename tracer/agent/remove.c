@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking the agent out, ours or an orphan, and proving that it is gone. Whatever cannot be proved
+ * leaves the mapping where it is, harmless, and says so.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "tracer/agent/inject_inside.h"
+#include "tracer/agent/inside.h"
+#include "tracer/agent/residual.h"
+#include "tracer/mem/live.h"
+#include "tracer/process/procfs.h"
+#include "tracer/process/smaps.h"
+
+#define TRIES_MAX 200
+#define TRY_USEC_MIN 200
+#define TRY_USEC_MAX 20000
+
+/* --- unhooking ---------------------------------------------------------------------------------- */
+
+/* Words that are ours get their original back; the rest is counted. */
+static int restore_words(struct inject *in, struct inject_audit *ret, struct err *err)
+{
+	const struct agent_fixed *fx = &in->fixed;
+
+	ret->foreign_words = 0;
+	for (uint32_t d = 0; d < AGENT_DOMAINS; d++) {
+		for (uint32_t f = 0; f < AGENT_FUNCS; f++) {
+			uint64_t now = 0;
+			int r = mem_u64(in->mem, inject_word(in, d, f), &now, err);
+
+			if (r == 0 && now == fx->hook[d][f])
+				r = live_write(in->mem, inject_word(in, d, f),
+					       &fx->original[d].func[f], 8, err);
+			else if (now != fx->original[d].func[f])
+				ret->foreign_words++;
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* From here on the agent calls through and says nothing; nothing of its memory changes. */
+static int silence(struct inject *in, struct err *err)
+{
+	const uint32_t mode[2] = { AGENT_MODE_PASS, AGENT_WHY_TOLD };
+
+	return live_write(in->mem, taddr_of(in->fixed.state_addr), mode, sizeof(mode), err);
+}
+
+static int check_inside(struct inject *in, struct inject_audit *ret, struct err *err)
+{
+	const struct inside_range range = {
+		.start = in->base.v,
+		.end = in->base.v + in->fixed.text_bytes,
+		.entry = &in->fixed.hook[0][0],
+		.entries = AGENT_DOMAINS * AGENT_FUNCS,
+	};
+	struct inside_result found;
+	int r;
+
+	maps_deinit(&in->maps);
+	in->maps = (struct maps){ 0 };
+	r = maps_read(in->pid, &in->maps, err);
+	if (r == 0)
+		r = inside_check(in->stop, in->mem, &in->maps, &range, &found, err);
+	if (r < 0)
+		return r;
+	ret->tries++;
+	ret->thread_inside = found.inside;
+	ret->inside_tid = found.inside ? found.tid : 0;
+	ret->stale_words = found.stale_words;
+	return 0;
+}
+
+/* Nobody can enter any more; whoever is inside only needs time, and room in the pipe. */
+static int wait_until_empty(struct inject *in, inject_drain_fn *drain, void *ctx,
+			    struct inject_audit *ret, struct err *err)
+{
+	unsigned usec = TRY_USEC_MIN;
+	int r = check_inside(in, ret, err);
+
+	while (r == 0 && ret->thread_inside && ret->tries < TRIES_MAX) {
+		if (drain) {
+			r = drain(ctx, err);
+			if (r < 0)
+				return r;
+		}
+		r = stop_step(in->stop, usec, err);
+		if (r == 0)
+			r = check_inside(in, ret, err);
+		if (usec < TRY_USEC_MAX)
+			usec *= 2;
+	}
+	return r;
+}
+
+/* --- leaving nothing ------------------------------------------------------------------------------ */
+
+static uint64_t resident_of(struct inject *in)
+{
+	struct pagemap *p = NULL;
+	uint64_t bytes = 0;
+
+	if (pagemap_open(in->pid, &p, NULL) == 0 &&
+	    pagemap_count(p, in->base.v, in->base.v + AGENT_MAP_BYTES, &bytes, NULL, NULL) < 0)
+		bytes = 0;
+	pagemap_free(p);
+	return bytes;
+}
+
+static int fetch_residual(struct inject *in, struct err *err)
+{
+	int r = mem_read(in->mem, taddr_of(in->fixed.state_addr), in->state, sizeof(*in->state), err);
+
+	if (r < 0)
+		return err_wrap(err, r, "the agent's memory");
+	return residual_build(&in->fixed, in->state, &in->residual, &in->residual_bytes, err);
+}
+
+static int close_pipe(struct inject *in, struct err *err)
+{
+	const uint64_t arg[6] = { (uint64_t)in->fixed.pipe_fd };
+	int64_t answer;
+
+	/* the program may have closed it and be using the number itself */
+	if (!inject_owns_fd(in, in->fixed.pipe_fd))
+		return 0;
+	return inject_call(in, "close", remote_sys(in->remote)->close, arg, &answer, err);
+}
+
+static int unmap(struct inject *in, struct err *err)
+{
+	const uint64_t arg[6] = { in->base.v, AGENT_MAP_BYTES };
+	int64_t answer;
+
+	return inject_call(in, "munmap", remote_sys(in->remote)->munmap, arg, &answer, err);
+}
+
+/* --- audit ------------------------------------------------------------------------------------------ */
+
+/* Does any descriptor of the target still lead to our pipe? */
+static bool pipe_is_gone(const struct inject *in)
+{
+	char path[64];
+	DIR *dir;
+	const struct dirent *e;
+	bool gone = true;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)in->pid);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (gone && (e = readdir(dir)))
+		if (e->d_name[0] != '.')
+			gone = !inject_owns_fd(in, (int)strtol(e->d_name, NULL, 10));
+	closedir(dir);
+	return gone;
+}
+
+static int audit(struct inject *in, struct inject_audit *ret, struct err *err)
+{
+	struct maps maps = { 0 };
+	int r = maps_read(in->pid, &maps, err);
+
+	if (r < 0)
+		return r;
+	ret->unmapped = true;
+	for (size_t i = 0; i < maps.count; i++)
+		if (maps.ranges[i].start < in->base.v + AGENT_MAP_BYTES &&
+		    maps.ranges[i].end > in->base.v)
+			ret->unmapped = false;
+	maps_deinit(&maps);
+	ret->fd_closed = pipe_is_gone(in);
+	ret->words_restored = true;
+	for (uint32_t d = 0; d < AGENT_DOMAINS; d++) {
+		for (uint32_t f = 0; f < AGENT_FUNCS; f++) {
+			uint64_t now = 0;
+
+			r = mem_u64(in->mem, inject_word(in, d, f), &now, err);
+			if (r < 0)
+				return r;
+			if (now >= in->base.v && now < in->base.v + AGENT_MAP_BYTES)
+				ret->words_restored = false;
+		}
+	}
+	ret->clean = ret->unmapped && ret->fd_closed && ret->words_restored;
+	return 0;
+}
+
+/*
+ * Somebody else's range at that address, perhaps after an unmap: the audit's "unmapped" would be
+ * wrong. The threads are stopped from the munmap to the audit, so nobody can have mapped there.
+ */
+static int take_out(struct inject *in, inject_drain_fn *drain, void *ctx, struct inject_audit *ret,
+		    struct err *err)
+{
+	int r = restore_words(in, ret, err);
+
+	ret->not_outermost = ret->foreign_words > 0;
+	if (r == 0)
+		r = wait_until_empty(in, drain, ctx, ret, err);
+	if (r == 0)
+		r = fetch_residual(in, err);
+	if (r == 0)
+		r = silence(in, err);
+	if (r < 0)
+		return r;
+	ret->resident_bytes = resident_of(in);
+	/* the thread remote_new chose may be gone after a step */
+	remote_free(in->remote);
+	in->remote = NULL;
+	r = remote_new(in->stop, in->mem, &in->maps, &in->remote, err);
+	if (r == 0)
+		r = close_pipe(in, err);
+	if (r == 0 && !ret->not_outermost && !ret->thread_inside)
+		r = unmap(in, err);
+	return r < 0 ? r : audit(in, ret, err);
+}
+
+int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inject_drain_fn *drain,
+		  void *ctx, struct inject_audit *ret, struct err *err)
+{
+	int r;
+
+	*ret = (struct inject_audit){ 0 };
+	in->hooked = false;
+	r = inject_enter(in, s, mem, err);
+	if (r == 0)
+		r = take_out(in, drain, ctx, ret, err);
+	inject_leave(in);
+	return r;
+}
+
+const uint8_t *inject_residual(const struct inject *in, size_t *ret_bytes)
+{
+	*ret_bytes = in->residual_bytes;
+	return in->residual;
+}
+
+/* Reads and forgets: the recording is being given up. */
+static int discard(void *ctx, struct err *err)
+{
+	const struct inject *in = ctx;
+	char buf[65536];
+
+	(void)err;
+	while (in->read_fd >= 0 && read(in->read_fd, buf, sizeof(buf)) > 0)
+		;
+	return 0;
+}
+
+int inject_undo_remove(void *ctx, uint64_t a, uint64_t b, struct err *err)
+{
+	struct inject *in = ctx;
+	struct mem_source *mem = NULL;
+	struct inject_audit result;
+	struct stop *s = NULL;
+	int r;
+
+	(void)a;
+	(void)b;
+	if (!in->hooked)
+		return 0;
+	r = live_new(in->pid, &mem, err);
+	if (r == 0)
+		r = stop_attach(in->pid, &s, err);
+	if (r == 0)
+		r = inject_remove(in, s, mem, discard, in, &result, err);
+	if (s && stop_detach(s, NULL) < 0)
+		r = 0; /* it is gone, and our agent with it */
+	mem_free(mem);
+	return r == ERR_GONE ? 0 : r;
+}
+
+/* --- agents of others ---------------------------------------------------------------------------------- */
+
+static bool tracer_lives(const struct agent_fixed *fx)
+{
+	struct procfs_stat st;
+
+	return fx->tracer_pid > 0 && procfs_stat(fx->tracer_pid, 0, &st, NULL) == 0 &&
+	       st.start_ticks == fx->tracer_start;
+}
+
+/* The mapping around a hook that may be an agent's. 1: it is. */
+static int probe(struct mem_source *mem, const struct maps *maps, uint64_t hook,
+		 struct inject_orphan *ret)
+{
+	const struct map_range *m = maps_find(maps, taddr_of(hook));
+	struct agent_head head;
+	struct agent_fixed fixed;
+
+	if (!m || !(m->flags & MAP_X) || m->path[0])
+		return 0;
+	/* neighbouring ranges of equal protection are one line in maps: look at each page */
+	for (uint64_t at = hook & ~4095ull; at >= m->start && at + AGENT_FIXED_OFFSET > hook; at -= 4096) {
+		if (mem_read(mem, taddr_of(at), &head, sizeof(head), NULL) < 0 ||
+		    head.magic != AGENT_MAGIC)
+			continue;
+		if (mem_read(mem, taddr_of(at + AGENT_FIXED_OFFSET), &fixed, sizeof(fixed), NULL) < 0 ||
+		    fixed.magic != AGENT_MAGIC || fixed.map_base != at)
+			continue;
+		*ret = (struct inject_orphan){ taddr_of(at), fixed, tracer_lives(&fixed) };
+		return 1;
+	}
+	return 0;
+}
+
+int inject_find(const struct py *py, struct mem_source *mem, const struct maps *maps,
+		struct inject_orphan *ret, struct err *err)
+{
+	for (int d = 0; d < PY_DOMAINS; d++) {
+		uint64_t words[1 + AGENT_FUNCS];
+		int r = mem_read(mem, py->table[d], words, sizeof(words), err);
+
+		if (r < 0)
+			return r;
+		for (int f = 1; f <= AGENT_FUNCS; f++) {
+			if (words[f] >= py->obj_start && words[f] < py->obj_end)
+				continue;
+			if (probe(mem, maps, words[f], ret))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+int inject_adopt(const struct inject_orphan *orphan, const struct py *py, struct inject **ret,
+		 struct err *err)
+{
+	const struct agent_fixed *fx = &orphan->fixed;
+	struct inject *in;
+	int r;
+
+	if (fx->abi_version != AGENT_ABI_VERSION || fx->bytes != sizeof(*fx))
+		return err_hint(err, err_set(err, ERR_UNSUPPORTED,
+					     "the agent there is of another version (%u)",
+					     fx->abi_version),
+				"abi-mismatch");
+	for (int d = 0; d < PY_DOMAINS; d++)
+		if (fx->table_addr[d] != py->table[d].v)
+			return err_set(err, ERR_CORRUPT, "the agent there names other tables");
+	if (fx->map_bytes != AGENT_MAP_BYTES || fx->text_bytes > AGENT_FIXED_OFFSET ||
+	    fx->state_addr != orphan->base.v + AGENT_STATE_OFFSET)
+		return err_set(err, ERR_CORRUPT, "the agent there contradicts itself");
+	r = inject_new(&INJECT_OPTIONS_DEFAULT, &in, err);
+	if (r < 0)
+		return r;
+	in->fixed = *fx;
+	in->base = orphan->base;
+	in->py = py;
+	*ret = in;
+	return 0;
+}
