@@ -61,9 +61,9 @@ int draw_recording(struct recording *r, const struct draw_wish *wish, struct err
 	struct view_options o = wish->options;
 	o.width = to_file ? VIEW_WIDTH : wish->cli->term.width;
 	o.utf8 = wish->cli->term.utf8;
-	o.colour = wish->cli->term.colour && !to_file;
+	o.colour = wish->cli->term.colour && !to_file && !wish->to_error;
 	struct out out;
-	out_init(&out, to_file ? fd : STDOUT_FILENO);
+	out_init(&out, to_file ? fd : wish->to_error ? STDERR_FILENO : STDOUT_FILENO);
 	rc = view_draw(wish->view, r, &o, &out, err);
 	if (rc == 0)
 		rc = out_flush(&out, err);

@@ -15,6 +15,7 @@ struct draw_wish {
 	struct view_options options; /* question, metric, top, file; the rest is filled in */
 	const char *path;	     /* NULL or "-": standard output */
 	bool force;
+	bool to_error; /* standard error instead of standard output */
 };
 
 /*

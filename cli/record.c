@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One recording as the user sees it. Facts go to the models in memory and, when asked for, to
+ * a file at the same time; a file that cannot be written further costs neither the recording
+ * nor the report.
+ */
+#include "cli/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "cli/draw.h"
+#include "report/view/units.h"
+#include "tracer/stream/pmp.h"
+
+#define VERBOSE_EVERY_NS UINT64_C(1000000000)
+
+/* Written by signal handlers only. */
+static volatile sig_atomic_t stop_asked, forward_signal;
+static int wake_write = -1;
+
+static void wake(void)
+{
+	int saved = errno;
+	ssize_t n = write(wake_write, "", 1);
+	(void)n;
+	errno = saved;
+}
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stop_asked = 1;
+	wake();
+}
+
+static void on_forward(int sig)
+{
+	forward_signal = sig;
+	wake();
+}
+
+static void on_nothing(int sig)
+{
+	(void)sig;
+}
+
+struct signals {
+	int pipe[2];
+	struct sigaction before[4];
+};
+
+static const int handled[4] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+/*
+ * attach: INT, TERM and HUP end the recording. run: the terminal sends INT and QUIT to the
+ * program itself; TERM and HUP meant for us are passed on to it.
+ */
+static int catch_signals(struct signals *s, bool running, struct err *err)
+{
+	if (pipe2(s->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, errno, "cannot create a pipe");
+	stop_asked = forward_signal = 0;
+	wake_write = s->pipe[1];
+	for (size_t i = 0; i < 4; i++) {
+		bool from_terminal = handled[i] == SIGINT || handled[i] == SIGQUIT;
+		struct sigaction a = { .sa_handler = !running	   ? on_stop :
+						     from_terminal ? on_nothing :
+								     on_forward };
+		sigaction(handled[i], NULL, &s->before[i]);
+		bool leave =
+			(!running && handled[i] == SIGQUIT) || s->before[i].sa_handler == SIG_IGN;
+		if (!leave)
+			sigaction(handled[i], &a, NULL);
+	}
+	return 0;
+}
+
+static void release_signals(struct signals *s)
+{
+	for (size_t i = 0; i < 4; i++)
+		sigaction(handled[i], &s->before[i], NULL);
+	wake_write = -1;
+	close(s->pipe[0]);
+	close(s->pipe[1]);
+}
+
+struct progress {
+	const struct cli *cli;
+	bool silent;	/* run, or -q */
+	bool line_open; /* the terminal's line holds progress */
+	uint64_t told_ns;
+};
+
+static void say_progress(FILE *f, const struct session_progress *p)
+{
+	struct units a, b, c, d, e;
+	fprintf(f, "%s  live %s  peak %s  RSS %s  %s allocations  %" PRIu32 " sites",
+		units_duration(&a, p->elapsed_ns), units_bytes(&b, p->live_bytes),
+		units_bytes(&c, p->peak_bytes), units_bytes(&d, p->rss_bytes),
+		units_count_short(&e, p->allocs), p->sites);
+	if (p->dropped)
+		fprintf(f, "  %s dropped", units_count_short(&a, p->dropped));
+}
+
+static void on_progress(void *ctx, const struct session_progress *p)
+{
+	struct progress *s = ctx;
+	if (s->silent)
+		return;
+	if (s->cli->term.error_is_tty) {
+		fputc('\r', stderr);
+		say_progress(stderr, p);
+		fputs("   ", stderr);
+		s->line_open = true;
+	} else if (s->cli->verbose > 0 && p->elapsed_ns - s->told_ns >= VERBOSE_EVERY_NS) {
+		s->told_ns = p->elapsed_ns;
+		say_progress(stderr, p);
+		fputc('\n', stderr);
+	}
+}
+
+static void on_attached(void *ctx, const char *text)
+{
+	struct progress *s = ctx;
+	char safe[ERR_TEXT_MAX];
+	if (s->silent)
+		return;
+	escape(ESCAPE_ASCII, text, strnlen(text, ERR_TEXT_MAX), safe, sizeof safe);
+	fprintf(stderr, "recording %s; Ctrl-C ends it\n", safe);
+}
+
+static void end_line(struct progress *s)
+{
+	if (s->line_open)
+		fputc('\n', stderr);
+	s->line_open = false;
+}
+
+static int take_times(const struct opt_args *args, struct session_options *o, struct err *err)
+{
+	const char *duration = opt_value(args, "duration"), *interval = opt_value(args, "interval");
+	const char *stall = opt_value(args, "stall-limit");
+	uint64_t ns = 0;
+	int rc = 0;
+	if (duration)
+		rc = opt_duration("duration", duration, &o->duration_ns, err);
+	if (rc == 0 && duration && o->duration_ns == 0)
+		rc = err_set(err, ERR_USAGE, "--duration: must be longer than nothing");
+	if (rc == 0 && interval)
+		rc = opt_duration("interval", interval, &o->interval_ns, err);
+	if (rc == 0 && interval && o->interval_ns < 1000000)
+		rc = err_set(err, ERR_USAGE, "--interval: at least 1ms");
+	if (rc == 0 && stall)
+		rc = opt_duration("stall-limit", stall, &ns, err);
+	if (rc == 0 && stall)
+		o->stall_limit_ms =
+			ns / 1000000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / 1000000);
+	return rc;
+}
+
+static int take_window(const char *text, struct session_options *o, struct err *err)
+{
+	uint64_t slots;
+	int rc = opt_number("--window", text, 0, 2048, &slots, err);
+	if (rc == 0 && (slots & (slots - 1)))
+		rc = err_set(err, ERR_USAGE, "--window: %" PRIu64 " is no power of two", slots);
+	if (rc == 0)
+		o->window_slots = (uint32_t)slots;
+	return rc;
+}
+
+static int take_options(const struct opt_args *args, struct session_options *o, struct err *err)
+{
+	const char *sample = opt_value(args, "sample"), *window = opt_value(args, "window");
+	const char *full = opt_value(args, "on-full"), *frames = opt_value(args, "max-frames");
+	int choice = 0, rc = take_times(args, o, err);
+	uint64_t n = 0;
+	if (rc == 0 && sample)
+		rc = opt_size("sample", sample, &o->sample_bytes, err);
+	if (rc == 0 && window)
+		rc = take_window(window, o, err);
+	if (rc == 0 && full)
+		rc = opt_choice("on-full", full, "block drop", &choice, err);
+	if (rc == 0 && full)
+		o->drop_on_full = choice == 1;
+	if (rc == 0 && frames)
+		rc = opt_number("--max-frames", frames, 1, 256, &n, err);
+	if (rc == 0 && frames)
+		o->max_frames = (uint32_t)n;
+	o->events = opt_given(args, "events");
+	o->assume_layout = opt_value(args, "assume-layout");
+	if (rc == 0 && o->events && !opt_value(args, "output"))
+		rc = err_set(err, ERR_USAGE, "--events keeps events in a file: it needs -o FILE");
+	return rc;
+}
+
+/* Everything one recording needs, so that it can be released in one place. */
+struct recorder {
+	struct cli *cli;
+	const struct record_job *job;
+	const char *path; /* NULL: nothing is kept */
+	struct session_options options;
+	struct progress progress;
+	struct recording recording;
+	struct pmp_writer *writer;
+	struct draw_wish wish;
+	struct session_result result;
+};
+
+static int prepare(struct recorder *r, const struct opt_args *args, struct err *err)
+{
+	const char *format = opt_value(args, "format");
+	bool running = r->job->argv != NULL;
+	r->path = opt_value(args, "output");
+	r->options = session_options_default();
+	r->progress.cli = r->cli;
+	r->progress.silent = r->cli->quiet || running;
+	r->wish = (struct draw_wish){ .cli = r->cli, .view = &view_text, .to_error = running };
+	bool to_stdout = r->path && strcmp(r->path, "-") == 0;
+	r->wish.options.file = to_stdout ? NULL : r->path;
+	int rc = take_options(args, &r->options, err);
+	if (rc == 0 && format && !(r->wish.view = view_find(format)))
+		rc = err_set(err, ERR_USAGE,
+			     "unknown format '%.40s'; one of text, json, csv, folded", format);
+	if (rc == 0 && to_stdout && running)
+		rc = err_set(err, ERR_USAGE,
+			     "standard output belongs to the program: -o needs a file");
+	struct pmp_options p = { .path = r->path,
+				 .force = opt_given(args, "force"),
+				 .events = r->options.events };
+	if (rc == 0 && r->path)
+		rc = pmp_writer_new(&p, &r->writer, err);
+	return rc;
+}
+
+static int hold_session(struct recorder *r, struct err *err)
+{
+	struct signals signals;
+	struct fact_sink models = recording_sink(&r->recording);
+	const struct fact_sink *sinks[2] = { &models };
+	size_t n = 1;
+	if (r->writer)
+		sinks[n++] = pmp_writer_sink(r->writer);
+	int rc = catch_signals(&signals, r->job->argv != NULL, err);
+	if (rc < 0)
+		return rc;
+	struct session_hooks hooks = {
+		.sinks = sinks,
+		.nsinks = n,
+		.stop = &stop_asked,
+		.forward = r->job->argv ? &forward_signal : NULL,
+		.wake_fd = signals.pipe[0],
+		.ctx = &r->progress,
+		.progress = on_progress,
+		.attached = on_attached,
+	};
+	rc = r->job->argv ? session_run(r->job->argv, &r->options, &hooks, &r->result, err) :
+			    session_attach(r->job->pid, &r->options, &hooks, &r->result, err);
+	end_line(&r->progress);
+	release_signals(&signals);
+	return rc;
+}
+
+const char *record_audit(const struct session_audit *audit, char *buf, size_t cap)
+{
+	if (!audit->done)
+		snprintf(buf, cap, "the process is gone");
+	else if (audit->clean)
+		snprintf(buf, cap, "nothing of pymemprof is left in the process");
+	else
+		snprintf(buf, cap, "the agent stays in the process and does nothing: %s",
+			 audit->why ? audit->why : "it could not be removed");
+	return buf;
+}
+
+static int program_status(const struct session_result *res)
+{
+	if (WIFEXITED(res->wait_status))
+		return WEXITSTATUS(res->wait_status);
+	return 128 + WTERMSIG(res->wait_status);
+}
+
+/* The report; for run it goes to standard error, and only when it was not asked to be quiet. */
+static int report(struct recorder *r, struct err *err)
+{
+	bool running = r->job->argv != NULL, to_stdout = r->path && strcmp(r->path, "-") == 0;
+	char text[200];
+	int rc = 0, status = STATUS_FINE;
+	if (!(running && r->cli->quiet) && !to_stdout)
+		rc = draw_recording(&r->recording, &r->wish, err);
+	else
+		rc = recording_conclude(&r->recording, err);
+	if (rc < 0)
+		return rc;
+	status = draw_status(&r->recording);
+	if (!r->cli->quiet && (r->result.audit.agent_left || r->cli->verbose > 0))
+		fprintf(stderr, "%s\n", record_audit(&r->result.audit, text, sizeof text));
+	return status;
+}
+
+int record(struct cli *cli, const struct opt_args *args, const struct record_job *job,
+	   struct err *err)
+{
+	struct recorder r = { .cli = cli, .job = job };
+	int rc = recording_init(&r.recording, err);
+	if (rc < 0)
+		return rc;
+	rc = prepare(&r, args, err);
+	if (rc == 0)
+		rc = hold_session(&r, err);
+	struct err closing = ERR_INIT;
+	int closed = pmp_writer_close(r.writer, &closing);
+	if (rc >= 0)
+		rc = report(&r, err);
+	if (rc >= 0 && r.result.sink_failed < 0) {
+		*err = r.result.sink_why;
+		rc = r.result.sink_failed;
+	} else if (rc >= 0 && closed < 0) {
+		*err = closing;
+		rc = closed;
+	}
+	if (rc >= 0 && r.result.has_status)
+		rc = program_status(&r.result);
+	recording_deinit(&r.recording);
+	return rc;
+}

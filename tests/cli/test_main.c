@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The binary as a user meets it: usage errors, help, version, statuses. */
+#include "shell.h"
+
+static struct shell s;
+
+static void expect_refusal(const char *words, int status)
+{
+	shell(&s, "\"$P\" %s </dev/null", words);
+	cr_expect_eq(s.status, status, "%s: status %d: %s", words, s.status, s.text);
+	cr_expect_eq(strncmp(s.text, "pymemprof: ", 11), 0, "%s: %s", words, s.text);
+	cr_expect(count_lines(s.text) == 1 ||
+			  (count_lines(s.text) == 2 && strstr(s.text, "\nhint: ")),
+		  "%s: %s", words, s.text);
+}
+
+Test(cli_main, mistakes_are_one_line_one_hint_and_status_2)
+{
+	static const char *const mistakes[] = {
+		"",
+		"bogus",
+		"--bogus",
+		"report",
+		"report --view x a",
+		"report --format x a",
+		"report a b",
+		"report --top 0 a",
+		"report --format folded --view timeline a",
+		"help bogus",
+		"doctor x",
+		"doctor 1 2",
+		"--color sometimes doctor 1",
+		"report -o",
+		"help --completion fish",
+	};
+	for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
+		expect_refusal(mistakes[i], 2);
+}
+
+Test(cli_main, quiet_leaves_the_hint_out)
+{
+	shell(&s, "\"$P\" -q bogus");
+	cr_assert_eq(s.status, 2);
+	cr_assert_str_eq(s.text, "pymemprof: unknown command 'bogus'\n");
+}
+
+Test(cli_main, names_on_the_command_line_are_escaped)
+{
+	shell(&s, "\"$P\" \"$(printf 'a\\033[31mb')\"");
+	cr_assert(strstr(s.text, "'a\\x1b[31mb'"), "%s", s.text);
+}
+
+Test(cli_main, version_and_help_go_to_standard_output)
+{
+	shell(&s, "\"$P\" -V 2>/dev/null");
+	cr_assert_eq(s.status, 0);
+	cr_assert_eq(strncmp(s.text, "pymemprof ", 10), 0);
+	static const char *const ways[] = { "--help",	     "-h",	    "help",
+					    "report --help", "help report", "--help report",
+					    "doctor -h",     "help help" };
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		shell(&s, "\"$P\" %s 2>/dev/null", ways[i]);
+		cr_expect_eq(s.status, 0, "%s", ways[i]);
+		cr_expect_eq(strncmp(s.text, "usage: pymemprof ", 17), 0, "%s: %s", ways[i],
+			     s.text);
+	}
+}
+
+Test(cli_main, completions_are_valid_shell)
+{
+	shell(&s, "command -v bash >/dev/null || exit 77; \"$P\" help --completion bash | bash -n");
+	if (s.status == 77)
+		cr_skip_test("no bash here");
+	cr_assert_eq(s.status, 0, "%s", s.text);
+	cr_assert_str_empty(s.text);
+}
+
+Test(cli_main, help_that_cannot_be_written_is_told)
+{
+	shell(&s, "\"$P\" help >/dev/full");
+	cr_assert_eq(s.status, 3);
+	cr_assert(strstr(s.text, "No space left on device"), "%s", s.text);
+	shell(&s, "\"$P\" help >&-");
+	cr_assert_eq(s.status, 3);
+	cr_assert_eq(strncmp(s.text, "pymemprof: ", 11), 0, "%s", s.text);
+}
+
+Test(cli_main, doctor_names_what_is_in_the_way)
+{
+	shell(&s, "\"$P\" doctor $$");
+	cr_assert_eq(s.status, 3, "%s", s.text);
+	cr_assert(strstr(s.text, "\nNO   ") || strncmp(s.text, "NO   ", 5) == 0, "%s", s.text);
+	shell(&s, "\"$P\" doctor 4194305");
+	cr_assert_eq(s.status, 3);
+	cr_assert(strstr(s.text, "NO   process"), "%s", s.text);
+	shell(&s, "\"$P\" doctor");
+	cr_assert_eq(s.status, 0, "%s", s.text);
+}
