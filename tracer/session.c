@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Attaching and detaching. While threads are stopped only tracer/process and tracer/agent work;
+ * everything that reads files or allocates happens before or after. Knows the order of things
+ * and refuses to know how any of them is done.
+ */
+#include "tracer/session.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/utf8.h"
+#include "tracer/cpython/detect.h"
+#include "tracer/mem/live.h"
+#include "tracer/process/maps.h"
+#include "tracer/process/pidfd.h"
+#include "tracer/process/procfs.h"
+#include "tracer/process/refusal.h"
+#include "tracer/process/stop.h"
+#include "tracer/session_private.h"
+
+#define THREADS_LOOKED_AT 64 /* thread pointers handed to py_find_tstate_access */
+#define HOOK_TRIES 4	     /* a thread caught between two words is let run a little */
+#define HOOK_STEP_US 500
+#define STOP_TRIES 50 /* a debugger may hold the target when we want to leave */
+#define STOP_RETRY_NS 100000000
+
+struct session_options session_options_default(void)
+{
+	struct inject_options inject = INJECT_OPTIONS_DEFAULT;
+
+	return (struct session_options){
+		.window_slots = inject.window,
+		.window_max_bytes = inject.window_max_bytes,
+		.max_frames = inject.max_frames,
+		.stall_limit_ms = inject.stall_limit_ms,
+	};
+}
+
+/* comm of a thread of the target, for the ledger. */
+static void name_thread(void *ctx, uint32_t tid, char *buf, size_t n)
+{
+	struct session *s = ctx;
+	struct procfs_status status;
+
+	if (s->same_pid_namespace && procfs_status(s->pid, (pid_t)tid, &status, NULL) == 0 &&
+	    utf8_valid(status.comm, strlen(status.comm)) == strlen(status.comm))
+		snprintf(buf, n, "%s", status.comm);
+}
+
+static struct inject_options inject_options_of(const struct session_options *o)
+{
+	struct inject_options i = INJECT_OPTIONS_DEFAULT;
+
+	i.on_full = o->drop_on_full ? AGENT_FULL_DROP : AGENT_FULL_BLOCK;
+	i.stall_limit_ms = o->stall_limit_ms;
+	i.window = o->window_slots;
+	i.window_max_bytes = o->window_max_bytes;
+	i.max_frames = o->max_frames;
+	i.sample_bytes = o->sample_bytes;
+	return i;
+}
+
+int session_init(struct session *s, pid_t pid, const struct session_options *options,
+		 const struct session_hooks *hooks, struct session_result *result, struct err *err)
+{
+	struct ledger_options ledger = {
+		.live_max = options->live_max,
+		.events = options->events,
+		.namer = { s, name_thread },
+	};
+	struct inject_options inject = inject_options_of(options);
+
+	*s = (struct session){ .pid = pid, .pidfd = -1, .options = options, .hooks = hooks,
+			       .result = result };
+	s->begun_ns = clock_monotonic_ns();
+	s->tracer_cpu_start_ns = session_own_cpu_ns();
+	int r = fanout_init(&s->fanout, hooks->sinks, hooks->nsinks, options->events, err);
+	if (r == 0)
+		r = decode_new(&s->decode, err);
+	if (r == 0)
+		r = ledger_new(&ledger, &s->fanout.sink, &s->ledger, err);
+	if (r == 0)
+		r = inject_new(&inject, &s->inject, err);
+	return r;
+}
+
+void session_deinit(struct session *s)
+{
+	if (s->hooked)
+		(void)undo_run(&s->undo, 0, NULL);
+	inject_free(s->inject);
+	ledger_free(s->ledger);
+	decode_free(s->decode);
+	py_deinit(&s->py);
+	mem_free(s->mem);
+	own_close_p(&s->pidfd);
+	s->pidfd = -1;
+}
+
+static void maps_deinit_p(struct maps *m)
+{
+	maps_deinit(m);
+}
+
+static int identify(pid_t pid, const char *assume, struct mem_source **ret_mem, struct py *ret_py,
+		    struct err *err)
+{
+	AUTO(maps_deinit_p) struct maps maps = { 0 };
+	struct mem_source *mem;
+	int r = maps_read(pid, &maps, err);
+
+	if (r < 0)
+		return r;
+	r = live_new(pid, &mem, err);
+	if (r < 0)
+		return r;
+	r = py_detect(pid, mem, &maps, assume, ret_py, err);
+	if (r < 0) {
+		mem_free(mem);
+		return r;
+	}
+	*ret_mem = mem;
+	return 0;
+}
+
+int session_identify(struct session *s, struct err *err)
+{
+	int r = refusal_before(s->pid, err);
+
+	if (r < 0)
+		return r;
+	if (s->pidfd < 0) {
+		r = pidfd_of(s->pid, &s->pidfd, err);
+		if (r < 0)
+			return r;
+	}
+	s->same_pid_namespace = procfs_same_namespace(s->pid, "pid", NULL) == 1;
+	return identify(s->pid, s->options->assume_layout, &s->mem, &s->py, err);
+}
+
+/* Find how threads know themselves; a thread caught at a bad instant is let run a little. */
+static int find_access(struct py *py, struct mem_source *mem, struct stop *stop, struct err *err)
+{
+	taddr tp[THREADS_LOOKED_AT], pc, sp;
+
+	for (int i = 0;; i++) {
+		size_t n = 0;
+
+		for (size_t t = 0; t < stop_count(stop) && n < THREADS_LOOKED_AT; t++)
+			if (stop_pc_sp_tp(stop, t, &pc, &sp, &tp[n], NULL) == 0)
+				n++;
+		int r = py_find_tstate_access(py, mem, tp, n, err);
+		if ((r != ERR_CORRUPT && r != ERR_FAULT) || i == HOOK_TRIES)
+			return r;
+		r = stop_step(stop, HOOK_STEP_US, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* With every thread stopped. On failure the target is as it was. */
+static int hook_stopped(struct session *s, struct stop *stop, struct err *err)
+{
+	int r = find_access(&s->py, s->mem, stop, err);
+
+	if (r == 0)
+		r = inject_attach(s->inject, stop, s->mem, &s->py, &s->undo, err);
+	if (r < 0)
+		return r;
+	clock_start(&s->clock);
+	s->hooked = true;
+	return 0;
+}
+
+static int hook_once(struct session *s, struct err *err)
+{
+	struct stop *stop;
+	int r = stop_attach(s->pid, &stop, err);
+
+	if (r < 0)
+		return r;
+	r = hook_stopped(s, stop, err);
+	s->result->cost.attach_stop_ns += stop_elapsed_ns(stop);
+	int gone = stop_detach(stop, r < 0 ? NULL : err);
+	return r < 0 ? r : gone;
+}
+
+static bool hint_is(const struct err *err, const char *hint)
+{
+	return err->hint && strcmp(err->hint, hint) == 0;
+}
+
+int session_hook(struct session *s, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct timespec now;
+	int r = hook_once(s, &why);
+
+	if (r < 0 && hint_is(&why, "orphan-agent")) {
+		struct session_clean clean;
+
+		r = session_clean(s->pid, &clean, &why);
+		if (r == 0)
+			r = hook_once(s, &why);
+	}
+	if (r < 0) {
+		if (err)
+			*err = why;
+		return r;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	s->start_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	s->result->cost.attach_ns = clock_monotonic_ns() - s->begun_ns;
+	if (procfs_cpu_ns(s->pid, &s->target_cpu_start_ns, NULL) == 0)
+		s->target_cpu_ns = s->target_cpu_start_ns;
+	return 0;
+}
+
+/* --- leaving ----------------------------------------------------------------------------- */
+
+static void keep_audit(struct session_audit *ret, const struct inject_audit *a)
+{
+	*ret = (struct session_audit){ .done = true, .clean = a->clean, .tries = a->tries };
+	ret->agent_left = !a->unmapped;
+	if (a->not_outermost)
+		ret->why = "another tool hooked the allocator after us and would break";
+	else if (a->thread_inside)
+		ret->why = "a thread did not leave it in time";
+	else if (!a->clean)
+		ret->why = "not everything is as it was";
+}
+
+/* A debugger may be attached just now; it will leave, too. */
+static int stop_patiently(pid_t pid, struct stop **ret, struct err *err)
+{
+	for (int i = 0;; i++) {
+		struct timespec wait = { .tv_nsec = STOP_RETRY_NS };
+		struct err why = ERR_INIT;
+		int r = stop_attach(pid, ret, &why);
+
+		if (r == 0)
+			return 0;
+		if (!hint_is(&why, "already-traced") || i == STOP_TRIES) {
+			if (err)
+				*err = why;
+			return r;
+		}
+		nanosleep(&wait, NULL);
+	}
+}
+
+int session_unhook(struct session *s, struct err *err)
+{
+	struct inject_audit audit = { 0 };
+	struct stop *stop;
+	size_t left;
+
+	if (!s->hooked)
+		return 0;
+	session_measure_agent(s);
+	int r = stop_patiently(s->pid, &stop, err);
+	if (r == ERR_GONE) {
+		s->hooked = false;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	uint64_t before = stop_elapsed_ns(stop);
+	struct agent_public last;
+	if (inject_public(s->inject, s->mem, &last, NULL) == 0)
+		s->agent = last;
+	r = inject_remove(s->inject, stop, s->mem, session_drain, s, &audit, err);
+	s->result->cost.detach_stop_ns += stop_elapsed_ns(stop) - before;
+	int gone = stop_detach(stop, NULL);
+	s->hooked = false;
+	if (r == ERR_GONE || gone == ERR_GONE)
+		return 0;
+	if (r < 0)
+		return r;
+	keep_audit(&s->result->audit, &audit);
+	if (audit.resident_bytes)
+		s->result->cost.agent_bytes = audit.resident_bytes;
+	r = session_drain(s, err);
+	if (r < 0)
+		return r;
+	const uint8_t *bytes = inject_residual(s->inject, &left);
+	return session_feed(s, bytes, left, err);
+}
+
+/* --- whole recordings -------------------------------------------------------------------- */
+
+static void say_attached(struct session *s)
+{
+	char text[96];
+
+	snprintf(text, sizeof text, "CPython %s, pid %d", s->py.version, (int)s->pid);
+	if (s->hooks->attached)
+		s->hooks->attached(s->hooks->ctx, text);
+}
+
+/* From live hooks to the last fact. Whatever happens, the agent is removed. */
+int session_record(struct session *s, struct err *err)
+{
+	struct err why = ERR_INIT;
+	enum fact_end end = FACT_END_DETACHED;
+	int r = session_push_target(s, &why);
+
+	if (r == 0) {
+		say_attached(s);
+		r = session_listen(s, &end, &why);
+	}
+	int left = session_unhook(s, r < 0 ? NULL : &why);
+	if (r == 0)
+		r = left;
+	s->result->end = end;
+	/* What was learned is worth saying, also when something failed on the way. */
+	int pushed = session_push_end(s, end, r < 0 ? NULL : &why);
+	if (r == 0)
+		r = pushed;
+	s->result->sink_failed = s->fanout.failed;
+	s->result->sink_why = s->fanout.why;
+	/* Nothing else went wrong: a sink's failure is told by sink_failed. */
+	if (r < 0 && r == s->fanout.failed)
+		return 0;
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
+int session_attach(pid_t pid, const struct session_options *options,
+		   const struct session_hooks *hooks, struct session_result *ret, struct err *err)
+{
+	AUTO(session_deinit) struct session s = { .pidfd = -1 };
+
+	*ret = (struct session_result){ 0 };
+	int r = session_init(&s, pid, options, hooks, ret, err);
+	if (r == 0)
+		r = session_identify(&s, err);
+	if (r == 0)
+		r = session_hook(&s, err);
+	return r < 0 ? r : session_record(&s, err);
+}
+
+/* --- orphans ----------------------------------------------------------------------------- */
+
+static void mem_free_p(struct mem_source **m)
+{
+	mem_free(*m);
+}
+
+static void inject_free_p(struct inject **in)
+{
+	inject_free(*in);
+}
+
+static int remove_orphan(pid_t pid, struct py *py, struct mem_source *mem, struct inject *in,
+			 struct session_clean *ret, struct err *err)
+{
+	struct inject_audit audit = { 0 };
+	struct stop *stop;
+	int r = stop_attach(pid, &stop, err);
+
+	if (r < 0)
+		return r;
+	r = find_access(py, mem, stop, err);
+	if (r == 0)
+		r = inject_remove(in, stop, mem, NULL, NULL, &audit, err);
+	ret->stop_ns = stop_elapsed_ns(stop);
+	int gone = stop_detach(stop, r < 0 ? NULL : err);
+	if (r == 0)
+		r = gone;
+	if (r == 0)
+		keep_audit(&ret->audit, &audit);
+	return r;
+}
+
+static int find_orphan(pid_t pid, const struct py *py, struct mem_source *mem,
+		       struct inject_orphan *ret, struct err *err)
+{
+	AUTO(maps_deinit_p) struct maps maps = { 0 };
+	int r = maps_read(pid, &maps, err);
+
+	return r < 0 ? r : inject_find(py, mem, &maps, ret, err);
+}
+
+int session_clean(pid_t pid, struct session_clean *ret, struct err *err)
+{
+	AUTO(mem_free_p) struct mem_source *mem = NULL;
+	AUTO(py_deinit) struct py py = { 0 };
+	AUTO(inject_free_p) struct inject *in = NULL;
+	struct inject_orphan orphan;
+
+	*ret = (struct session_clean){ 0 };
+	int r = refusal_before(pid, err);
+	if (r == 0)
+		r = identify(pid, NULL, &mem, &py, err);
+	if (r == 0)
+		r = find_orphan(pid, &py, mem, &orphan, err);
+	if (r <= 0)
+		return r;
+	if (orphan.tracer_alive)
+		return err_hint(err,
+				err_set(err, ERR_USAGE, "process %d is being recorded", (int)pid),
+				"already-attached");
+	ret->found = true;
+	r = inject_adopt(&orphan, &py, &in, err);
+	return r < 0 ? r : remove_orphan(pid, &py, mem, in, ret, err);
+}

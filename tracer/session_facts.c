@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the session itself knows, as facts: the target, ticks, notes on what went wrong, what it
+ * cost. Knows /proc and the agent's counters; refuses to know blocks and sites.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/utf8.h"
+#include "tracer/process/procfs.h"
+#include "tracer/process/smaps.h"
+#include "tracer/session_private.h"
+
+uint64_t session_own_cpu_ns(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts) < 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int session_push_target(struct session *s, struct err *err)
+{
+	AUTO_FREE char *exe = NULL;
+	const struct fact_sink *sink = &s->fanout.sink;
+
+	if (!sink->target)
+		return 0;
+	if (procfs_exe_base(s->pid, &exe, NULL) < 0 || utf8_valid(exe, strlen(exe)) != strlen(exe)) {
+		free(exe);
+		exe = NULL;
+	}
+	struct fact_target f = {
+		.pid = s->pid,
+		.python_version = s->py.version,
+		.implementation = "CPython",
+		.executable = exe ? exe : "?",
+		.arch = s->py.aarch64 ? "aarch64" : "x86_64",
+		.word_bytes = s->mem->word_bytes,
+		.start_unix_ns = s->start_unix_ns,
+		.sample_bytes = s->options->sample_bytes,
+		.window_slots = s->options->sample_bytes ? 0 : s->options->window_slots,
+		.tracemalloc_on = s->py.tracemalloc_on,
+		.from_start = s->from_start,
+	};
+	return sink->target(sink->ctx, &f, err);
+}
+
+/* Resident bytes of the agent's mapping. */
+void session_measure_agent(struct session *s)
+{
+	const struct agent_fixed *f = inject_fixed(s->inject);
+	struct pagemap *p;
+	uint64_t bytes = 0;
+
+	if (!f || pagemap_open(s->pid, &p, NULL) < 0)
+		return;
+	if (pagemap_count(p, f->map_base, f->map_base + f->map_bytes, &bytes, NULL, NULL) == 0 &&
+	    bytes > s->result->cost.agent_bytes)
+		s->result->cost.agent_bytes = bytes;
+	pagemap_free(p);
+}
+
+int session_push_tick(struct session *s, uint64_t at_ns, struct err *err)
+{
+	struct ledger_live live = ledger_live(s->ledger);
+	struct fact_tick f = {
+		.at_ns = at_ns,
+		.rss_bytes = s->rss_bytes,
+		.live_bytes = live.bytes,
+		.live_blocks = live.blocks,
+		.allocs = s->agent.allocs,
+		.frees = s->agent.frees,
+	};
+	const struct fact_sink *sink = &s->fanout.sink;
+	int r = sink->tick ? sink->tick(sink->ctx, &f, err) : 0;
+
+	if (r < 0 || !s->hooks->progress)
+		return r;
+	struct session_progress p = {
+		.elapsed_ns = at_ns,
+		.live_bytes = live.bytes,
+		.live_blocks = live.blocks,
+		.peak_bytes = live.peak_bytes,
+		.rss_bytes = s->rss_bytes,
+		.allocs = s->agent.allocs,
+		.frees = s->agent.frees,
+		.events = s->agent.events_written,
+		.dropped = s->agent.dropped_events,
+		.sites = live.sites,
+	};
+	s->hooks->progress(s->hooks->ctx, &p);
+	return 0;
+}
+
+static int note(struct session *s, const char *code, const char *text, struct err *err)
+{
+	const struct fact_sink *sink = &s->fanout.sink;
+	struct fact_note f = { code, text };
+
+	return sink->note ? sink->note(sink->ctx, &f, err) : 0;
+}
+
+static int note_count(struct session *s, const char *code, uint64_t n, const char *what,
+		      struct err *err)
+{
+	char text[200];
+
+	if (n == 0)
+		return 0;
+	snprintf(text, sizeof text, "%llu %s", (unsigned long long)n, what);
+	return note(s, code, text, err);
+}
+
+static uint64_t dropped(const struct session *s)
+{
+	return s->agent.dropped_events > s->dropped_by_head ? s->agent.dropped_events :
+							      s->dropped_by_head;
+}
+
+static int push_notes(struct session *s, enum fact_end end, struct err *err)
+{
+	const struct session_audit *audit = &s->result->audit;
+	char text[200];
+	int r = note_count(s, "dropped", dropped(s),
+			   "events were dropped because the tracer did not keep up; figures are too low",
+			   err);
+
+	if (r == 0)
+		r = note_count(s, "offgil-dropped", s->agent.offgil_dropped,
+			       "events of threads without the GIL were dropped", err);
+	if (r == 0)
+		r = note_count(s, "lost-batches", decode_counts(s->decode)->lost_batches,
+			       "batches of the stream never arrived", err);
+	if (r == 0 && s->stream_bad)
+		r = note(s, "stream-corrupt",
+			 "the stream turned into something else; the rest of it is missing", err);
+	if (r == 0 && (end == FACT_END_EXITED || end == FACT_END_EXECED))
+		r = note(s, "unsent-tail",
+			 "what the target did in its last tenth of a second may be missing", err);
+	if (r == 0 && audit->done && audit->agent_left) {
+		snprintf(text, sizeof text, "the agent stays in the target, switched off: %s",
+			 audit->why);
+		r = note(s, "agent-left", text, err);
+	}
+	return r;
+}
+
+static void fill_cost(struct session *s)
+{
+	struct fact_cost *c = &s->result->cost;
+	const struct decode_counts *d = decode_counts(s->decode);
+
+	c->events = s->agent.events_written;
+	c->batches = d->batches;
+	c->stream_bytes = d->bytes;
+	c->dropped_events = dropped(s);
+	c->offgil_dropped = s->agent.offgil_dropped;
+	c->stalls = s->agent.stalls;
+	c->stall_ns = s->agent.stall_ns;
+	c->tracer_cpu_ns = session_own_cpu_ns() - s->tracer_cpu_start_ns;
+	if (procfs_rss_bytes(getpid(), &c->tracer_rss_bytes, NULL) < 0)
+		c->tracer_rss_bytes = 0;
+	c->target_cpu_ns = s->target_cpu_ns - s->target_cpu_start_ns;
+}
+
+int session_push_end(struct session *s, enum fact_end end, struct err *err)
+{
+	const struct fact_sink *sink = &s->fanout.sink;
+	uint64_t now = s->last_interval_ns > clock_now(&s->clock) ? s->last_interval_ns :
+								    clock_now(&s->clock);
+	int r = push_notes(s, end, err);
+
+	if (r == 0)
+		r = session_push_tick(s, now, err);
+	if (r == 0)
+		r = ledger_finish(s->ledger, now, err);
+	fill_cost(s);
+	if (r == 0 && sink->cost)
+		r = sink->cost(sink->ctx, &s->result->cost, err);
+	if (r == 0 && sink->finish)
+		r = sink->finish(sink->ctx, end, err);
+	return r;
+}

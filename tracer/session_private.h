@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the session share: one recording's state. session.c attaches and
+ * detaches, session_loop.c listens, session_facts.c says what was found, session_run.c starts
+ * programs.
+ */
+#ifndef PYMEMPROF_TRACER_SESSION_PRIVATE_H
+#define PYMEMPROF_TRACER_SESSION_PRIVATE_H
+
+#include "tracer/agent/inject.h"
+#include "tracer/cpython/py.h"
+#include "tracer/mem/source.h"
+#include "tracer/process/undo.h"
+#include "tracer/session.h"
+#include "tracer/stream/clock.h"
+#include "tracer/stream/decode.h"
+#include "tracer/stream/fanout.h"
+#include "tracer/stream/ledger.h"
+
+struct session {
+	pid_t pid;
+	int pidfd;
+	const struct session_options *options;
+	const struct session_hooks *hooks;
+	struct session_result *result;
+	bool from_start;
+
+	struct mem_source *mem;
+	struct py py;
+	struct inject *inject;
+	struct undo undo;
+	struct fanout fanout;
+	struct decode *decode;
+	struct ledger *ledger;
+	struct clock clock;
+
+	bool same_pid_namespace; /* thread ids in the stream mean what they mean to us */
+	bool hooked;		 /* the agent is in the target, as far as we know */
+	bool stream_ended;	 /* end of file on the pipe */
+	bool stream_bad;	 /* bytes that are no stream */
+	bool was_interrupted;	 /* the user ended it */
+	size_t pipe_bytes;	 /* capacity of the pipe */
+	uint64_t begun_ns;	 /* CLOCK_MONOTONIC: when the caller asked */
+	uint64_t start_unix_ns;
+	uint64_t next_tick_ns, last_interval_ns; /* since start */
+	uint64_t ticks;
+	uint64_t target_cpu_start_ns, target_cpu_ns, tracer_cpu_start_ns;
+	uint64_t rss_bytes;
+	struct agent_public agent; /* newest counters read */
+	uint64_t dropped_by_head;  /* newest count in a batch */
+};
+
+/* session.c */
+int session_init(struct session *s, pid_t pid, const struct session_options *options,
+		 const struct session_hooks *hooks, struct session_result *result,
+		 struct err *err) MUST_CHECK;
+void session_deinit(struct session *s);
+/* Find the interpreter of the running target. */
+int session_identify(struct session *s, struct err *err) MUST_CHECK;
+/* Stop, hook, let go; cleans up an orphan first when there is one. */
+int session_hook(struct session *s, struct err *err) MUST_CHECK;
+/* Stop, unhook, fetch what is left, let go. The target being gone is not an error. */
+int session_unhook(struct session *s, struct err *err) MUST_CHECK;
+
+/* From live hooks to the last fact; the agent is removed whatever happens. */
+int session_record(struct session *s, struct err *err) MUST_CHECK;
+
+/* session_loop.c */
+bool session_stop_asked(const struct session *s);
+/* Listen until something ends the recording; *ret_end says what. */
+int session_listen(struct session *s, enum fact_end *ret_end, struct err *err) MUST_CHECK;
+/* Read what is in the pipe now. An inject_drain_fn. */
+int session_drain(void *ctx, struct err *err);
+/* Account for stream bytes that did not come through the pipe. */
+int session_feed(struct session *s, const uint8_t *bytes, size_t n, struct err *err) MUST_CHECK;
+
+/* session_facts.c */
+int session_push_target(struct session *s, struct err *err) MUST_CHECK;
+int session_push_tick(struct session *s, uint64_t at_ns, struct err *err) MUST_CHECK;
+/* Notes, last interval, peaks, blocks, totals, cost, finish. */
+int session_push_end(struct session *s, enum fact_end end, struct err *err) MUST_CHECK;
+void session_measure_agent(struct session *s);
+uint64_t session_own_cpu_ns(void);
+
+#endif
