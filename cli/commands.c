@@ -16,7 +16,10 @@ static const struct command aliases[] = {
 };
 
 const struct command *const commands[] = {
+	&cmd_attach,
+	&cmd_run,
 	&cmd_report,
+	&cmd_detach,
 	&cmd_doctor,
 	&cmd_help,
 	NULL,
