@@ -114,6 +114,21 @@ struct fact_heap_arena {
 	uint64_t pin_addr; /* one live block, so that a site may be looked up; 0: none */
 };
 
+/* One arena of the C library's malloc, or (mmapped) all blocks with a mapping of their own. */
+struct fact_heap_malloc {
+	uint64_t addr;
+	bool main, mmapped;
+	uint64_t heaps;
+	uint64_t system_bytes;	/* obtained from the kernel */
+	uint64_t used_chunks, used_bytes;
+	uint64_t python_chunks, python_bytes; /* of used: large blocks of Python objects */
+	uint64_t cached_bytes;	/* in threads' caches: free for one thread only */
+	uint64_t free_chunks, free_bytes; /* binned, fast bins included, top not */
+	uint64_t top_bytes, largest_free_bytes;
+	uint64_t trimmable_bytes; /* whole pages malloc_trim(0) could give back */
+	uint64_t torn;
+};
+
 struct fact_heap_free_list {
 	const char *name; /* "float", "tuple[3]" … */
 	uint64_t count, bytes;

@@ -26,6 +26,7 @@ void heaps_deinit(struct heaps *h)
 		vec_deinit(&m->unknown);
 		vec_deinit(&m->gc);
 		vec_deinit(&m->cycles);
+		vec_deinit(&m->mallocs);
 		vec_deinit(&m->ledger);
 	}
 	vec_deinit(&h->snapshots);
@@ -131,6 +132,7 @@ PLAIN(class, fact_heap_class, classes)
 PLAIN(unknown, fact_heap_unknown, unknown)
 PLAIN(gc, fact_heap_gc, gc)
 PLAIN(cycle, fact_heap_cycle, cycles)
+PLAIN(malloc, fact_heap_malloc, mallocs)
 
 static int on_end(void *ctx, uint32_t snapshot, struct err *err)
 {
@@ -153,6 +155,7 @@ void heaps_sink(struct fact_sink *sink)
 	sink->heap_unknown = on_unknown;
 	sink->heap_gc = on_gc;
 	sink->heap_cycle = on_cycle;
+	sink->heap_malloc = on_malloc;
 	sink->ledger = on_ledger;
 	sink->heap_end = on_end;
 }

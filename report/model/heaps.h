@@ -23,6 +23,7 @@ struct heap_model {
 	struct VEC(struct fact_heap_unknown) unknown;
 	struct VEC(struct fact_heap_gc) gc;
 	struct VEC(struct fact_heap_cycle) cycles;
+	struct VEC(struct fact_heap_malloc) mallocs;
 	struct VEC(struct fact_ledger) ledger;
 	bool complete; /* heap_end arrived */
 };
@@ -72,7 +73,6 @@ size_t heap_model_nearly_empty(const struct heap_model *m, double max_share, uin
  */
 int heaps_types_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
 int heaps_classes_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
-int heaps_arenas_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
 int heaps_ledger_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
 int heaps_gc_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
 

@@ -114,45 +114,6 @@ int heaps_classes_table(const struct heaps *h, struct table *ret, struct err *er
 	return 0;
 }
 
-int heaps_arenas_table(const struct heaps *h, size_t top, struct table *ret, struct err *err)
-{
-	static const struct table_column columns[] = {
-		{ "addr", "ARENA", TABLE_COUNT, false },
-		{ "pools", "POOLS", TABLE_COUNT, false },
-		{ "used_pools", "USED", TABLE_COUNT, false },
-		{ "free_pools", "FREE", TABLE_COUNT, false },
-		{ "live_blocks", "LIVE BLOCKS", TABLE_COUNT, false },
-		{ "live_bytes", "LIVE", TABLE_BYTES, false },
-		{ "pinned_by", "PINNED BY", TABLE_NAME, false },
-		{ "pin_count", "PINS", TABLE_COUNT, false },
-	};
-	const struct heap_model *m = heaps_last(h);
-	int r = start(ret, columns, sizeof columns / sizeof *columns, err);
-
-	if (r < 0 || !m)
-		return r;
-	for (size_t i = 0; i < m->arenas.len; i++) {
-		const struct fact_heap_arena *f = &m->arenas.at[i];
-		const struct fact_heap_type *pin = f->npins ? heap_type_of(m, f->pins[0].type) : NULL;
-		struct table_cell *c = table_row(ret);
-
-		if (!c)
-			return finish(ret, err_nomem(err));
-		c[0].count = f->addr;
-		c[1].count = f->pools;
-		c[2].count = f->used_pools;
-		c[3].count = f->free_pools;
-		c[4].count = f->live_blocks;
-		c[5].count = f->live_bytes;
-		c[6].text = pin ? pin->name : "";
-		c[7].count = f->npins ? f->pins[0].count : 0;
-	}
-	r = table_sort(ret, 5, false, err);
-	if (r == 0 && top)
-		(void)table_top(ret, top);
-	return finish(ret, r);
-}
-
 int heaps_ledger_table(const struct heaps *h, struct table *ret, struct err *err)
 {
 	static const struct table_column columns[] = {

@@ -89,6 +89,18 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	case VIEW_THREADS:
 		rc = recording_threads_table(r, &t, err);
 		break;
+	case VIEW_TYPES:
+		rc = heaps_types_table(&r->heaps, o->top, &t, err);
+		break;
+	case VIEW_FRAGMENTATION:
+		rc = heaps_classes_table(&r->heaps, &t, err);
+		break;
+	case VIEW_LEDGER:
+		rc = heaps_ledger_table(&r->heaps, &t, err);
+		break;
+	case VIEW_GC:
+		rc = heaps_gc_table(&r->heaps, &t, err);
+		break;
 	}
 	if (rc == 0)
 		rc = put_table(r, &t, out, err);

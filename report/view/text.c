@@ -9,12 +9,25 @@
 #define SUMMARY_ACQUITTED 5
 #define SUMMARY_SITES 10
 #define SITES_ROWS 40
+#define SUMMARY_TYPES 10
+#define TYPES_ROWS 40
 #define LEAKS_ROWS 50
 #define FLAME_ROWS 60
 
 static size_t top_or(const struct view_options *o, size_t own)
 {
 	return o->top ? o->top : own;
+}
+
+static int draw_heap_summary(struct text *t, struct err *err)
+{
+	int rc = text_section_types(t, top_or(t->o, SUMMARY_TYPES), err);
+
+	if (rc == 0)
+		rc = text_section_fragmentation(t, 0, err);
+	if (rc == 0)
+		text_section_ledger(t);
+	return rc;
 }
 
 static int draw_body(struct text *t, struct err *err)
@@ -27,6 +40,8 @@ static int draw_body(struct text *t, struct err *err)
 		text_section_suspects(t, top_or(o, SUMMARY_SUSPECTS));
 		text_section_acquitted(t, top_or(o, SUMMARY_ACQUITTED));
 		rc = text_section_sites(t, top_or(o, SUMMARY_SITES), err);
+		if (rc == 0 && heaps_last(&t->r->heaps))
+			rc = draw_heap_summary(t, err);
 		text_section_cost(t);
 		break;
 	case VIEW_LEAKS:
@@ -44,6 +59,18 @@ static int draw_body(struct text *t, struct err *err)
 		break;
 	case VIEW_THREADS:
 		rc = text_section_threads(t, top_or(o, SITES_ROWS), err);
+		break;
+	case VIEW_TYPES:
+		rc = text_section_types(t, top_or(o, TYPES_ROWS), err);
+		break;
+	case VIEW_FRAGMENTATION:
+		rc = text_section_fragmentation(t, o->top, err);
+		break;
+	case VIEW_LEDGER:
+		text_section_ledger(t);
+		break;
+	case VIEW_GC:
+		text_section_gc(t, top_or(o, SUMMARY_TYPES));
 		break;
 	}
 	return rc;

@@ -17,8 +17,12 @@ enum view_question {
 	VIEW_FLAME,
 	VIEW_TIMELINE,
 	VIEW_THREADS,
+	VIEW_TYPES, /* from here on: of a snapshot */
+	VIEW_FRAGMENTATION,
+	VIEW_LEDGER,
+	VIEW_GC,
 };
-#define VIEW_QUESTIONS 6
+#define VIEW_QUESTIONS 10
 
 struct view_options {
 	enum view_question question;

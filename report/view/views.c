@@ -10,6 +10,8 @@ const struct view *const views[] = { &view_text,   &view_json,	 &view_csv,
 static const char *const question_names[VIEW_QUESTIONS] = {
 	[VIEW_SUMMARY] = "summary", [VIEW_LEAKS] = "leaks",	  [VIEW_SITES] = "sites",
 	[VIEW_FLAME] = "flame",	    [VIEW_TIMELINE] = "timeline", [VIEW_THREADS] = "threads",
+	[VIEW_TYPES] = "types",	    [VIEW_FRAGMENTATION] = "fragmentation",
+	[VIEW_LEDGER] = "ledger",   [VIEW_GC] = "gc",
 };
 
 const struct view *view_find(const char *name)
@@ -33,10 +35,9 @@ int view_question_parse(const char *name, enum view_question *ret, struct err *e
 			return 0;
 		}
 	}
-	return err_set(
-		err, ERR_USAGE,
-		"unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads",
-		name);
+	return err_set(err, ERR_USAGE,
+		       "unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads, "
+		       "types, fragmentation, ledger, gc", name);
 }
 
 int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,

@@ -99,6 +99,14 @@ _Static_assert(FACT_GC_GENERATIONS == 3, "gc rows list three generations");
 #define Y(kind, member) M(fact_heap_cycle, kind, member)
 static const struct member cycle_members[] = { Y(U32, type), Y(U64, count), Y(U64, bytes) };
 
+#define C_(kind, member) M(fact_heap_malloc, kind, member)
+static const struct member malloc_members[] = {
+	C_(U64, addr), C_(BOOL, main), C_(BOOL, mmapped), C_(U64, heaps), C_(U64, system_bytes),
+	C_(U64, used_chunks), C_(U64, used_bytes), C_(U64, python_chunks), C_(U64, python_bytes),
+	C_(U64, cached_bytes), C_(U64, free_chunks), C_(U64, free_bytes), C_(U64, top_bytes),
+	C_(U64, largest_free_bytes), C_(U64, trimmable_bytes), C_(U64, torn),
+};
+
 #define D(kind, member) M(fact_ledger, kind, member)
 static const struct member ledger_members[] = {
 	D(STR, code), D(STR, label), D(U8, depth), D(U64, bytes), D(BOOL, estimate),
@@ -117,6 +125,7 @@ static const struct row_format formats[PMP_HEAP_KINDS - 1] = {
 	FORMAT(PMP_HEAP_UNKNOWN, unknown_members),
 	FORMAT(PMP_HEAP_GC, gc_members),
 	FORMAT(PMP_HEAP_CYCLES, cycle_members),
+	FORMAT(PMP_HEAP_MALLOC, malloc_members),
 	FORMAT(PMP_HEAP_LEDGER, ledger_members),
 };
 
@@ -227,6 +236,7 @@ CALLBACK(heap_free_list, fact_heap_free_list, PMP_HEAP_FREE_LISTS)
 CALLBACK(heap_unknown, fact_heap_unknown, PMP_HEAP_UNKNOWN)
 CALLBACK(heap_gc, fact_heap_gc, PMP_HEAP_GC)
 CALLBACK(heap_cycle, fact_heap_cycle, PMP_HEAP_CYCLES)
+CALLBACK(heap_malloc, fact_heap_malloc, PMP_HEAP_MALLOC)
 CALLBACK(ledger, fact_ledger, PMP_HEAP_LEDGER)
 
 static int on_heap_end(void *ctx, uint32_t snapshot, struct err *err)
@@ -250,6 +260,7 @@ void pmp_heap_init(struct pmp_heap *h, struct pmp_writer *w, struct fact_sink *s
 	sink->heap_unknown = on_heap_unknown;
 	sink->heap_gc = on_heap_gc;
 	sink->heap_cycle = on_heap_cycle;
+	sink->heap_malloc = on_heap_malloc;
 	sink->ledger = on_ledger;
 	sink->heap_end = on_heap_end;
 }
@@ -275,6 +286,7 @@ struct row {
 		struct fact_heap_unknown unknown;
 		struct fact_heap_gc gc;
 		struct fact_heap_cycle cycle;
+		struct fact_heap_malloc malloc;
 		struct fact_ledger ledger;
 	} fact;
 	char text[STRINGS_PER_ROW_MAX][STRING_BYTES_MAX];
@@ -375,6 +387,7 @@ READER(heap_free_list, free_list, PMP_HEAP_FREE_LISTS)
 READER(heap_unknown, unknown, PMP_HEAP_UNKNOWN)
 READER(heap_gc, gc, PMP_HEAP_GC)
 READER(heap_cycle, cycle, PMP_HEAP_CYCLES)
+READER(heap_malloc, malloc, PMP_HEAP_MALLOC)
 READER(ledger, ledger, PMP_HEAP_LEDGER)
 
 static int read_end(struct pmp_reader *r, struct cursor *c, struct err *err)
@@ -397,6 +410,7 @@ const struct pmp_section PMP_HEAP_SECTIONS[] = {
 	{ PMP_HEAP_UNKNOWN, "unknown blocks", read_heap_unknown },
 	{ PMP_HEAP_GC, "gc", read_heap_gc },
 	{ PMP_HEAP_CYCLES, "cycles", read_heap_cycle },
+	{ PMP_HEAP_MALLOC, "malloc", read_heap_malloc },
 	{ PMP_HEAP_LEDGER, "ledger", read_ledger },
 	{ PMP_HEAP_END, "end of snapshot", read_end },
 	{ 0 },

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* The sections of a snapshot: types, fragmentation, ledger, collector. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/view/text.h"
+
+#define LABEL_MAX 512
+#define LAYOUTS 8	   /* types whose layout is spelled out */
+#define ARENA_ROWS 10
+#define MAP_COLUMNS 32
+#define NEARLY_EMPTY 0.25  /* share of live bytes below which an arena is called nearly empty */
+
+/* "320.0M": seven columns at most, for tables with many figures. */
+static const char *brief(struct units *u, uint64_t bytes)
+{
+	static const char unit[] = " KMGTPE";
+	double v = (double)bytes;
+	size_t i = 0;
+
+	while (v >= 999.95 && i + 1 < sizeof unit - 1) {
+		v /= 1024;
+		i++;
+	}
+	if (i == 0)
+		snprintf(u->text, sizeof u->text, "%" PRIu64, bytes);
+	else
+		snprintf(u->text, sizeof u->text, "%.1f%c", v, unit[i]);
+	return u->text;
+}
+
+static int largest_first(const void *a, const void *b)
+{
+	const struct fact_heap_type *x = *(const struct fact_heap_type *const *)a;
+	const struct fact_heap_type *y = *(const struct fact_heap_type *const *)b;
+
+	if (x->total_bytes != y->total_bytes)
+		return x->total_bytes < y->total_bytes ? 1 : -1;
+	return x->type < y->type ? -1 : x->type > y->type;
+}
+
+static void no_snapshot(struct text *t, const char *title)
+{
+	out_put(t->out, "\n", 1);
+	text_wrapped(t, title, strlen(title) + 2,
+		     "there is no snapshot in this file; pymemprof snapshot PID takes one.");
+}
+
+static void type_row(struct text *t, const struct fact_heap_type *f)
+{
+	struct units a, b, c, d, e, g, h;
+	char label[LABEL_MAX];
+	uint64_t each = f->count ? (f->total_bytes + f->count / 2) / f->count : 0;
+
+	out_printf(t->out, "%7s %9s %6s %7s %7s %7s %7s  ", brief(&a, f->total_bytes),
+		   units_count_short(&b, f->count), brief(&c, each),
+		   brief(&d, f->header_bytes + f->gc_head_bytes), brief(&e, f->dict_bytes),
+		   brief(&g, f->buffer_bytes), brief(&h, f->slack_bytes + f->rounding_bytes));
+	heap_type_label(f, label, sizeof label);
+	text_name(t, label, strlen(label), t->width - 58, false);
+	out_put(t->out, "\n", 1);
+}
+
+static void put_part(char *buf, size_t cap, size_t *n, uint64_t bytes, uint64_t count, const char *what)
+{
+	if (!bytes || *n >= cap)
+		return;
+	*n += (size_t)snprintf(buf + *n, cap - *n, "%s%.*f %s", *n ? " + " : "",
+			       bytes % count ? 1 : 0, (double)bytes / (double)count, what);
+}
+
+/* "= 16 gc head + 16 header + 8 fields + 48 attributes + 8 rounding; __slots__ would save ~13 MiB" */
+static void type_layout(struct text *t, const struct heap_model *old, const struct fact_heap_type *f)
+{
+	const struct fact_heap_type *before = heap_type_in(old, f);
+	uint64_t saving = heap_type_slots_saving(f);
+	char line[512];
+	struct units a, b;
+	size_t n = 0;
+
+	put_part(line, sizeof line, &n, f->gc_head_bytes, f->count, "gc head");
+	put_part(line, sizeof line, &n, f->header_bytes, f->count, "header");
+	put_part(line, sizeof line, &n, f->payload_bytes, f->count, "fields");
+	put_part(line, sizeof line, &n, f->dict_bytes, f->count, "attributes");
+	put_part(line, sizeof line, &n, f->buffer_bytes, f->count, "buffers");
+	put_part(line, sizeof line, &n, f->slack_bytes, f->count, "slack");
+	put_part(line, sizeof line, &n, f->rounding_bytes, f->count, "rounding");
+	if (f->instance_dict_bytes)
+		n += (size_t)snprintf(line + n, sizeof line - n, "; __dict__ objects besides: %s",
+				      units_bytes(&a, f->instance_dict_bytes));
+	if (saving >= 1024)
+		n += (size_t)snprintf(line + n, sizeof line - n, "; __slots__ would save ~%s",
+				      units_bytes(&a, saving));
+	if (old) {
+		double grown = (double)f->total_bytes - (before ? (double)before->total_bytes : 0);
+		int64_t more = (int64_t)f->count - (before ? (int64_t)before->count : 0);
+
+		snprintf(line + n, sizeof line - n, "; since the first snapshot %+" PRId64 " objects, %s",
+			 more, units_delta(&b, grown));
+	}
+	text_wrapped(t, "        = ", 10, line);
+}
+
+/* The types with objects, largest first; *ret is malloc'ed. */
+static size_t sorted_types(const struct heap_model *m, const struct fact_heap_type ***ret)
+{
+	const struct fact_heap_type **list = calloc(m->types.len + 1, sizeof *list);
+	size_t n = 0;
+
+	for (size_t i = 0; list && i < m->types.len; i++)
+		if (m->types.at[i].count && m->types.at[i].total_bytes)
+			list[n++] = &m->types.at[i];
+	if (n)
+		qsort(list, n, sizeof *list, largest_first);
+	*ret = list;
+	return n;
+}
+
+int text_section_types(struct text *t, size_t top, struct err *err)
+{
+	const struct heap_model *m = heaps_last(&t->r->heaps), *old = heaps_baseline(&t->r->heaps);
+	AUTO_FREE const struct fact_heap_type **list = NULL;
+	uint64_t rest = 0;
+	struct units a;
+	size_t n;
+
+	if (!m) {
+		no_snapshot(t, "TYPES");
+		return 0;
+	}
+	n = sorted_types(m, &list);
+	if (!list)
+		return err_nomem(err);
+	out_put(t->out, "\n", 1);
+	text_heading(t, "  TOTAL     COUNT  B/OBJ   HEADS    DICT BUFFERS   SLACK  TYPE", 0);
+	out_put(t->out, "\n", 1);
+	for (size_t i = 0; i < n; i++) {
+		if (i >= top) {
+			rest += list[i]->total_bytes;
+			continue;
+		}
+		type_row(t, list[i]);
+		if (t->o->question == VIEW_TYPES && i < LAYOUTS)
+			type_layout(t, old, list[i]);
+	}
+	if (n > top)
+		out_printf(t->out, "%7s  (%zu more types)\n", brief(&a, rest), n - top);
+	if (m->heap.unknown_bytes)
+		out_printf(t->out, "%7s  (blocks of unknown use: %.2f %% of allocated block bytes)\n",
+			   brief(&a, m->heap.unknown_bytes),
+			   100.0 * (double)m->heap.unknown_bytes /
+				   (double)(m->heap.block_bytes ? m->heap.block_bytes : 1));
+	return 0;
+}
+
+/* --- fragmentation ------------------------------------------------------------------------ */
+
+static void fragmentation_verdict(struct text *t, const struct heap_model *m)
+{
+	uint64_t live, pinned;
+	size_t n = heap_model_nearly_empty(m, NEARLY_EMPTY, &live, &pinned);
+	double share = heap_model_fragmentation(m);
+	struct units a, b, c;
+	char line[400];
+
+	if (m->heap.arenas == 0)
+		snprintf(line, sizeof line, "no pymalloc arenas: the target uses another allocator.");
+	else if (share < 0.15)
+		snprintf(line, sizeof line, "little: %.0f %% of %s of arenas is free.", share * 100,
+			 units_bytes(&a, m->heap.arena_bytes));
+	else if (n && pinned * 4 >= m->heap.arena_bytes)
+		snprintf(line, sizeof line,
+			 "heavy: %.0f %% of %s of arenas is free, but %zu nearly empty arenas (%s) cannot "
+			 "be returned because %s of live blocks pin them.",
+			 share * 100, units_bytes(&a, m->heap.arena_bytes), n, units_bytes(&b, pinned),
+			 units_bytes(&c, live));
+	else
+		snprintf(line, sizeof line,
+			 "%.0f %% of %s of arenas is free, spread over arenas that are in use; new objects "
+			 "will fill it first.",
+			 share * 100, units_bytes(&a, m->heap.arena_bytes));
+	out_put(t->out, "\n", 1);
+	text_wrapped(t, "FRAGMENTATION", 15, line);
+}
+
+static void arena_row(struct text *t, const struct heap_model *m, const struct fact_heap_arena *a)
+{
+	static const char shade[] = ".:-=+*#";
+	char map[MAP_COLUMNS + 1];
+
+	for (size_t i = 0; i < MAP_COLUMNS; i++) {
+		size_t from = i * a->pools / MAP_COLUMNS, to = (i + 1) * a->pools / MAP_COLUMNS;
+		unsigned sum = 0;
+
+		to = to > from ? to : from + 1;
+		for (size_t k = from; k < to && k < a->pools && a->occupancy; k++)
+			sum += a->occupancy[k];
+		sum /= (unsigned)(to - from);
+		map[i] = sum ? shade[sum * (sizeof shade - 2) / 255] : ' ';
+	}
+	map[MAP_COLUMNS] = 0;
+	out_printf(t->out, "  %012" PRIx64 " [%s] %3.0f%%", a->addr, map,
+		   100.0 * (double)a->live_bytes /
+			   (double)(m->heap.arena_size_bytes ? m->heap.arena_size_bytes : 1));
+	if (a->npins) {
+		const struct fact_heap_type *f = heap_type_of(m, a->pins[0].type);
+		char label[LABEL_MAX] = "unknown blocks";
+
+		if (f)
+			heap_type_label(f, label, sizeof label);
+		out_printf(t->out, "  %" PRIu64 " ", a->pins[0].count);
+		text_name(t, label, strlen(label), t->width - 62, false);
+		if (a->pins[0].buffer)
+			out_str(t->out, " buffer");
+	}
+	out_put(t->out, "\n", 1);
+}
+
+static int emptiest_first(const void *a, const void *b)
+{
+	const struct fact_heap_arena *x = *(const struct fact_heap_arena *const *)a;
+	const struct fact_heap_arena *y = *(const struct fact_heap_arena *const *)b;
+
+	if (x->live_bytes != y->live_bytes)
+		return x->live_bytes < y->live_bytes ? -1 : 1;
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static int arena_map(struct text *t, const struct heap_model *m, size_t top, struct err *err)
+{
+	AUTO_FREE const struct fact_heap_arena **list = calloc(m->arenas.len + 1, sizeof *list);
+
+	if (!list)
+		return err_nomem(err);
+	for (size_t i = 0; i < m->arenas.len; i++)
+		list[i] = &m->arenas.at[i];
+	if (m->arenas.len)
+		qsort(list, m->arenas.len, sizeof *list, emptiest_first);
+	out_put(t->out, "\n", 1);
+	text_heading(t, "ARENAS, emptiest first              occupancy of pools   live  pinned by", 0);
+	out_put(t->out, "\n", 1);
+	for (size_t i = 0; i < m->arenas.len && i < top; i++)
+		arena_row(t, m, list[i]);
+	if (m->arenas.len > top)
+		out_printf(t->out, "  (%zu more arenas)\n", m->arenas.len - top);
+	return 0;
+}
+
+static void size_classes(struct text *t, const struct heap_model *m)
+{
+	struct units a, b, c;
+
+	out_put(t->out, "\n", 1);
+	text_heading(t, "  CLASS    POOLS       USED       FREE  NEVER USED   FREE BYTES  FILLED", 0);
+	out_put(t->out, "\n", 1);
+	for (size_t i = 0; i < m->classes.len; i++) {
+		const struct fact_heap_class *f = &m->classes.at[i];
+		uint64_t all = f->used_blocks + f->free_blocks;
+
+		if (!f->pools)
+			continue;
+		out_printf(t->out, "%7u %8" PRIu64 " %10s %10s %11" PRIu64 " %12s   %3.0f%%\n",
+			   f->block_bytes, f->pools, units_count_short(&a, f->used_blocks),
+			   units_count_short(&b, f->free_blocks), f->virgin_blocks,
+			   brief(&c, f->free_blocks * f->block_bytes),
+			   all ? 100.0 * (double)f->used_blocks / (double)all : 0.0);
+	}
+}
+
+static void malloc_rows(struct text *t, const struct heap_model *m)
+{
+	struct units a, b, c, d, e, f;
+
+	if (m->mallocs.len == 0)
+		return;
+	out_put(t->out, "\n", 1);
+	text_heading(t, "MALLOC (glibc)    SYSTEM     USED   CACHED     FREE      TOP  LARGEST  TRIMMABLE", 0);
+	out_put(t->out, "\n", 1);
+	for (size_t i = 0; i < m->mallocs.len; i++) {
+		const struct fact_heap_malloc *r = &m->mallocs.at[i];
+		struct units g;
+
+		out_printf(t->out, "  %-13s %8s %8s %8s %8s %8s %8s %10s\n",
+			   r->mmapped ? "own mappings" : r->main ? "main arena" : "thread arena",
+			   brief(&a, r->system_bytes), brief(&b, r->used_bytes), brief(&c, r->cached_bytes),
+			   brief(&d, r->free_bytes), brief(&e, r->top_bytes), brief(&f, r->largest_free_bytes),
+			   brief(&g, r->trimmable_bytes));
+	}
+}
+
+int text_section_fragmentation(struct text *t, size_t top, struct err *err)
+{
+	const struct heap_model *m = heaps_last(&t->r->heaps);
+	struct units a, b, c;
+	int r;
+
+	if (!m) {
+		no_snapshot(t, "FRAGMENTATION");
+		return 0;
+	}
+	fragmentation_verdict(t, m);
+	if (t->o->question != VIEW_FRAGMENTATION)
+		return 0;
+	out_printf(t->out, "  arenas %u x %s; live blocks %s; free in used pools %s\n", m->heap.arenas,
+		   brief(&a, m->heap.arena_size_bytes), brief(&b, m->heap.block_bytes),
+		   brief(&c, m->heap.free_bytes));
+	out_printf(t->out, "  free pools %s; pool headers and tails %s; lost to alignment %s\n",
+		   brief(&a, m->heap.free_pool_bytes),
+		   brief(&b, m->heap.pool_header_bytes + m->heap.pool_tail_bytes),
+		   brief(&c, m->heap.arena_align_bytes));
+	r = arena_map(t, m, top ? top : ARENA_ROWS, err);
+	if (r < 0)
+		return r;
+	size_classes(t, m);
+	malloc_rows(t, m);
+	return 0;
+}
+
+/* --- ledger and collector ----------------------------------------------------------------- */
+
+void text_section_ledger(struct text *t)
+{
+	const struct heap_model *m = heaps_last(&t->r->heaps);
+	uint64_t rss = 0;
+	struct units a, b;
+
+	if (!m || m->ledger.len == 0) {
+		if (!m)
+			no_snapshot(t, "LEDGER");
+		return;
+	}
+	for (size_t i = 0; i < m->ledger.len; i++)
+		rss += m->ledger.at[i].depth ? 0 : m->ledger.at[i].bytes;
+	out_put(t->out, "\n", 1);
+	text_heading(t, "LEDGER: what is resident", t->width - 20);
+	out_printf(t->out, "%12s %6s\n", "BYTES", "%");
+	for (size_t i = 0; i < m->ledger.len; i++) {
+		const struct fact_ledger *f = &m->ledger.at[i];
+		size_t indent = 2 + 2 * (size_t)(f->depth < 8 ? f->depth : 8);
+
+		out_fill(t->out, ' ', indent);
+		text_name(t, f->label, strlen(f->label), t->width - 20 - indent, true);
+		out_printf(t->out, "%s%*s %6s\n", f->estimate ? "~" : " ", 11, units_bytes(&a, f->bytes),
+			   units_percent(&b, f->bytes, rss));
+	}
+	out_printf(t->out, "  %-*s%12s\n", (int)t->width - 22, "resident (RSS)", units_bytes(&a, rss));
+}
+
+static void gc_interpreter(struct text *t, const struct fact_heap_gc *g)
+{
+	struct units a, b, c;
+
+	out_printf(t->out, "  interpreter %" PRId64 ": %s%s\n", g->interpreter,
+		   g->enabled ? "enabled" : "DISABLED", g->collecting ? ", collecting now" : "");
+	out_printf(t->out, "  %-11s %10s %9s %12s %12s %14s\n", "generation", "objects", "count",
+		   "threshold", "collections", "collected");
+	for (size_t i = 0; i < FACT_GC_GENERATIONS && i < g->generations; i++)
+		out_printf(t->out, "  %-11zu %10s %9d %12d %12s %14s\n", i,
+			   units_count(&a, g->gen[i].objects), g->gen[i].count, g->gen[i].threshold,
+			   units_count(&b, g->gen[i].collections), units_count(&c, g->gen[i].collected));
+	out_printf(t->out, "  frozen %s, gc.garbage %s\n", units_count(&a, g->frozen),
+		   units_count(&b, g->garbage));
+	if (g->cycles_known)
+		out_printf(t->out, "  unreachable, waiting for a collection: %s objects, %s\n",
+			   units_count(&a, g->unreachable), units_bytes(&b, g->unreachable_bytes));
+}
+
+void text_section_gc(struct text *t, size_t top)
+{
+	const struct heap_model *m = heaps_last(&t->r->heaps);
+	char label[LABEL_MAX];
+	struct units a, b;
+
+	if (!m) {
+		no_snapshot(t, "COLLECTOR");
+		return;
+	}
+	out_put(t->out, "\n", 1);
+	text_heading(t, "COLLECTOR", 0);
+	out_put(t->out, "\n", 1);
+	for (size_t i = 0; i < m->gc.len; i++)
+		gc_interpreter(t, &m->gc.at[i]);
+	for (size_t i = 0; i < m->cycles.len && i < top; i++) {
+		const struct fact_heap_type *f = heap_type_of(m, m->cycles.at[i].type);
+
+		strcpy(label, "?");
+		if (f)
+			heap_type_label(f, label, sizeof label);
+		out_printf(t->out, "    %10s %11s  ", units_count(&a, m->cycles.at[i].count),
+			   units_bytes(&b, m->cycles.at[i].bytes));
+		text_name(t, label, strlen(label), t->width - 28, false);
+		out_put(t->out, "\n", 1);
+	}
+}
