@@ -135,6 +135,11 @@ struct fact_sink recording_sink(struct recording *r)
 	return sink;
 }
 
+bool recording_is_snapshot(const struct recording *r)
+{
+	return heaps_last(&r->heaps) && r->timeline.slices.len == 0 && r->stacks.sites.len == 0;
+}
+
 struct heaps *heaps_of(void *ctx)
 {
 	return &((struct recording *)ctx)->heaps;

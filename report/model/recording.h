@@ -49,6 +49,9 @@ struct fact_sink recording_sink(struct recording *r);
  */
 int recording_conclude(struct recording *r, struct err *err) MUST_CHECK;
 
+/* True when there is a snapshot and nothing was recorded besides. */
+bool recording_is_snapshot(const struct recording *r);
+
 /*
  * Tables for CSV and for whoever draws rows. top 0: all rows. The recording must be
  * concluded; strings are borrowed from it; the caller calls table_deinit. Errors: NOMEM.

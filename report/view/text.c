@@ -36,6 +36,10 @@ static int draw_body(struct text *t, struct err *err)
 	int rc = 0;
 	switch (o->question) {
 	case VIEW_SUMMARY:
+		if (recording_is_snapshot(t->r)) {
+			rc = draw_heap_summary(t, err);
+			break;
+		}
 		text_section_memory(t);
 		text_section_suspects(t, top_or(o, SUMMARY_SUSPECTS));
 		text_section_acquitted(t, top_or(o, SUMMARY_ACQUITTED));

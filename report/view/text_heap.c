@@ -172,9 +172,10 @@ static void fragmentation_verdict(struct text *t, const struct heap_model *m)
 			 units_bytes(&a, m->heap.arena_bytes));
 	else if (n && pinned * 4 >= m->heap.arena_bytes)
 		snprintf(line, sizeof line,
-			 "heavy: %.0f %% of %s of arenas is free, but %zu nearly empty arenas (%s) cannot "
+			 "heavy: %.0f %% of %s of arenas is free, but %zu nearly empty %s (%s) cannot "
 			 "be returned because %s of live blocks pin them.",
-			 share * 100, units_bytes(&a, m->heap.arena_bytes), n, units_bytes(&b, pinned),
+			 share * 100, units_bytes(&a, m->heap.arena_bytes), n,
+			 n == 1 ? "arena" : "arenas", units_bytes(&b, pinned),
 			 units_bytes(&c, live));
 	else
 		snprintf(line, sizeof line,
@@ -188,7 +189,8 @@ static void fragmentation_verdict(struct text *t, const struct heap_model *m)
 static void arena_row(struct text *t, const struct heap_model *m, const struct fact_heap_arena *a)
 {
 	static const char shade[] = ".:-=+*#";
-	char map[MAP_COLUMNS + 1];
+	char map[MAP_COLUMNS + 1], head[128];
+	struct units count;
 
 	for (size_t i = 0; i < MAP_COLUMNS; i++) {
 		size_t from = i * a->pools / MAP_COLUMNS, to = (i + 1) * a->pools / MAP_COLUMNS;
@@ -201,19 +203,21 @@ static void arena_row(struct text *t, const struct heap_model *m, const struct f
 		map[i] = sum ? shade[sum * (sizeof shade - 2) / 255] : ' ';
 	}
 	map[MAP_COLUMNS] = 0;
-	out_printf(t->out, "  %012" PRIx64 " [%s] %3.0f%%", a->addr, map,
-		   100.0 * (double)a->live_bytes /
-			   (double)(m->heap.arena_size_bytes ? m->heap.arena_size_bytes : 1));
+	int n = snprintf(head, sizeof head, "  %012" PRIx64 " [%s] %3.0f%%", a->addr, map,
+			 100.0 * (double)a->live_bytes /
+				 (double)(m->heap.arena_size_bytes ? m->heap.arena_size_bytes : 1));
+	if (a->npins)
+		n += snprintf(head + n, sizeof head - (size_t)n, "  %s %s",
+			      units_count_short(&count, a->pins[0].count),
+			      a->pins[0].buffer ? "of " : "");
+	out_str(t->out, head);
 	if (a->npins) {
 		const struct fact_heap_type *f = heap_type_of(m, a->pins[0].type);
 		char label[LABEL_MAX] = "unknown blocks";
 
 		if (f)
 			heap_type_label(f, label, sizeof label);
-		out_printf(t->out, "  %" PRIu64 " ", a->pins[0].count);
-		text_name(t, label, strlen(label), t->width - 62, false);
-		if (a->pins[0].buffer)
-			out_str(t->out, " buffer");
+		text_name(t, label, strlen(label), t->width > (size_t)n ? t->width - (size_t)n : 1, false);
 	}
 	out_put(t->out, "\n", 1);
 }
@@ -239,7 +243,7 @@ static int arena_map(struct text *t, const struct heap_model *m, size_t top, str
 	if (m->arenas.len)
 		qsort(list, m->arenas.len, sizeof *list, emptiest_first);
 	out_put(t->out, "\n", 1);
-	text_heading(t, "ARENAS, emptiest first              occupancy of pools   live  pinned by", 0);
+	text_heading(t, "ARENAS, emptiest first: occupancy of pools         live  pinned by", 0);
 	out_put(t->out, "\n", 1);
 	for (size_t i = 0; i < m->arenas.len && i < top; i++)
 		arena_row(t, m, list[i]);
@@ -253,7 +257,7 @@ static void size_classes(struct text *t, const struct heap_model *m)
 	struct units a, b, c;
 
 	out_put(t->out, "\n", 1);
-	text_heading(t, "  CLASS    POOLS       USED       FREE  NEVER USED   FREE BYTES  FILLED", 0);
+	text_heading(t, "  CLASS    POOLS      USED      FREE NEVER USED  FREE BYTES  FILLED", 0);
 	out_put(t->out, "\n", 1);
 	for (size_t i = 0; i < m->classes.len; i++) {
 		const struct fact_heap_class *f = &m->classes.at[i];
@@ -261,7 +265,7 @@ static void size_classes(struct text *t, const struct heap_model *m)
 
 		if (!f->pools)
 			continue;
-		out_printf(t->out, "%7u %8" PRIu64 " %10s %10s %11" PRIu64 " %12s   %3.0f%%\n",
+		out_printf(t->out, "%7u %8" PRIu64 " %9s %9s %10" PRIu64 " %11s    %3.0f%%\n",
 			   f->block_bytes, f->pools, units_count_short(&a, f->used_blocks),
 			   units_count_short(&b, f->free_blocks), f->virgin_blocks,
 			   brief(&c, f->free_blocks * f->block_bytes),
@@ -276,13 +280,13 @@ static void malloc_rows(struct text *t, const struct heap_model *m)
 	if (m->mallocs.len == 0)
 		return;
 	out_put(t->out, "\n", 1);
-	text_heading(t, "MALLOC (glibc)    SYSTEM     USED   CACHED     FREE      TOP  LARGEST  TRIMMABLE", 0);
+	text_heading(t, "MALLOC (glibc)  SYSTEM    USED  CACHED    FREE     TOP LARGEST TRIMMABLE", 0);
 	out_put(t->out, "\n", 1);
 	for (size_t i = 0; i < m->mallocs.len; i++) {
 		const struct fact_heap_malloc *r = &m->mallocs.at[i];
 		struct units g;
 
-		out_printf(t->out, "  %-13s %8s %8s %8s %8s %8s %8s %10s\n",
+		out_printf(t->out, "  %-12s %7s %7s %7s %7s %7s %7s %9s\n",
 			   r->mmapped ? "own mappings" : r->main ? "main arena" : "thread arena",
 			   brief(&a, r->system_bytes), brief(&b, r->used_bytes), brief(&c, r->cached_bytes),
 			   brief(&d, r->free_bytes), brief(&e, r->top_bytes), brief(&f, r->largest_free_bytes),

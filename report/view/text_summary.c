@@ -50,6 +50,23 @@ static void say_growing(struct text *t, char *buf, size_t cap)
 			 r->nsuspects == 1 ? "holds" : "hold", units_percent(&share, part, live));
 }
 
+/* A snapshot judges nothing by itself: what is there is the answer. */
+static void snapshot_verdict(struct text *t)
+{
+	const struct fact_heap *h = &heaps_last(&t->r->heaps)->heap;
+	uint64_t objects = 0;
+	struct units a, b;
+	char line[256];
+
+	for (size_t i = 0; i < heaps_last(&t->r->heaps)->types.len; i++)
+		objects += heaps_last(&t->r->heaps)->types.at[i].count;
+	snprintf(line, sizeof line, "%s objects; %s in arenas and %s in large blocks are live.%s",
+		 units_count(&a, objects), units_bytes(&b, h->block_bytes),
+		 units_bytes(&(struct units){ 0 }, h->large_bytes),
+		 h->torn ? " Parts were torn: see LIMITS." : "");
+	text_wrapped(t, "SNAPSHOT", 10, line);
+}
+
 void text_section_verdict(struct text *t)
 {
 	const struct recording *r = t->r;
@@ -57,6 +74,11 @@ void text_section_verdict(struct text *t)
 	char words[GROWTH_REASON_MAX + 160];
 	const char *head = "STEADY";
 	enum text_role role = TEXT_GOOD;
+
+	if (recording_is_snapshot(r)) {
+		snapshot_verdict(t);
+		return;
+	}
 	if (r->nsuspects > 0 || v->class == GROWTH_LEAKING) {
 		head = "GROWING";
 		role = TEXT_BAD;
@@ -258,7 +280,7 @@ void text_section_limits(struct text *t)
 	}
 	if (s->notes_dropped)
 		buf_printf(&line, "; %llu more notes", (unsigned long long)s->notes_dropped);
-	if (t->o->question == VIEW_SUMMARY)
+	if (t->o->question == VIEW_SUMMARY && !heaps_last(&t->r->heaps))
 		buf_printf(
 			&line,
 			"%stypes, fragmentation and holders need a snapshot: none in this recording",
@@ -280,9 +302,14 @@ void text_section_next(struct text *t)
 		[VIEW_FLAME] = "--format folded | --metric allocated | --view sites",
 		[VIEW_TIMELINE] = "--view leaks | --format csv",
 		[VIEW_THREADS] = "--view sites | --format csv",
+		[VIEW_TYPES] = "--view fragmentation | --view ledger | --format csv",
+		[VIEW_FRAGMENTATION] = "--view types | --view ledger | --format json",
+		[VIEW_LEDGER] = "--view types | --view fragmentation | --format csv",
+		[VIEW_GC] = "--view types | --format csv",
 	};
+	const bool only = recording_is_snapshot(t->r);
 	struct buf line = BUF_INIT;
-	if (t->o->question != VIEW_SUMMARY)
+	if (t->o->question != VIEW_SUMMARY || only)
 		out_put(t->out, "\n", 1);
 	if (t->o->file) {
 		size_t n = strlen(t->o->file);
@@ -290,12 +317,14 @@ void text_section_next(struct text *t)
 		if (buf_reserve(&line, n * ESCAPE_GROWTH + 1) == 0)
 			line.len += escape(t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, t->o->file, n,
 					   (char *)line.bytes + line.len, n * ESCAPE_GROWTH + 1);
-		buf_printf(&line, " %s", other[t->o->question]);
+		buf_printf(&line, " %s",
+			   only && t->o->question == VIEW_SUMMARY ?
+				   "--view types | --view fragmentation | --view ledger | --view gc" :
+				   other[t->o->question]);
 	} else {
-		buf_printf(
-			&line,
-			"pymemprof attach -o FILE.pmp %d keeps the recording for pymemprof report",
-			t->r->totals.target.pid);
+		buf_printf(&line, "pymemprof %s -o FILE.pmp %d keeps the %s for pymemprof report",
+			   only ? "snapshot" : "attach", t->r->totals.target.pid,
+			   only ? "snapshot" : "recording");
 	}
 	const char *text = buf_cstr(&line);
 	text_wrapped(t, "NEXT", 8, text ? text : "");

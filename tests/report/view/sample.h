@@ -104,6 +104,8 @@ static const char *const hostile_names[] = {
 };
 #define HOSTILE_NAMES (sizeof hostile_names / sizeof *hostile_names)
 
+static inline void sample_snapshot(struct recording *r, uint32_t n, const char *name);
+
 static inline void sample_make_hostile(struct recording *r)
 {
 	static char huge[10001];
@@ -139,7 +141,62 @@ static inline void sample_make_hostile(struct recording *r)
 			d[i] = (struct fact_delta){ i + 1, i + 1, 1000 * (i + 1), 0, 0, 0, 0 };
 		feed_interval(r, k, k + 1, d, HOSTILE_NAMES + 1);
 	}
+	for (uint32_t i = 0; i < HOSTILE_NAMES + 1; i++)
+		sample_snapshot(r, i + 1, i < HOSTILE_NAMES ? hostile_names[i] : huge);
 	sample_end(r);
+}
+
+/* One snapshot, n of 1…; its first type is called `name` everywhere a name may stand. */
+static inline void sample_snapshot(struct recording *r, uint32_t n, const char *name)
+{
+	static uint8_t occupancy[64];
+	struct fact_sink s = recording_sink(r);
+	struct fact_heap h = { .snapshot = n, .interpreters = 1, .arenas = 2,
+			       .arena_size_bytes = 1 << 20, .pool_size_bytes = 1 << 14,
+			       .arena_bytes = 2 << 20, .block_bytes = 900000, .free_bytes = 600000,
+			       .free_pool_bytes = 500000, .unknown_bytes = 1234 };
+	struct fact_heap_type t[] = {
+		{ .type = 1, .addr = 0x10, .name = name, .module = "app.models", .is_gc = true,
+		  .is_heap_type = true, .has_dict = true, .count = 4000 * n,
+		  .total_bytes = 352000 * n, .payload_bytes = 32000 * n, .header_bytes = 64000 * n,
+		  .gc_head_bytes = 64000 * n, .dict_bytes = 160000 * n, .rounding_bytes = 32000 * n },
+		{ .type = 2, .addr = 0x20, .name = "list", .module = "builtins", .is_gc = true,
+		  .count = 300, .total_bytes = 60000, .payload_bytes = 7200, .header_bytes = 4800,
+		  .gc_head_bytes = 4800, .buffer_bytes = 40000, .slack_bytes = 3200 },
+	};
+	struct fact_heap_arena a = { .addr = 0x7f1a00000000, .pools = 64, .used_pools = 5,
+				     .live_bytes = 40000, .occupancy = occupancy, .npins = 1,
+				     .pins = { { 1, true, 7, 336 } } };
+	struct fact_heap_gc gc = { .enabled = true, .generations = 3, .cycles_known = true,
+				   .gen = { { 700, 12, 100, 50, 0, 300 }, { 10, 3, 9, 8, 0, 20 },
+					    { 10, 1, 1, 0, 0, 9000 } },
+				   .unreachable = 40, .unreachable_bytes = 4800 };
+	struct fact_ledger l[] = { { "python", name, 0, 2 << 20, false },
+				   { "objects", "live objects", 1, 900000, false },
+				   { "unexplained", "unexplained", 0, 4096, true } };
+	int rc = s.heap(s.ctx, &h, NULL);
+
+	for (unsigned i = 0; i < 64; i++)
+		occupancy[i] = (uint8_t)(i * 4);
+	for (unsigned i = 0; i < 2; i++)
+		rc |= s.heap_type(s.ctx, &t[i], NULL);
+	rc |= s.heap_buffer(s.ctx, &(struct fact_heap_buffer){ .type = 2, .kind = name, .count = 300,
+							       .bytes = 43200 }, NULL);
+	rc |= s.heap_arena(s.ctx, &a, NULL);
+	a = (struct fact_heap_arena){ .addr = 0x7f1a00100000, .pools = 64, .used_pools = 64,
+				      .live_bytes = 860000, .occupancy = occupancy };
+	rc |= s.heap_arena(s.ctx, &a, NULL);
+	rc |= s.heap_class(s.ctx, &(struct fact_heap_class){ .block_bytes = 48, .pools = 30,
+				   .used_blocks = 8000, .free_blocks = 2000, .virgin_blocks = 100 }, NULL);
+	rc |= s.heap_malloc(s.ctx, &(struct fact_heap_malloc){ .main = true, .system_bytes = 9 << 20,
+				   .used_bytes = 7 << 20, .free_bytes = 1 << 20, .top_bytes = 1 << 20 }, NULL);
+	rc |= s.heap_gc(s.ctx, &gc, NULL);
+	rc |= s.heap_cycle(s.ctx, &(struct fact_heap_cycle){ 1, 40, 4800 }, NULL);
+	rc |= s.heap_free_list(s.ctx, &(struct fact_heap_free_list){ name, 3, 72 }, NULL);
+	for (unsigned i = 0; i < 3; i++)
+		rc |= s.ledger(s.ctx, &l[i], NULL);
+	rc |= s.heap_end(s.ctx, n, NULL);
+	cr_assert_eq(rc, 0);
 }
 
 /* What a view writes about r, NUL-terminated; the caller frees. */

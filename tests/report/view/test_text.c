@@ -49,6 +49,21 @@ Test(report_view_text, every_question_matches_its_golden_text)
 		compare("exact", (enum view_question)q);
 }
 
+Test(report_view_text, a_snapshot_matches_its_golden_text)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot(&r, 1, "Session");
+	sample_snapshot(&r, 2, "Session");
+	struct fact_sink s = recording_sink(&r);
+	cr_assert_eq(s.totals(s.ctx, &(struct fact_totals){ 0 }, NULL), 0);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_DETACHED, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	compare("snapshot", VIEW_SUMMARY);
+	for (int q = VIEW_TYPES; q < VIEW_QUESTIONS; q++)
+		compare("snapshot", (enum view_question)q);
+}
+
 Test(report_view_text, estimates_match_their_golden_text)
 {
 	sample_make(&r, 65536);
