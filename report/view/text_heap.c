@@ -358,10 +358,10 @@ static void gc_interpreter(struct text *t, const struct fact_heap_gc *g)
 
 	out_printf(t->out, "  interpreter %" PRId64 ": %s%s\n", g->interpreter,
 		   g->enabled ? "enabled" : "DISABLED", g->collecting ? ", collecting now" : "");
-	out_printf(t->out, "  %-11s %10s %9s %12s %12s %14s\n", "generation", "objects", "count",
+	out_printf(t->out, "  %-10s %10s %7s %10s %11s %12s\n", "generation", "objects", "count",
 		   "threshold", "collections", "collected");
 	for (size_t i = 0; i < FACT_GC_GENERATIONS && i < g->generations; i++)
-		out_printf(t->out, "  %-11zu %10s %9d %12d %12s %14s\n", i,
+		out_printf(t->out, "  %-10zu %10s %7d %10d %11s %12s\n", i,
 			   units_count(&a, g->gen[i].objects), g->gen[i].count, g->gen[i].threshold,
 			   units_count(&b, g->gen[i].collections), units_count(&c, g->gen[i].collected));
 	out_printf(t->out, "  frozen %s, gc.garbage %s\n", units_count(&a, g->frozen),
