@@ -129,10 +129,8 @@ static int identify(pid_t pid, const char *assume, struct mem_source **ret_mem, 
 
 int session_identify(struct session *s, struct err *err)
 {
-	int r = refusal_before(s->pid, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (s->pidfd < 0) {
 		r = pidfd_of(s->pid, &s->pidfd, err);
 		if (r < 0)
@@ -337,7 +335,9 @@ int session_attach(pid_t pid, const struct session_options *options,
 	AUTO(session_deinit) struct session s = { .pidfd = -1 };
 
 	*ret = (struct session_result){ 0 };
-	int r = session_init(&s, pid, options, hooks, ret, err);
+	int r = refusal_before(pid, err);
+	if (r == 0)
+		r = session_init(&s, pid, options, hooks, ret, err);
 	if (r == 0)
 		r = session_identify(&s, err);
 	if (r == 0)

@@ -21,7 +21,7 @@
 #define INTERVAL_MAX_NS (10000 * MS)
 #define INTERVALS_PER_RECORDING 200 /* an interval is at least this part of the time so far */
 #define TICK_MAX_NS (250 * MS)	    /* progress is told at least that often */
-#define PAUSE_MAX_NS (10 * MS)	    /* how long data may wait in the pipe */
+#define PAUSE_MAX_NS (4 * MS)	    /* how long data may wait in the pipe */
 #define EXIT_WAIT_MS 500	    /* from the closed pipe to the process's end */
 #define MEASURE_EVERY 64	    /* ticks between looks at the agent's pages */
 

@@ -78,7 +78,7 @@ static _Noreturn void become(char *const argv[], int go, int report)
 	int sys = errno;
 	ssize_t n = write(report, &sys, sizeof sys);
 	(void)n;
-	_exit(127);
+	_Exit(127);
 }
 
 /* Resume until the child is in its exec, or its errno arrived. */
