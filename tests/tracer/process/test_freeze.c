@@ -91,7 +91,7 @@ Test(tracer_process_freeze, the_copy_holds_the_memory_of_that_instant)
 	struct session s;
 	struct freeze *f = NULL;
 	struct err err = ERR_INIT;
-	static uint8_t then[4096], copy[4096];
+	static uint8_t then[256], copy[256]; /* the stack may end soon */
 	taddr pc, sp, tp;
 	int all, alive;
 
@@ -102,11 +102,11 @@ Test(tracer_process_freeze, the_copy_holds_the_memory_of_that_instant)
 	cr_expect_neq(freeze_pid(f), v.pid);
 	cr_expect_eq(victim_state(freeze_pid(f), 0), 't');
 	cr_assert_eq(stop_pc_sp_tp(s.stop, 0, &pc, &sp, &tp, NULL), 0);
-	cr_assert_eq(ptrace_read_memory(v.pid, sp, then, 4096, NULL), 0);
+	cr_assert_eq(ptrace_read_memory(v.pid, sp, then, sizeof(then), NULL), 0);
 	cr_assert_eq(session_close(&s), 0);
 	for (int i = 0; i < 20; i++) {
 		spy_sleep_us(1000);
-		cr_assert_eq(ptrace_read_memory(freeze_pid(f), sp, copy, 4096, NULL), 0);
+		cr_assert_eq(ptrace_read_memory(freeze_pid(f), sp, copy, sizeof(copy), NULL), 0);
 		cr_assert_arr_eq(copy, then, sizeof(then));
 	}
 	victim_must_be_well(&v);
