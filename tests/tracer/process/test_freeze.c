@@ -294,21 +294,8 @@ Test(tracer_process_freeze, death_at_random_instants_leaves_no_second_instance)
 	victim_end(&v);
 }
 
-static unsigned long available_megabytes(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	unsigned long kilobytes = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %lu kB", &kilobytes) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kilobytes >> 10;
-}
-
-Test(tracer_process_freeze, the_pause_for_a_gigabyte_is_short)
+/* tests/bench/bench_freeze measures a gigabyte; here it is enough that the order is right. */
+Test(tracer_process_freeze, the_pause_for_a_big_target_is_short)
 {
 	struct victim v;
 	struct session s;
@@ -317,17 +304,15 @@ Test(tracer_process_freeze, the_pause_for_a_gigabyte_is_short)
 	uint64_t paused;
 
 	spy_require_ptrace();
-	if (available_megabytes() < 3072)
-		cr_skip_test("less than 3 GiB of memory to be had");
-	v = victim_start("copies", "1024");
+	v = victim_start("copies", "128");
 	s = open_session(v.pid);
 	cr_assert_eq(freeze_new(s.remote, &f, &err), 0, "%s", err.text);
 	paused = stop_elapsed_ns(s.stop);
 	cr_assert_eq(session_close(&s), 0);
-	cr_log_info("1 GiB in 4 KiB pages: paused %.2f ms, of it clone %.2f ms", (double)paused / 1e6,
-		    (double)freeze_clone_ns(f) / 1e6);
-	/* 20 ms is the goal; a shared machine gets some slack before it is a failure. */
+	cr_log_info("128 MiB in 4 KiB pages: paused %.2f ms, of it clone %.2f ms",
+		    (double)paused / 1e6, (double)freeze_clone_ns(f) / 1e6);
 	cr_expect_lt(paused, 500000000);
+	cr_expect_leq(freeze_clone_ns(f), paused);
 	cr_assert_eq(freeze_free(f, NULL, &err), 0, "%s", err.text);
 	victim_must_be_well(&v);
 	victim_end(&v);
