@@ -280,7 +280,8 @@ int session_unhook(struct session *s, struct err *err)
 	if (r < 0)
 		return r;
 	keep_audit(&s->result->audit, &audit);
-	if (audit.resident_bytes)
+	/* Reading what is left brings untouched pages in, so what was measured before counts. */
+	if (s->result->cost.agent_bytes == 0)
 		s->result->cost.agent_bytes = audit.resident_bytes;
 	r = session_drain(s, err);
 	if (r < 0)
@@ -311,6 +312,9 @@ int session_record(struct session *s, struct err *err)
 		say_attached(s);
 		r = session_listen(s, &end, &why);
 	}
+	/* Another program runs there now, or none: there is nothing to take back. */
+	if (end == FACT_END_EXITED || end == FACT_END_EXECED)
+		s->hooked = false;
 	int left = session_unhook(s, r < 0 ? NULL : &why);
 	if (r == 0)
 		r = left;

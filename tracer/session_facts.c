@@ -91,7 +91,7 @@ int session_push_tick(struct session *s, uint64_t at_ns, struct err *err)
 		.rss_bytes = s->rss_bytes,
 		.allocs = s->agent.allocs,
 		.frees = s->agent.frees,
-		.events = s->agent.events_written,
+		.events = live.events,
 		.dropped = s->agent.dropped_events,
 		.sites = live.sites,
 	};
@@ -152,12 +152,25 @@ static int push_notes(struct session *s, enum fact_end end, struct err *err)
 	return r;
 }
 
+/* CPU time of a target that has ended: what is left of it is a line in /proc. */
+static void look_at_last_cpu(struct session *s)
+{
+	struct procfs_stat stat;
+	long hz = sysconf(_SC_CLK_TCK);
+
+	if (hz <= 0 || procfs_stat(s->pid, 0, &stat, NULL) < 0)
+		return;
+	uint64_t ns = (stat.utime_ticks + stat.stime_ticks) * (1000000000u / (uint64_t)hz);
+	if (ns > s->target_cpu_ns)
+		s->target_cpu_ns = ns;
+}
+
 static void fill_cost(struct session *s)
 {
 	struct fact_cost *c = &s->result->cost;
 	const struct decode_counts *d = decode_counts(s->decode);
 
-	c->events = s->agent.events_written;
+	c->events = ledger_live(s->ledger).events;
 	c->batches = d->batches;
 	c->stream_bytes = d->bytes;
 	c->dropped_events = dropped(s);
@@ -167,6 +180,7 @@ static void fill_cost(struct session *s)
 	c->tracer_cpu_ns = session_own_cpu_ns() - s->tracer_cpu_start_ns;
 	if (procfs_rss_bytes(getpid(), &c->tracer_rss_bytes, NULL) < 0)
 		c->tracer_rss_bytes = 0;
+	look_at_last_cpu(s);
 	c->target_cpu_ns = s->target_cpu_ns - s->target_cpu_start_ns;
 }
 

@@ -38,6 +38,12 @@ static int apply_all(struct session *s, struct err *err)
 
 	while ((r = decode_next(s->decode, &batch, &why)) > 0) {
 		s->dropped_by_head = batch.head.dropped_events;
+		if (batch.head.allocs > s->agent.allocs) {
+			s->agent.allocs = batch.head.allocs;
+			s->agent.frees = batch.head.frees;
+			s->agent.alloc_bytes = batch.head.alloc_bytes;
+			s->agent.cancelled = batch.head.cancelled;
+		}
 		r = ledger_apply(s->ledger, &batch,
 				 clock_since_start(&s->clock, batch.head.ticks_written), err);
 		if (r < 0)

@@ -60,6 +60,7 @@ struct ledger {
 	uint32_t *dirty;
 	uint32_t ndirty;
 	uint64_t foreign_frees;
+	uint64_t records, definitions;
 	struct fact_totals totals; /* sums of what was pushed */
 	struct freed ring[UNFREE_RING];
 	unsigned ring_next;
@@ -369,6 +370,7 @@ static int on_meta(struct ledger *l, const struct record *r, struct err *err)
 {
 	struct stream_sample sample;
 
+	l->definitions++;
 	switch (r->site) {
 	case STREAM_HELLO:
 		if (r->blocks < sizeof l->hello)
@@ -429,6 +431,7 @@ int ledger_apply(struct ledger *l, const struct decode_batch *batch, uint64_t at
 		return e;
 	uint64_t highest = l->live_bytes; /* within this batch */
 	while (!c.bad && (n = record_decode(&c, group, GROUP)) > 0) {
+		l->records += n;
 		for (size_t i = 0; i < n; i++)
 			prefetch(l, &group[i]);
 		for (size_t i = 0; i < n; i++) {
@@ -646,6 +649,7 @@ struct ledger_live ledger_live(const struct ledger *l)
 		.blocks = whole(l, l->live_blocks),
 		.bytes = l->live_bytes,
 		.peak_bytes = l->peak_bytes,
+		.events = l->records - l->definitions,
 		.sites = l->sites->count,
 	};
 }

@@ -38,6 +38,7 @@ struct ledger_oddities {
 struct ledger_live {
 	uint64_t blocks, bytes; /* made since the attach and alive; estimates when sampled */
 	uint64_t peak_bytes;
+	uint64_t events; /* records taken, definitions left out */
 	uint32_t sites;
 };
 
