@@ -114,5 +114,7 @@ for t in threads:
 	t.start()
 print("READY", json.dumps({"hexversion": sys.hexversion}), flush=True)
 for line in sys.stdin:
-	print(json.dumps(command(line.split())), flush=True)
+	# one write: whoever reads the answer may be who empties the agent's pipe
+	sys.stdout.write(json.dumps(command(line.split())) + "\n")
+	sys.stdout.flush()
 state["stop"] = True

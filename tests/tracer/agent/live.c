@@ -89,10 +89,10 @@ bool live_attach(struct live *l, const struct inject_options *options)
 static int take(struct live *l)
 {
 	static uint8_t buf[1 << 18];
-	ssize_t n = read(inject_fd(l->in), buf, sizeof(buf));
+	ssize_t n = inject_fd(l->in) < 0 ? 0 : read(inject_fd(l->in), buf, sizeof(buf));
 
 	if (n <= 0)
-		return n < 0 && errno == EAGAIN ? 0 : -1;
+		return n == 0 || errno == EAGAIN ? 0 : -1; /* 0: end, or an orphan's pipe */
 	l->stream_bytes += (uint64_t)n;
 	if (l->decode && !replay_feed(&l->replay, buf, (size_t)n))
 		return -1;
@@ -131,10 +131,15 @@ json_t *live_ask(struct live *l, const char *command)
 		return NULL;
 	}
 	while (now_ms() < end) {
-		json_t *answer = target_hear(&l->target, 1);
+		struct pollfd p = { l->target.out, POLLIN, 0 };
 
-		if (answer)
+		if (poll(&p, 1, 0) > 0) {
+			json_t *answer = target_hear(&l->target, 5000);
+
+			if (!answer)
+				fail(l, command, l->target.error);
 			return answer;
+		}
 		if (!live_read(l, 5))
 			return NULL;
 	}
@@ -150,6 +155,8 @@ bool live_remove(struct live *l)
 	int r = stop_attach(l->target.pid, &l->stop, &err);
 
 	if (r == 0)
+		r = inject_public(l->in, l->mem, &l->at_end, &err);
+	if (r == 0)
 		r = inject_remove(l->in, l->stop, l->mem, take_all, l, &l->audit, &err);
 	if (l->stop) {
 		l->detach_stop_ns = (int64_t)stop_elapsed_ns(l->stop);
@@ -158,7 +165,7 @@ bool live_remove(struct live *l)
 	}
 	undo_drop(&l->undo);
 	if (r == 0)
-		r = take_all(l, &err) == ERR_CORRUPT && l->replay.bad[0] ? ERR_CORRUPT : 0;
+		r = take_all(l, &err);
 	rest = inject_residual(l->in, &n);
 	if (r == 0 && l->decode && n && !replay_feed(&l->replay, rest, n))
 		r = err_set(&err, ERR_CORRUPT, "residual: %s", l->replay.bad);

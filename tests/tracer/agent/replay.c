@@ -12,6 +12,7 @@ void replay_init(struct replay *r)
 	memset(r, 0, sizeof(*r));
 	r->table_size = 1 << 12;
 	r->table = calloc(r->table_size, sizeof(*r->table));
+	r->chains = calloc(REPLAY_CHAINS, sizeof(*r->chains));
 }
 
 static void forget_serials(struct replay *r)
@@ -33,6 +34,7 @@ void replay_deinit(struct replay *r)
 	for (size_t i = 0; i < r->nsites; i++)
 		free(r->sites[i].where);
 	free(r->sites);
+	free(r->chains);
 	free(r->table);
 	free(r->rest);
 }
@@ -84,12 +86,22 @@ const struct replay_block *replay_find(const struct replay *r, uint64_t addr)
 	return b->addr && !b->dead ? b : NULL;
 }
 
+static uint32_t text_hash(const char *s)
+{
+	uint32_t h = 2166136261u;
+
+	while (*s)
+		h = (h ^ (uint8_t)*s++) * 16777619u;
+	return h;
+}
+
 long replay_site(const struct replay *r, const char *where)
 {
-	for (size_t i = 0; i < r->nsites; i++)
-		if (!strcmp(r->sites[i].where, where))
-			return (long)i;
-	return -1;
+	uint32_t i = r->chains ? r->chains[text_hash(where) % REPLAY_CHAINS] : 0;
+
+	while (i && strcmp(r->sites[i - 1].where, where) != 0)
+		i = r->sites[i - 1].next;
+	return (long)i - 1;
 }
 
 static bool take_stack(struct replay *r, const uint64_t *w, size_t n)
@@ -97,6 +109,7 @@ static bool take_stack(struct replay *r, const uint64_t *w, size_t n)
 	const struct stream_stack *s = (const struct stream_stack *)w;
 	char *text;
 	size_t used, room = 64;
+	uint32_t *chain;
 	long site;
 
 	if (n < 2 || s->nframes != n - 2)
@@ -122,8 +135,10 @@ static bool take_stack(struct replay *r, const uint64_t *w, size_t n)
 	site = replay_site(r, text);
 	if (site < 0) {
 		r->sites = realloc(r->sites, (r->nsites + 1) * sizeof(*r->sites));
-		r->sites[r->nsites] = (struct replay_site){ .where = text };
+		chain = &r->chains[text_hash(text) % REPLAY_CHAINS];
+		r->sites[r->nsites] = (struct replay_site){ .where = text, .next = *chain };
 		site = (long)r->nsites++;
+		*chain = (uint32_t)r->nsites;
 	} else {
 		free(text);
 	}

@@ -18,6 +18,7 @@ struct replay_site {
 	uint64_t births, birth_bytes;
 	uint64_t temps, temp_bytes; /* of the births: those which died in the window */
 	double estimate;	    /* weighted bytes of sampled births */
+	uint32_t next;		    /* with the same hash, + 1; 0: the last */
 };
 
 struct replay_block {
@@ -27,9 +28,12 @@ struct replay_block {
 	bool sampled, dead; /* dead: freed, kept for UNFREE */
 };
 
+#define REPLAY_CHAINS 16384
+
 struct replay {
 	struct replay_site *sites;
 	size_t nsites;
+	uint32_t *chains; /* by hash of the text: index + 1 */
 	struct replay_block *table; /* open addressing; addr 0: free */
 	size_t table_size, table_used;
 	uint64_t live, live_bytes;

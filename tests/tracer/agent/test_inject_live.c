@@ -35,12 +35,17 @@ static void everywhere(const char *word, scenario *run)
 			bad++;
 		} else if (getenv("PYMEMPROF_TEST_VERBOSE")) {
 			fprintf(stderr, "%s: %llu allocs, %llu bytes of stream, stop %.2f %.2f ms, "
-				"agent %llu KiB, %u tries, %u stale\n", pythons[i].name,
+				"agent %llu KiB, %u tries, %u stale; %llu stacks of %zu sites, %llu codes, "
+				"%llu resets, %.3f s stalled\n", pythons[i].name,
 				(unsigned long long)live.replay.last.allocs,
 				(unsigned long long)live.stream_bytes,
 				(double)live.attach_stop_ns / 1e6, (double)live.detach_stop_ns / 1e6,
 				(unsigned long long)live.audit.resident_bytes / 1024,
-				live.audit.tries, live.audit.stale_words);
+				live.audit.tries, live.audit.stale_words,
+				(unsigned long long)live.replay.stacks, live.replay.nsites,
+				(unsigned long long)live.replay.codes,
+				(unsigned long long)live.replay.resets,
+				(double)live.at_end.stall_ns / 1e9);
 		}
 		live_end(&live);
 	}
@@ -149,24 +154,26 @@ Test(tracer_agent_inject_live, code_objects_come_and_go)
 	everywhere("threads=1", new_code);
 }
 
+/* Do what the command says; the child's wait status must be 0. */
+static bool child_ends_well(struct live *l, const char *command)
+{
+	json_t *answer = live_ask(l, command);
+	char text[80];
+	int status;
+
+	if (!answer)
+		return false;
+	status = (int)json_integer_value(json_object_get(answer, "status"));
+	json_decref(answer);
+	snprintf(text, sizeof(text), "%s: the child ended with status %#x", command, (unsigned)status);
+	return status == 0 || say(l, text);
+}
+
 static bool children(struct live *l)
 {
-	json_t *answer;
-	bool ok;
-
-	if (!live_attach(l, &INJECT_OPTIONS_DEFAULT))
-		return false;
-	answer = live_ask(l, "fork");
-	ok = answer && json_integer_value(json_object_get(answer, "status")) == 0;
-	json_decref(answer);
-	if (!ok)
-		return say(l, "the forked child did not end well");
-	answer = live_ask(l, "spawn");
-	ok = answer && json_integer_value(json_object_get(answer, "status")) == 0;
-	json_decref(answer);
-	if (!ok)
-		return say(l, "the spawned child did not end well");
-	return live_remove(l) && live_check_target(l) && live_check_stream(l);
+	return live_attach(l, &INJECT_OPTIONS_DEFAULT) && child_ends_well(l, "fork") &&
+	       child_ends_well(l, "spawn") && live_remove(l) && live_check_target(l) &&
+	       live_check_stream(l);
 }
 
 Test(tracer_agent_inject_live, forked_and_spawned_children_are_quiet_and_well)
