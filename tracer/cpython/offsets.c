@@ -69,15 +69,53 @@ int offsets_head(struct mem_source *mem, taddr runtime, struct offsets_head *ret
 	return 1;
 }
 
-static bool absurd(const struct entry *e, const struct py_layout *layout, uint64_t value)
+static bool absurd(const struct entry *e, uint64_t value)
 {
 	uint32_t align = e->width && e->width < 8 && !(e->width & (e->width - 1)) ? e->width : 8;
 
 	if (!e->width)
 		return value == 0 || value > STRUCT_BYTES_MAX;
-	if (value % align && e->width <= 8)
-		return true;
-	return value >= (uint64_t)get(layout, e->of);
+	return value > STRUCT_BYTES_MAX || (value % align && e->width <= 8);
+}
+
+/* Take one entry over into layout. table has bytes bytes, in the form `form` describes. */
+static int take(const struct entry *e, const uint8_t *table, int32_t bytes,
+		const struct py_layout *form, struct py_layout *layout, struct offsets_report *report,
+		struct err *err)
+{
+	int32_t at = get(form, e->in_table), known = get(form, e->member);
+	uint64_t value;
+
+	if (at < 0 || at + 8 > bytes || known < 0)
+		return 0; /* this version's table or struct has no such thing */
+	memcpy(&value, table + at, sizeof(value));
+	if (absurd(e, value))
+		return err_set(err, ERR_CORRUPT, "debug offset of %s is absurd: %llu", e->name,
+			       (unsigned long long)value);
+	report->compared++;
+	if (value == (uint64_t)known)
+		return 0;
+	LOG(LOG_PYTHON, "debug offset of %s is %llu, sheet says %d", e->name,
+	    (unsigned long long)value, known);
+	if (!report->differ++)
+		snprintf(report->first, sizeof(report->first), "%s", e->name);
+	set(layout, e->member, (int32_t)value);
+	return 0;
+}
+
+/* Every member spoken of still lies inside its struct, whose size may have changed. */
+static int check_bounds(const struct py_layout *layout, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		const struct entry *e = &entries[i];
+		int32_t offset = get(layout, e->member), size = e->width ? get(layout, e->of) : 0;
+
+		if (e->width && offset != PY_ABSENT && offset >= size)
+			return err_set(err, ERR_CORRUPT,
+				       "debug offset of %s, %d, is outside its struct of %d bytes",
+				       e->name, offset, size);
+	}
+	return 0;
 }
 
 int offsets_overlay(struct mem_source *mem, taddr runtime, struct py_layout *layout,
@@ -101,25 +139,13 @@ int offsets_overlay(struct mem_source *mem, taddr runtime, struct py_layout *lay
 		return err_nomem(err);
 	*copy = *layout;
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
-		const struct entry *e = &entries[i];
-		int32_t at = get(layout, e->in_table), known = get(layout, e->member);
-		uint64_t value;
-
-		if (at < 0 || at + 8 > bytes || known < 0)
-			continue; /* this version's table or struct has no such thing */
-		memcpy(&value, table + at, sizeof(value));
-		if (absurd(e, copy, value))
-			return err_set(err, ERR_CORRUPT, "debug offset of %s is absurd: %llu",
-				       e->name, (unsigned long long)value);
-		ret->compared++;
-		if (value == (uint64_t)known)
-			continue;
-		LOG(LOG_PYTHON, "debug offset of %s is %llu, sheet says %d", e->name,
-		    (unsigned long long)value, known);
-		if (!ret->differ++)
-			snprintf(ret->first, sizeof(ret->first), "%s", e->name);
-		set(copy, e->member, (int32_t)value);
+		r = take(&entries[i], table, bytes, layout, copy, ret, err);
+		if (r < 0)
+			return r;
 	}
+	r = check_bounds(copy, err);
+	if (r < 0)
+		return r;
 	*layout = *copy;
 	return 0;
 }
