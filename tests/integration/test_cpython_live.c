@@ -4,10 +4,11 @@
  * outside must equal what the target says of itself. Uses the library, not the program.
  */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -359,6 +360,117 @@ Test(integration_cpython_live, stacks_threads_and_identity_equal_what_python_say
 Test(integration_cpython_live, tracemalloc_table_equals_what_python_says, .timeout = 240)
 {
 	on_every_python("trace", check_traces);
+}
+
+/* How many of all threads run Python at this instant; -1 when that cannot be told. */
+static int attached(struct scene *s, pid_t pid, enum py_tstate_access *ret_access)
+{
+	taddr tps[THREADS_MAX], pc, sp, tstate;
+	struct stop *stop = NULL;
+	struct err err = ERR_INIT;
+	size_t n = 0;
+	int count = 0, r = stop_attach(pid, &stop, &err);
+
+	for (; r == 0 && n < stop_count(stop) && n < THREADS_MAX; n++)
+		r = stop_pc_sp_tp(stop, n, &pc, &sp, &tps[n], &err);
+	if (r == 0)
+		r = py_find_tstate_access(&s->py, s->mem, tps, n, &err);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = py_tstate_of(&s->py, s->mem, tps[i], &tstate, &err);
+		count += !taddr_is_null(tstate);
+	}
+	*ret_access = s->py.tstate_access;
+	snprintf(s->why, sizeof(s->why), "%s", err.text);
+	if (stop && stop_detach(stop, &err) < 0)
+		return -1;
+	return r < 0 ? -1 : count;
+}
+
+/* Run the embedding program on this library; its pid once it runs Python, or -1. */
+static pid_t embed(const char *library, const char *home)
+{
+	int out[2];
+	char byte;
+	pid_t pid;
+
+	cr_assert_eq(pipe(out), 0);
+	pid = fork();
+	if (pid == 0) {
+		setenv("PYTHONHOME", home, 1);
+		dup2(out[1], STDOUT_FILENO);
+		execl(getenv("PYMEMPROF_EMBED"), "embed", library, NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	if (read(out[0], &byte, 1) != 1) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		pid = -1;
+	}
+	close(out[0]);
+	return pid;
+}
+
+/* Never more than one thread is attached, and of many looks some meet one. */
+static bool check_embedded(struct scene *s, pid_t pid)
+{
+	enum py_tstate_access want = s->py.tstate_access, access;
+	struct err err = ERR_INIT;
+	int met = 0;
+
+	py_deinit(&s->py);
+	maps_deinit(&s->maps);
+	mem_free(s->mem);
+	s->mem = NULL;
+	s->maps = (struct maps){ 0 };
+	if (live_new(pid, &s->mem, &err) < 0 || maps_read(pid, &s->maps, &err) < 0 ||
+	    py_detect(pid, s->mem, &s->maps, NULL, &s->py, &err) < 0)
+		return fail(s, "embedded", err.text);
+	for (int i = 0; i < 20; i++) {
+		int n = attached(s, pid, &access);
+
+		if (n < 0 || n > 1)
+			return n > 0 ? fail(s, "embedded", "two threads seem attached") : false;
+		met += n;
+		usleep(2000);
+	}
+	if (access != (want == PY_TSTATE_TLS_FIXED ? PY_TSTATE_TLS_DTV : want))
+		return fail(s, "embedded", "another way to the thread state than expected");
+	return met > 0 || fail(s, "embedded", "no thread ever runs Python");
+}
+
+Test(integration_cpython_live, library_loaded_late_has_its_state_in_dynamic_storage, .timeout = 120)
+{
+	static struct python pythons[PYTHONS_MAX];
+	size_t n = pythons_find(PYTHONS_MAX, pythons), done = 0, bad = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct scene s;
+		pid_t pid = -1;
+		enum py_tstate_access access;
+		bool ok;
+
+		if (strcmp(pythons[i].kind, "shared"))
+			continue;
+		ok = scene_begin(&s, &pythons[i], "still") &&
+		     attached(&s, s.target.pid, &access) == 0;
+		if (ok) {
+			pid = embed(s.py.path,
+				    json_string_value(json_object_get(s.target.ready, "prefix")));
+			ok = pid > 0 ? check_embedded(&s, pid) : fail(&s, "embed", "does not start");
+		}
+		fprintf(stderr, "# %s embedded: %s\n", pythons[i].name, ok ? "ok" : s.why);
+		bad += !ok;
+		done++;
+		scene_end(&s);
+		if (pid > 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
+	}
+	if (!done)
+		cr_skip_test("no shared interpreter on this machine");
+	cr_assert_eq(bad, 0);
 }
 
 /* A copy of a static interpreter whose file is gone while it runs. */

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "tracer/cpython/obmalloc.h"
 #include "tracer/cpython/offsets.h"
 #include "tracer/cpython/selftest.h"
 #include "tracer/cpython/sheet.h"
@@ -348,12 +349,19 @@ static int identify(struct py *py, pid_t pid, struct mem_source *mem, const stru
 
 static int check(struct py *py, struct mem_source *mem, const struct maps *maps, struct err *err)
 {
+	struct obmalloc obmalloc;
 	int r = read_state(py, mem, err);
 
 	if (r == 0)
 		r = selftest_run(py, mem, err);
 	if (r == 0)
 		r = tables_find(py, mem, maps, err);
+	if (r < 0 || !py->initialized || py->layout->obmalloc_home == PY_OBMALLOC_STATIC)
+		return r;
+	/* 3.13+: the allocator may be mimalloc; a pymalloc in use has an arena from the start */
+	r = obmalloc_find(py, mem, py->main_interp, &obmalloc, err);
+	if (r == 0 && taddr_is_null(obmalloc.arenas))
+		py->pymalloc = false;
 	return r;
 }
 

@@ -14,6 +14,7 @@
 
 #define TSTATES_MAX 4096
 #define DTV_MODULES_MAX 4096
+#define STATIC_TLS_MAX (1 << 20)
 
 struct tstates {
 	uint64_t addr[TSTATES_MAX];
@@ -88,7 +89,17 @@ static uint64_t tls_block(const struct py *py, struct mem_source *mem, taddr tp,
 	return block == UINT64_MAX ? 0 : block;
 }
 
-/* Static TLS when every thread that has the block has it at the same distance. */
+/*
+ * Static TLS lies next to the thread pointer: below it on x86-64, above it on aarch64 (variants
+ * II and I of the ELF TLS ABI). A library loaded late has blocks from malloc instead, and one
+ * thread alone would not tell the two apart.
+ */
+static bool is_static_distance(const struct py *py, int64_t d)
+{
+	return py->aarch64 ? d >= 0 && d < STATIC_TLS_MAX : d < 0 && d > -STATIC_TLS_MAX;
+}
+
+/* Static TLS when every thread that has the block has it at the same, short distance. */
 static int from_index(struct py *py, struct mem_source *mem, uint64_t module, uint64_t offset,
 		      const taddr *tps, size_t ntps, struct err *err)
 {
@@ -101,7 +112,7 @@ static int from_index(struct py *py, struct mem_source *mem, uint64_t module, ui
 
 		if (!block)
 			continue;
-		same = same && (!seen || d == distance);
+		same = same && is_static_distance(py, d) && (!seen || d == distance);
 		distance = d;
 		seen = true;
 	}

@@ -160,7 +160,8 @@ while len(blocked) < len(SHAPES):
 	time.sleep(0.01)
 time.sleep(0.2)
 ready = {"hexversion": sys.hexversion, "type": id(type), "code": id(type(plain.__code__)),
-	"version": "%d.%d.%d" % sys.version_info[:3], "main": threading.get_ident(), "threads": []}
+	"version": "%d.%d.%d" % sys.version_info[:3], "main": threading.get_ident(), "prefix": sys.prefix,
+	"threads": []}
 current = sys._current_frames()
 for thread in threads:
 	ready["threads"].append({"id": thread.ident, "tid": thread.native_id,
