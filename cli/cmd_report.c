@@ -9,8 +9,10 @@
 #include "tracer/stream/pmp.h"
 
 static const struct opt options[] = {
-	{ 0, "view", "VIEW", "summary (default), leaks, sites, flame, timeline, threads",
-	  "summary leaks sites flame timeline threads", NULL },
+	{ 0, "view", "VIEW",
+	  "summary (default), leaks, sites, flame, timeline, threads; of a snapshot: types, "
+	  "fragmentation, ledger, gc",
+	  "summary leaks sites flame timeline threads types fragmentation ledger gc", NULL },
 	{ 'F', "format", "FORMAT", "text (default), json, csv, folded, digest",
 	  "text json csv folded digest", NULL },
 	{ 0, "metric", "METRIC",
