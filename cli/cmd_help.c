@@ -50,8 +50,7 @@ static void print_command(struct out *out, const struct command *c)
 		out_str(out, "\noptions:\n");
 		print_options(out, c->options);
 	}
-	out_str(out, "\nglobal options:\n");
-	print_options(out, global_options);
+	out_str(out, "\nand everywhere: -q, -v, -V, --color WHEN, -h; see 'pymemprof help'\n");
 	if (c->details)
 		out_printf(out, "\n%s", c->details);
 }
