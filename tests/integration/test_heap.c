@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "tests/support/target.h"
 #include "tracer/cpython/detect.h"
+#include "tracer/heap/cycles.h"
 #include "tracer/heap/getsizeof.h"
 #include "tracer/heap/walk.h"
 #include "tracer/mem/live.h"
@@ -35,6 +36,8 @@ struct view {
 	struct fact_heap_class classes[CLASSES_MAX];
 	size_t nclasses;
 	size_t ngc;
+	struct fact_heap_cycle *cycles;
+	size_t ncycles;
 };
 
 /* One interpreter, its target stopped, its heap walked. */
@@ -90,10 +93,22 @@ static int on_gc(void *ctx, const struct fact_heap_gc *f, struct err *err)
 	return 0;
 }
 
+static int on_cycle(void *ctx, const struct fact_heap_cycle *f, struct err *err)
+{
+	struct view *v = ctx;
+	struct fact_heap_cycle *grown = realloc(v->cycles, (v->ncycles + 1) * sizeof(*grown));
+
+	if (!grown)
+		return err_nomem(err);
+	v->cycles = grown;
+	v->cycles[v->ncycles++] = *f;
+	return 0;
+}
+
 static bool walk(struct walked *w)
 {
 	struct fact_sink sink = { .ctx = &w->view, .heap = on_heap, .heap_type = on_type,
-				  .heap_class = on_class, .heap_gc = on_gc };
+				  .heap_class = on_class, .heap_gc = on_gc, .heap_cycle = on_cycle };
 	struct err err = ERR_INIT;
 	bool ok;
 
@@ -104,7 +119,7 @@ static bool walk(struct walked *w)
 	     py_detect(w->target.pid, w->mem, &w->maps, NULL, &w->py, &err) == 0;
 	w->detected = ok;
 	ok = ok && heap_walk(w->mem, &w->py, &w->maps, NULL, &w->heap, &err) == 0 &&
-	     heap_push(w->heap, &sink, &err) == 0;
+	     heap_find_cycles(w->heap, &err) == 0 && heap_push(w->heap, &sink, &err) == 0;
 	if (!ok)
 		snprintf(w->error, sizeof(w->error), "%s", err.text);
 	return ok;
@@ -114,6 +129,7 @@ static void walked_deinit(struct walked *w)
 {
 	heap_free(w->heap);
 	free(w->view.types);
+	free(w->view.cycles);
 	if (w->detected)
 		py_deinit(&w->py);
 	mem_free(w->mem);
@@ -348,4 +364,40 @@ static void check_sizes(struct walked *w)
 Test(integration_heap, sizes_equal_sys_getsizeof_for_every_kind_of_object)
 {
 	on_every_python("sizes.py", NULL, NULL, check_sizes);
+}
+
+/* Truth's rows are [address of the type, objects, name]. */
+static void check_cycles(struct walked *w)
+{
+	uint64_t told = 0, seen = 0;
+	const json_t *row;
+	size_t i;
+
+	if (!walk(w)) {
+		cr_expect(false, "%s: %s", w->python->name, w->error);
+		return;
+	}
+	json_array_foreach(w->target.ready, i, row) {
+		const struct fact_heap_type *t =
+			type_at(&w->view, (uint64_t)json_integer_value(json_array_get(row, 0)));
+		uint64_t want = (uint64_t)json_integer_value(json_array_get(row, 1)), have = 0;
+
+		for (size_t k = 0; t && k < w->view.ncycles; k++)
+			have += w->view.cycles[k].type == t->type ? w->view.cycles[k].count : 0;
+		told += want;
+		cr_expect_eq(have, want, "%s: %" PRIu64 " unreachable %s told, %" PRIu64 " seen",
+			     w->python->name, want, json_string_value(json_array_get(row, 2)), have);
+	}
+	for (i = 0; i < w->view.ncycles; i++)
+		seen += w->view.cycles[i].count;
+	cr_expect_eq(seen, told, "%s: %" PRIu64 " unreachable objects told, %" PRIu64 " seen",
+		     w->python->name, told, seen);
+	cr_expect(w->view.gc.cycles_known && w->view.gc.unreachable == seen);
+	fprintf(stderr, "%s %s: %" PRIu64 " unreachable objects compared\n", w->python->name,
+		w->python->version, seen);
+}
+
+Test(integration_heap, unreachable_cycles_are_what_the_collector_would_free)
+{
+	on_every_python("cycles.py", NULL, NULL, check_cycles);
 }

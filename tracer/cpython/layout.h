@@ -167,6 +167,7 @@ struct py_layout {
 	enum py_refcount refcount;
 	enum py_int_repr int_repr;
 	enum py_getsizeof getsizeof;
+	int32_t type_visited; /* 1 from 3.9 on: instances of heap types visit their type */
 	int32_t int_min_digits; /* (0).__sizeof__() counts as many: 0, from 3.11 on 1 */
 	enum py_dict_keys dict_keys;
 	enum py_dict_values dict_values;

@@ -15,6 +15,7 @@ static const struct py_layout layout = {
 	.refcount = PY_REFCOUNT_FLAGS,
 	.int_repr = PY_INT_TAG,
 	.getsizeof = PY_GETSIZEOF_BY_OBJECT,
+	.type_visited = 1,
 	.int_min_digits = 1,
 	.dict_keys = PY_KEYS_LOG2,
 	.dict_values = PY_VALUES_HEADER,

@@ -15,6 +15,7 @@ static const struct py_layout layout = {
 	.refcount = PY_REFCOUNT_PLAIN,
 	.int_repr = PY_INT_SIGNED_SIZE,
 	.getsizeof = PY_GETSIZEOF_GC_HEAD,
+	.type_visited = 0,
 	.int_min_digits = 0,
 	.dict_keys = PY_KEYS_LOOKUP,
 	.dict_values = PY_VALUES_BARE,

@@ -199,6 +199,10 @@ static uint64_t subject_size(const struct subject *s)
 	case HEAP_STRINGIO:
 	case HEAP_NDARRAY:
 	case HEAP_DATETIME:
+	case HEAP_WEAKREF:
+	case HEAP_CONTEXTVAR:
+	case HEAP_MEMORYVIEW:
+	case HEAP_LRU_CACHE:
 	case HEAP_VAR:
 		break;
 	}

@@ -98,8 +98,13 @@ struct heap {
 
 	struct VEC(struct overridden { uint64_t block; uint32_t type; }) overridden;
 
+	bool measuring;	   /* claims are added up here instead of being made */
+	uint64_t measured;
+
 	struct fact_heap total;
 	struct VEC(struct fact_heap_free_list) free_lists;
+	bool cycles_known;
+	uint64_t unreachable, unreachable_bytes;
 	bool nomem;
 };
 

@@ -148,6 +148,10 @@ uint64_t object_own_bytes(struct heap *h, const struct heap_type *t, const uint8
 	case HEAP_STRINGIO:
 	case HEAP_BUFFERED:
 	case HEAP_NDARRAY:
+	case HEAP_WEAKREF:
+	case HEAP_CONTEXTVAR:
+	case HEAP_MEMORYVIEW:
+	case HEAP_LRU_CACHE:
 	case HEAP_VAR:
 		break;
 	}
@@ -170,6 +174,7 @@ static uint64_t slack_allowed(const struct heap *h, const struct heap_type *t, u
 	case HEAP_STR:
 	case HEAP_BYTES:
 	case HEAP_TUPLE:
+	case HEAP_MEMORYVIEW:
 	case HEAP_VAR:
 		return allowed + need / 3 + t->item;
 	case HEAP_OBJECT:
@@ -190,6 +195,9 @@ static uint64_t slack_allowed(const struct heap *h, const struct heap_type *t, u
 	case HEAP_BUFFERED:
 	case HEAP_NDARRAY:
 	case HEAP_DATETIME:
+	case HEAP_WEAKREF:
+	case HEAP_CONTEXTVAR:
+	case HEAP_LRU_CACHE:
 		break;
 	}
 	/* shared keys may have grown or shrunk by a slot since the instance was made */

@@ -273,6 +273,11 @@ void outside_buffer(struct heap *h, uint64_t addr, uint64_t bytes, uint64_t used
 
 	if (!z || z->is_static)
 		return;
+	if (h->measuring) {
+		chunk = outside_chunk(h, addr, bytes);
+		h->measured += chunk ? chunk : bytes;
+		return;
+	}
 	known = map_get(&h->outside_index, addr, OUTSIDE_REJECTED);
 	if (known != OUTSIDE_REJECTED)
 		return;

@@ -90,6 +90,10 @@ void owner_claim(struct heap *h, uint64_t addr, uint64_t bytes, uint64_t used, u
 		heap_torn(h, addr);
 		return;
 	}
+	if (h->measuring) {
+		h->measured += size;
+		return;
+	}
 	if (!block_take(h, b, addr - off, STATE(BLOCK_BUFFER, kind, owner)))
 		return;
 	if (!bytes)
@@ -101,7 +105,7 @@ void owner_claim_weak(struct heap *h, uint64_t addr, uint32_t owner)
 {
 	uint32_t off = 0, b = pymalloc_block_of(&h->pm, addr, &off);
 
-	if (b == PYMALLOC_NONE || off != h->lead)
+	if (b == PYMALLOC_NONE || off != h->lead || h->measuring)
 		return;
 	if (STATE_KIND(h->state[b]) == BLOCK_UNSEEN || STATE_KIND(h->state[b]) == BLOCK_UNKNOWN)
 		h->state[b] = STATE(BLOCK_WEAK, BUFFER_OTHER, owner);
@@ -487,6 +491,10 @@ void owner_buffers(struct heap *h, uint32_t type, uint64_t addr, const uint8_t *
 	case HEAP_TUPLE:
 	case HEAP_FRAME:
 	case HEAP_GENERATOR:
+	case HEAP_WEAKREF:
+	case HEAP_CONTEXTVAR:
+	case HEAP_MEMORYVIEW:
+	case HEAP_LRU_CACHE:
 	case HEAP_VAR:
 	case HEAP_DATETIME:
 		break;

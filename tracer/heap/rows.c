@@ -280,6 +280,11 @@ static void gc_row(struct heap *h, const struct gclist *g, struct fact_heap_gc *
 		.long_lived_total = g->long_lived_total,
 		.long_lived_pending = g->long_lived_pending,
 	};
+	if (h->cycles_known && g == h->gcs.at) {
+		f->cycles_known = true;
+		f->unreachable = h->unreachable;
+		f->unreachable_bytes = h->unreachable_bytes;
+	}
 	if (g->garbage_list &&
 	    reader_u64(&h->r, g->garbage_list + (uint64_t)h->l->PyVarObject_ob_size, &items))
 		f->garbage = items;
@@ -301,6 +306,19 @@ static int push_gc(struct heap *h, const struct fact_sink *sink, struct err *err
 
 		gc_row(h, &h->gcs.at[i], &f);
 		code = sink->heap_gc(sink->ctx, &f, err);
+		if (code < 0)
+			return code;
+	}
+	return 0;
+}
+
+static int push_cycles(struct heap *h, const struct fact_sink *sink, struct err *err)
+{
+	for (uint32_t i = 1; h->cycles_known && sink->heap_cycle && i < h->types.list.len; i++) {
+		const struct heap_type *t = types_at(&h->types, i);
+		struct fact_heap_cycle f = { .type = i, .count = t->garbage, .bytes = t->garbage_bytes };
+		int code = t->garbage ? sink->heap_cycle(sink->ctx, &f, err) : 0;
+
 		if (code < 0)
 			return code;
 	}
@@ -331,6 +349,8 @@ int heap_push(struct heap *h, const struct fact_sink *sink, struct err *err)
 		code = sink->heap_free_list(sink->ctx, &h->free_lists.at[i], err);
 	if (code == 0)
 		code = push_gc(h, sink, err);
+	if (code == 0)
+		code = push_cycles(h, sink, err);
 	if (code == 0 && sink->heap_end)
 		code = sink->heap_end(sink->ctx, h->total.snapshot, err);
 	return code;

@@ -56,7 +56,7 @@ static const struct family_name {
 	{ "datetime.time", HEAP_DATETIME, false },
 	{ "object", HEAP_OBJECT, false },
 	{ "BaseException", HEAP_FLAT, false },
-	{ "memoryview", HEAP_VAR, false },
+	{ "memoryview", HEAP_MEMORYVIEW, false },
 	{ "function", HEAP_FLAT, false },
 	{ "method", HEAP_FLAT, false },
 	{ "builtin_function_or_method", HEAP_FLAT, false },
@@ -74,14 +74,19 @@ static const struct family_name {
 	{ "cell", HEAP_FLAT, false },
 	{ "slice", HEAP_FLAT, false },
 	{ "range", HEAP_FLAT, false },
-	{ "weakref", HEAP_FLAT, false },
-	{ "weakref.ReferenceType", HEAP_FLAT, false },
-	{ "weakproxy", HEAP_FLAT, false },
+	{ "weakref", HEAP_WEAKREF, false },
+	{ "weakref.ReferenceType", HEAP_WEAKREF, false },
+	{ "weakproxy", HEAP_WEAKREF, false },
+	{ "weakcallableproxy", HEAP_WEAKREF, false },
+	{ "weakref.ProxyType", HEAP_WEAKREF, false },
+	{ "weakref.CallableProxyType", HEAP_WEAKREF, false },
+	{ "_contextvars.ContextVar", HEAP_CONTEXTVAR, false },
+	{ "ContextVar", HEAP_CONTEXTVAR, false },
 	{ "traceback", HEAP_FLAT, false },
 	{ "types.SimpleNamespace", HEAP_FLAT, false },
 	{ "types.GenericAlias", HEAP_FLAT, false },
 	{ "functools.partial", HEAP_FLAT, false },
-	{ "functools._lru_cache_wrapper", HEAP_FLAT, false },
+	{ "functools._lru_cache_wrapper", HEAP_LRU_CACHE, false },
 	{ "functools._lru_list_elem", HEAP_FLAT, false },
 };
 
@@ -205,6 +210,21 @@ static uint32_t class_slots(struct types *t, const struct type_bytes *b)
 	return (uint32_t)b->nmembers;
 }
 
+/*
+ * threading.local's callback is owned and not visited (Modules/_threadmodule.c, local_traverse,
+ * until 3.12).
+ */
+static int32_t unvisited_of(struct types *t, const struct type_bytes *b)
+{
+	int32_t off = t->py->layout->localobject_wr_callback;
+	char name[32];
+
+	if (off <= 0 || pyread_cstr(t->r, b->name, name, sizeof(name)) < 0 ||
+	    strcmp(name, "_thread._local"))
+		return 0;
+	return off;
+}
+
 /* Words a class statement adds to its base: slots, __dict__, __weakref__ (typeobject.c, type_new). */
 static bool basic_explained(const struct type_bytes *b, const struct type_bytes *base, int64_t words)
 {
@@ -220,6 +240,7 @@ static bool basic_explained(const struct type_bytes *b, const struct type_bytes 
 static void family_fill(struct types *t, struct heap_type *ht, struct type_bytes b)
 {
 	ht->family = HEAP_OBJECT;
+	ht->family_basic = (uint32_t)t->py->layout->PyObject_sizeof;
 	ht->python = true;
 	for (int i = 0; i < CHAIN_MAX; i++) {
 		const struct family_name *f = family_of(t, &b);
@@ -228,6 +249,7 @@ static void family_fill(struct types *t, struct heap_type *ht, struct type_bytes
 
 		if (f) {
 			ht->family = f->family;
+			ht->family_basic = (uint32_t)b.basic;
 			ht->leaf = f->leaf && ht->python && !ht->slots && !ht->dict_offset &&
 				   !ht->weak_offset && ht->pre == ht->gc_head;
 			ht->python = i > 0 && ht->python;
@@ -247,6 +269,8 @@ static void family_fill(struct types *t, struct heap_type *ht, struct type_bytes
 			ht->python = false;
 		}
 		b = base;
+		if (!ht->unvisited)
+			ht->unvisited = unvisited_of(t, &b);
 	}
 	ht->opaque = true;
 }
@@ -351,6 +375,7 @@ static uint32_t type_add(struct types *t, const struct type_bytes *b)
 	if (b->flags & (uint64_t)l->flag_inline_values)
 		/* order bytes, values, head: _PyInlineValuesSize (3.13+) */
 		ht.inline_bytes = (ht.shared_values + 7) / 8 * 8 + (ht.shared_values + 1) * 8;
+	ht.unvisited = unvisited_of(t, b);
 	family_fill(t, &ht, *b);
 	ht.sized = sized(l, &ht);
 	name_fill(t, &ht, b);

@@ -38,6 +38,10 @@ enum heap_family {
 	HEAP_BUFFERED,
 	HEAP_NDARRAY,
 	HEAP_DATETIME, /* without a tzinfo, the last word is left out */
+	HEAP_WEAKREF,	 /* its referent is not its own */
+	HEAP_CONTEXTVAR, /* nor is the cached value */
+	HEAP_MEMORYVIEW,
+	HEAP_LRU_CACHE,
 	HEAP_VAR, /* known C struct with ob_size items behind it, no buffer */
 };
 
@@ -53,17 +57,20 @@ struct heap_type {
 	uint32_t flags; /* tp_flags */
 	uint32_t basic, item;
 	int32_t dict_offset, weak_offset;
+	int32_t unvisited; /* a word tp_traverse leaves out; 0: none */
 	uint32_t pre; /* bytes before the object: GC head and managed words */
 	uint32_t gc_head;
 	uint32_t inline_bytes; /* of inline attribute values behind tp_basicsize (3.13+) */
 	uint32_t shared_values; /* slots of a values array: room of the shared keys */
 	uint32_t slots;
 	enum heap_family family;
+	uint32_t family_basic; /* tp_basicsize of the C type the family was found at */
 	bool leaf;   /* instances refer to nothing */
 	bool opaque; /* some C struct in the chain is unknown to us */
 	bool sized;  /* ob_size counts items */
 	bool python; /* made by a class statement, as far as the layout tells */
 	struct heap_sums sum;
+	uint64_t garbage, garbage_bytes; /* in unreachable cycles */
 };
 
 struct types {

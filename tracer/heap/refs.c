@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * References by family, after the tp_traverse functions of Objects/ and Modules/. What a C
+ * struct borrows (a weak reference's referent, a context variable's cached value, the list of
+ * weak references to an object) is left out by name; the rest of a struct is taken word by word.
+ */
+#include "tracer/heap/refs.h"
+
+#include "tracer/heap/heap.h"
+#include "tracer/heap/object.h"
+#include "tracer/heap/pyread.h"
+
+#define HEAD_BYTES 1024
+#define PIECE_WORDS 512
+#define ITEMS_MAX (UINT64_C(1) << 40)
+#define LINKS_MAX (1u << 26)
+
+struct subject {
+	struct heap *h;
+	const struct heap_type *t;
+	uint64_t addr;
+	enum refs_view view;
+	refs_fn *fn;
+	void *ctx;
+	size_t avail;
+	uint8_t before[64];	   /* words in front of the object; ends where it begins */
+	uint8_t o[HEAD_BYTES + 8];
+};
+
+static uint64_t field(const struct subject *s, int32_t off)
+{
+	return off < 0 || (size_t)off + 8 > s->avail ? 0 : le64(s->o + off);
+}
+
+static void visit(struct subject *s, uint64_t target)
+{
+	if (target && target % 8 == 0)
+		s->fn(s->ctx, target);
+}
+
+/* n pointers at addr, stride bytes apart (a multiple of 8); mask clears tag bits. */
+static void visit_array(struct subject *s, uint64_t addr, uint64_t n, uint32_t stride, uint64_t mask)
+{
+	uint8_t piece[PIECE_WORDS * 8];
+	uint64_t per = sizeof(piece) / stride;
+
+	while (n && n < ITEMS_MAX) {
+		uint64_t now = n < per ? n : per;
+
+		if (!reader_get(&s->h->r, addr, piece, (size_t)((now - 1) * stride + 8)))
+			return;
+		for (uint64_t i = 0; i < now; i++)
+			visit(s, le64(piece + i * stride) & mask);
+		addr += now * stride;
+		n -= now;
+	}
+}
+
+#define ALL_BITS UINT64_MAX
+
+/* Words [from, to) of the struct, but for the weak reference list, which owns nothing. */
+static void visit_words(struct subject *s, size_t from, size_t to)
+{
+	if (to > s->t->basic)
+		to = s->t->basic;
+	for (size_t at = from; at + 8 <= to && at + 8 <= s->avail; at += 8) {
+		if ((int32_t)at != s->t->weak_offset && (int32_t)at != s->t->unvisited)
+			visit(s, le64(s->o + at));
+	}
+}
+
+/* Objects/dictobject.c, dict_traverse; a key is visited too, it is never the last reference lost. */
+static void dict_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t keys = field(s, l->PyDictObject_ma_keys), values = field(s, l->PyDictObject_ma_values);
+	uint32_t key_at, value_at;
+	struct keys_shape k;
+	uint64_t entries;
+
+	if (!keys_shape_at(&s->h->r, l, keys, &k))
+		return;
+	entries = keys + k.entries_at;
+	if (k.entry_bytes == (uint32_t)l->PyDictKeyEntry_sizeof) {
+		key_at = (uint32_t)l->PyDictKeyEntry_me_key;
+		value_at = (uint32_t)l->PyDictKeyEntry_me_value;
+	} else {
+		key_at = (uint32_t)l->PyDictUnicodeEntry_me_key;
+		value_at = (uint32_t)l->PyDictUnicodeEntry_me_value;
+	}
+	if (values) {
+		if (l->dict_values == PY_VALUES_HEADER) {
+			uint8_t embedded = 1;
+
+			/* values inside the instance are the instance's to visit */
+			(void)reader_get(&s->h->r, values + (uint64_t)l->PyDictValues_embedded,
+					 &embedded, 1);
+			if (embedded && s->view == REFS_TRAVERSE)
+				return;
+			values += (uint64_t)l->PyDictValues_values;
+		}
+		visit_array(s, values, k.entries, 8, ALL_BITS);
+		return;
+	}
+	visit_array(s, entries + key_at, k.entries, k.entry_bytes, ALL_BITS);
+	visit_array(s, entries + value_at, k.entries, k.entry_bytes, ALL_BITS);
+}
+
+static void odict_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t node = field(s, l->odictobject_od_first);
+
+	dict_refs(s);
+	visit(s, field(s, l->odictobject_od_inst_dict));
+	for (uint32_t i = 0; node && i < LINKS_MAX; i++) {
+		uint8_t b[32];
+
+		if ((size_t)l->odictnode_sizeof > sizeof(b) ||
+		    !reader_get(&s->h->r, node, b, (size_t)l->odictnode_sizeof))
+			return;
+		visit(s, le64(b + l->odictnode_key));
+		node = le64(b + l->odictnode_next);
+	}
+}
+
+static void deque_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t block = field(s, l->dequeobject_leftblock);
+	uint64_t index = field(s, l->dequeobject_leftindex);
+	uint64_t left = field(s, l->PyVarObject_ob_size);
+	uint64_t per = (uint64_t)(l->deque_block_rightlink - l->deque_block_data) / 8;
+
+	while (left && block && index < per && left < ITEMS_MAX) {
+		uint64_t n = per - index < left ? per - index : left;
+
+		visit_array(s, block + (uint64_t)l->deque_block_data + 8 * index, n, 8, ALL_BITS);
+		left -= n;
+		index = 0;
+		if (!reader_u64(&s->h->r, block + (uint64_t)l->deque_block_rightlink, &block))
+			return;
+	}
+}
+
+/* Modules/_functoolsmodule.c, lru_cache_tp_traverse: the ring of links, then the fields. */
+static void lru_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t root = s->addr + (uint64_t)l->lru_cache_object_root;
+	uint64_t link = field(s, l->lru_cache_object_root_next);
+
+	for (uint32_t i = 0; link && link != root && i < LINKS_MAX; i++) {
+		uint8_t b[64];
+
+		if ((size_t)l->lru_list_elem_sizeof > sizeof(b) ||
+		    !reader_get(&s->h->r, link, b, (size_t)l->lru_list_elem_sizeof))
+			break;
+		if (s->view == REFS_OWNED)
+			visit(s, link);
+		visit(s, le64(b + l->lru_list_elem_key));
+		visit(s, le64(b + l->lru_list_elem_result));
+		link = le64(b + l->lru_list_elem_next);
+	}
+	visit_words(s, (size_t)l->lru_cache_object_root + (size_t)l->lru_list_elem_sizeof,
+		    s->t->family_basic);
+}
+
+/* Objects/typeobject.c, type_traverse. */
+static void type_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	const int32_t visited[] = { l->PyTypeObject_tp_dict, l->PyTypeObject_tp_cache,
+				    l->PyTypeObject_tp_mro, l->PyTypeObject_tp_bases,
+				    l->PyTypeObject_tp_base, l->PyHeapTypeObject_ht_module };
+	const int32_t owned[] = { l->PyTypeObject_tp_subclasses, l->PyHeapTypeObject_ht_name,
+				  l->PyHeapTypeObject_ht_qualname, l->PyHeapTypeObject_ht_slots };
+
+	if (!(field(s, l->PyTypeObject_tp_flags) & PY_TPFLAG_HEAPTYPE)) {
+		if (s->view == REFS_OWNED) {
+			for (size_t i = 0; i < 5; i++)
+				visit(s, field(s, visited[i]));
+			visit(s, field(s, l->PyTypeObject_tp_subclasses));
+		}
+		return;
+	}
+	for (size_t i = 0; i < sizeof(visited) / sizeof(visited[0]); i++)
+		visit(s, field(s, visited[i]));
+	for (size_t i = 0; s->view == REFS_OWNED && i < sizeof(owned) / sizeof(owned[0]); i++)
+		visit(s, field(s, owned[i]));
+}
+
+/* Python/frame.c, _PyFrame_Traverse: not globals and builtins, which frames borrow. */
+static void interpreter_frame_refs(struct subject *s, uint64_t frame, const uint8_t *f)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t mask = l->frame_kind == PY_FRAME_STACKREF ? ~UINT64_C(3) : ALL_BITS, n = 0, code;
+	uint32_t nlocals = 0;
+
+	visit(s, le64(f + l->_PyInterpreterFrame_frame_obj));
+	visit(s, le64(f + l->_PyInterpreterFrame_f_locals));
+	visit(s, le64(f + l->_PyInterpreterFrame_f_funcobj) & mask);
+	code = le64(f + l->_PyInterpreterFrame_f_executable) & mask;
+	visit(s, code);
+	if (l->frame_locals == PY_LOCALS_STACKPOINTER) {
+		uint64_t top = le64(f + l->_PyInterpreterFrame_stackpointer);
+		uint64_t bottom = frame + (uint64_t)l->_PyInterpreterFrame_localsplus;
+
+		n = top >= bottom && top - bottom < (UINT64_C(1) << 24) ? (top - bottom) / 8 : UINT64_MAX;
+	} else {
+		int32_t top = (int32_t)le32(f + l->_PyInterpreterFrame_stacktop);
+
+		n = top < 0 ? UINT64_MAX : (uint64_t)(uint32_t)top;
+	}
+	if (n == UINT64_MAX) {
+		/* running: the locals are valid, how far the stack is nobody knows */
+		if (!reader_u32(&s->h->r, code + (uint64_t)l->PyCodeObject_co_nlocalsplus, &nlocals))
+			return;
+		n = nlocals;
+	}
+	if (n < (1u << 20))
+		visit_array(s, frame + (uint64_t)l->_PyInterpreterFrame_localsplus, n, 8, mask);
+}
+
+static void generator_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	size_t at = (size_t)l->PyGenObject_gi_iframe;
+	int8_t state;
+
+	if (l->frame_kind == PY_FRAME_OBJECT) {
+		/* gi_exc_state ends with a pointer to no object */
+		visit_words(s, OBJECT_WORDS_AT, s->t->family_basic);
+		return;
+	}
+	visit_words(s, OBJECT_WORDS_AT, at);
+	if (at + (size_t)l->_PyInterpreterFrame_localsplus > s->avail)
+		return;
+	state = (int8_t)s->o[l->PyGenObject_gi_frame_state];
+	if (state < l->gen_cleared)
+		interpreter_frame_refs(s, s->addr + at, s->o + at);
+	else if (s->view == REFS_OWNED)
+		visit(s, le64(s->o + at + l->_PyInterpreterFrame_f_executable) & ~UINT64_C(3));
+}
+
+/* Locals and cells end where the value stack begins, which ends at its top; nowhere while running. */
+static uint64_t frame_object_slots(const struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t first = s->addr + (uint64_t)l->PyFrameObject_f_localsplus;
+	uint64_t stack = field(s, l->PyFrameObject_f_valuestack), n, depth = 0;
+
+	if (stack < first || stack - first > (UINT64_C(1) << 24))
+		return 0;
+	n = (stack - first) / 8;
+	if (l->frame_locals == PY_LOCALS_DEPTH) {
+		int32_t d = (int32_t)le32(s->o + l->PyFrameObject_f_stackdepth);
+
+		depth = d > 0 ? (uint64_t)d : 0;
+	} else {
+		uint64_t top = field(s, l->PyFrameObject_f_stacktop);
+
+		depth = top > stack ? (top - stack) / 8 : 0;
+	}
+	return depth < (1u << 20) ? n + depth : n;
+}
+
+/* Objects/frameobject.c, frame_traverse. */
+static void frame_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t frame, own = s->addr + (uint64_t)l->PyFrameObject__f_frame_data;
+	uint8_t f[128];
+
+	if (l->frame_kind == PY_FRAME_OBJECT) {
+		visit_words(s, OBJECT_WORDS_AT, (size_t)l->PyFrameObject_f_valuestack);
+		visit(s, field(s, l->PyFrameObject_f_trace));
+		visit_array(s, s->addr + (uint64_t)l->PyFrameObject_f_localsplus,
+			    frame_object_slots(s), 8, ALL_BITS);
+		return;
+	}
+	visit(s, field(s, l->PyFrameObject_f_back));
+	visit(s, field(s, l->PyFrameObject_f_trace));
+	visit(s, field(s, l->PyFrameObject_f_extra_locals));
+	visit(s, field(s, l->PyFrameObject_f_locals_cache));
+	visit(s, field(s, l->PyFrameObject_f_overwritten_fast_locals));
+	frame = field(s, l->PyFrameObject_f_frame);
+	if (frame == own && (size_t)l->_PyInterpreterFrame_sizeof <= sizeof(f) &&
+	    reader_get(&s->h->r, frame, f, (size_t)l->_PyInterpreterFrame_sizeof))
+		interpreter_frame_refs(s, frame, f);
+}
+
+static void module_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t def = field(s, l->PyModuleObject_md_def), size = 0;
+
+	visit(s, field(s, l->PyModuleObject_md_dict));
+	if (s->view == REFS_OWNED)
+		visit(s, field(s, l->PyModuleObject_md_name));
+	if (l->PyModuleObject_md_state_size >= 0)
+		size = field(s, l->PyModuleObject_md_state_size);
+	else if (def)
+		(void)reader_u64(&s->h->r, def + (uint64_t)l->PyModuleDef_m_size, &size);
+	if ((int64_t)size > 0 && size < (1u << 24) && field(s, l->PyModuleObject_md_state))
+		visit_array(s, field(s, l->PyModuleObject_md_state), size / 8, 8, ALL_BITS);
+}
+
+/* __dict__ and attribute values outside tp_dictoffset (3.11+), PyObject_VisitManagedDict. */
+static void managed_refs(struct subject *s)
+{
+	const struct heap_type *t = s->t;
+	const uint8_t *end = s->before + sizeof(s->before);
+	uint64_t word, values = 0, n = t->shared_values;
+
+	if (!(t->flags & (uint32_t)s->h->l->flag_managed_dict) || t->pre <= t->gc_head)
+		return;
+	word = le64(end - 24);
+	switch (s->h->l->instance_dict) {
+	case PY_INSTANCE_DICTOFFSET:
+		return;
+	case PY_INSTANCE_TWO_WORDS:
+		values = le64(end - 32);
+		break;
+	case PY_INSTANCE_TAGGED_WORD:
+		if (word & 1) {
+			values = word + 1;
+			word = 0;
+		}
+		break;
+	case PY_INSTANCE_INLINE:
+		if (t->inline_bytes && t->basic + 4 <= s->avail && s->o[t->basic + 3]) {
+			n = s->o[t->basic];
+			values = s->addr + t->basic + (uint64_t)s->h->l->PyDictValues_values;
+		}
+		break;
+	}
+	visit(s, word);
+	if (values)
+		visit_array(s, values, n, 8, ALL_BITS);
+}
+
+/* A dict pointer counted from the object's end (≤3.11: subclasses of int, tuple, bytes). */
+static void end_dict_ref(struct subject *s)
+{
+	uint64_t n, size;
+	uint64_t dict;
+
+	if (s->t->dict_offset >= 0 || !s->t->item ||
+	    (s->t->flags & (uint32_t)s->h->l->flag_managed_dict))
+		return;
+	n = field(s, s->h->l->PyVarObject_ob_size);
+	if ((int64_t)n < 0)
+		n = 0 - n;
+	if (n >= ITEMS_MAX)
+		return;
+	size = (s->t->basic + n * s->t->item + 7) & ~UINT64_C(7);
+	if (reader_u64(&s->h->r, s->addr + size + (uint64_t)(int64_t)s->t->dict_offset, &dict))
+		visit(s, dict);
+}
+
+static void family_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+
+	switch (s->t->family) {
+	case HEAP_LIST:
+		visit_array(s, field(s, l->PyListObject_ob_item), field(s, l->PyVarObject_ob_size), 8,
+			    ALL_BITS);
+		return;
+	case HEAP_TUPLE:
+		visit_array(s, s->addr + (uint64_t)l->PyTupleObject_ob_item,
+			    field(s, l->PyVarObject_ob_size), 8, ALL_BITS);
+		return;
+	case HEAP_DICT:
+		dict_refs(s);
+		return;
+	case HEAP_ODICT:
+		odict_refs(s);
+		return;
+	case HEAP_SET:
+		visit_array(s, field(s, l->PySetObject_table), field(s, l->PySetObject_mask) + 1, 16,
+			    ALL_BITS);
+		return;
+	case HEAP_TYPE:
+		type_refs(s);
+		return;
+	case HEAP_FRAME:
+		frame_refs(s);
+		return;
+	case HEAP_GENERATOR:
+		generator_refs(s);
+		return;
+	case HEAP_MODULE:
+		module_refs(s);
+		return;
+	case HEAP_DEQUE:
+		deque_refs(s);
+		return;
+	case HEAP_LRU_CACHE:
+		lru_refs(s);
+		return;
+	case HEAP_WEAKREF:
+		visit(s, field(s, l->PyWeakReference_wr_callback));
+		return;
+	case HEAP_CONTEXTVAR:
+		visit(s, field(s, l->PyContextVar_var_name));
+		visit(s, field(s, l->PyContextVar_var_default));
+		return;
+	case HEAP_MEMORYVIEW:
+		visit(s, field(s, l->PyMemoryViewObject_mbuf));
+		return;
+	case HEAP_INT:
+	case HEAP_STR:
+	case HEAP_BYTES:
+	case HEAP_ARRAY:
+	case HEAP_DATETIME:
+		break;
+	case HEAP_OBJECT:
+	case HEAP_FLAT:
+	case HEAP_BYTEARRAY:
+	case HEAP_CODE:
+	case HEAP_STRINGIO:
+	case HEAP_BUFFERED:
+	case HEAP_NDARRAY:
+	case HEAP_VAR:
+		visit_words(s, OBJECT_WORDS_AT, s->t->family_basic);
+		return;
+	}
+}
+
+void refs_of(struct heap *h, uint32_t type, uint64_t addr, enum refs_view view, refs_fn *fn,
+	     void *ctx)
+{
+	struct subject s = { .h = h, .addr = addr, .view = view, .fn = fn, .ctx = ctx };
+	const struct heap_type *t = types_at(&h->types, type);
+	uint32_t want;
+
+	if (t->leaf)
+		return;
+	s.t = t;
+	want = t->basic + t->inline_bytes;
+	if (t->family == HEAP_GENERATOR)
+		want = t->basic;
+	want = want < 64 ? 64 : want;
+	s.avail = want < HEAD_BYTES ? want : HEAD_BYTES;
+	if (!reader_get(&h->r, addr, s.o, s.avail)) {
+		s.avail = OBJECT_HEAD_BYTES;
+		if (!reader_get(&h->r, addr, s.o, s.avail))
+			return;
+	}
+	if (t->pre && t->pre <= sizeof(s.before) &&
+	    !reader_get(&h->r, addr - t->pre, s.before + sizeof(s.before) - t->pre, t->pre))
+		return;
+	family_refs(&s);
+	/* fields which classes between the C type and this one have added */
+	visit_words(&s, t->family_basic, t->basic);
+	managed_refs(&s);
+	end_dict_ref(&s);
+	if (t->flags & PY_TPFLAG_HEAPTYPE && (h->l->type_visited || view == REFS_OWNED))
+		visit(&s, t->addr);
+}
