@@ -335,3 +335,37 @@ Test(tracer_process_remote, death_at_random_instants_leaves_the_target_unharmed)
 	cr_log_info("EINTR in 200 deaths: %lu", atomic_load(&v.page->interrupted));
 	victim_end(&v);
 }
+
+/*
+ * The hardest case: one thread, asleep in a call that only the kernel's own memory restarts. It
+ * may see EINTR then, as after any signal, but nothing else.
+ */
+Test(tracer_process_remote, death_during_a_relative_sleep_costs_at_most_an_interruption)
+{
+	enum { SLEEPERS = 40 };
+	struct victim v[SLEEPERS];
+
+	spy_require_ptrace();
+	for (int i = 0; i < SLEEPERS; i++) {
+		pid_t spy;
+
+		v[i] = victim_start("sleeper", NULL);
+		spy = fork();
+		if (spy == 0) {
+			fuse_set(i + 1);
+			spy_once(v[i].pid);
+			_exit(0);
+		}
+		waitpid(spy, NULL, 0);
+	}
+	for (int i = 0; i < SLEEPERS; i++) {
+		long result;
+
+		for (int n = 0; n < 3000 && atomic_load(&v[i].page->ready) != 2; n++)
+			spy_sleep_us(1000);
+		result = atomic_load(&v[i].page->sleep_result);
+		cr_expect_eq(atomic_load(&v[i].page->ready), 2, "sleeper %d never woke up", i);
+		cr_expect(result == 0 || result == -EINTR, "sleeper %d got %ld", i, result);
+		victim_end(&v[i]);
+	}
+}
