@@ -171,23 +171,26 @@ static bool seg_split(struct blocks *b, uint64_t hash)
 	return true;
 }
 
-bool blocks_insert_slow(struct blocks *b, uint64_t addr, uint64_t size, uint64_t word)
+enum blocks_insert blocks_insert_slow(struct blocks *b, uint64_t addr, uint64_t size,
+				      uint64_t word)
 {
 	uint64_t key = addr >> 3, hash = blocks_hash(key);
 
+	if (blocks_find(b, addr))
+		return BLOCKS_EXISTS;
 	if (b->count >= b->limit)
-		return false;
+		return BLOCKS_REFUSED;
 	while (blocks_seg(b, hash)->used >= BLOCKS_SEG_FULL)
 		if (!seg_split(b, hash))
-			return false;
+			return BLOCKS_REFUSED;
 	if (size >= BLOCKS_SIZE_LARGE && b->large) {
-		if (!blocks_insert_slow(b->large, addr, 0, size))
-			return false;
+		if (blocks_insert_slow(b->large, addr, 0, size) != BLOCKS_INSERTED)
+			return BLOCKS_REFUSED;
 		size = BLOCKS_SIZE_LARGE;
 	}
 	seg_put(blocks_seg(b, hash), (struct block_slot){ key | size << 45, word });
 	b->count++;
-	return true;
+	return BLOCKS_INSERTED;
 }
 
 uint64_t blocks_large_size(const struct blocks *b, uint64_t addr)

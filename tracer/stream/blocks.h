@@ -107,26 +107,32 @@ static inline uint64_t blocks_slot_size(const struct blocks *b, const struct blo
 	return size == BLOCKS_SIZE_LARGE ? blocks_large_size(b, blocks_slot_addr(s)) : size;
 }
 
-/*
- * Insert a block that is not in the table (look first). Returns false, changing nothing, when
- * the limit is reached or memory ran out. addr ≠ 0, multiple of 8, below 2^48.
- */
-bool blocks_insert_slow(struct blocks *b, uint64_t addr, uint64_t size, uint64_t word);
+enum blocks_insert {
+	BLOCKS_INSERTED,
+	BLOCKS_EXISTS,	/* a block is there already: find, remove, insert again */
+	BLOCKS_REFUSED, /* the limit is reached, or memory ran out; nothing changed */
+};
 
-static inline bool blocks_insert(struct blocks *b, uint64_t addr, uint64_t size, uint64_t word)
+/* addr ≠ 0, multiple of 8, below 2^48. */
+enum blocks_insert blocks_insert_slow(struct blocks *b, uint64_t addr, uint64_t size,
+				      uint64_t word);
+
+static inline enum blocks_insert blocks_insert(struct blocks *b, uint64_t addr, uint64_t size,
+					       uint64_t word)
 {
 	uint64_t key = addr >> 3, h = blocks_hash(key);
 	struct block_seg *seg = blocks_seg(b, h);
+	uint32_t i = blocks_home(h);
 
 	if (seg->used >= BLOCKS_SEG_FULL || size >= BLOCKS_SIZE_LARGE || b->count >= b->limit)
 		return blocks_insert_slow(b, addr, size, word);
-	uint32_t i = blocks_home(h);
-	while (seg->slots[i].key != 0)
-		i = (i + 1) & (BLOCKS_SEG_SLOTS - 1);
+	for (; seg->slots[i].key != 0; i = (i + 1) & (BLOCKS_SEG_SLOTS - 1))
+		if ((seg->slots[i].key & BLOCKS_KEY_MASK) == key)
+			return BLOCKS_EXISTS;
 	seg->slots[i] = (struct block_slot){ key | size << 45, word };
 	seg->used++;
 	b->count++;
-	return true;
+	return BLOCKS_INSERTED;
 }
 
 /* Take a slot out; slot came from blocks_find and is invalid afterwards. */

@@ -261,21 +261,29 @@ static inline void drop_slot(struct ledger *l, struct block_slot *slot)
 	sub(l, word_site(slot->word), units, bytes);
 }
 
+/* Allocated where a block was believed alive: its free was missed. */
+static enum blocks_insert replace(struct ledger *l, const struct record *r, uint64_t word)
+{
+	struct block_slot *old = blocks_find(l->blocks, r->addr);
+
+	l->odd.replaced++;
+	drop_slot(l, old);
+	blocks_remove(l->blocks, old);
+	return blocks_insert(l->blocks, r->addr, r->size, word);
+}
+
 static int on_alloc(struct ledger *l, const struct record *r, struct err *err)
 {
 	int64_t site = site_of(l, r->site, err);
 
 	if (site < 0)
 		return (int)site;
-	struct block_slot *old = blocks_find(l->blocks, r->addr);
-	if (__builtin_expect(old != NULL, 0)) {
-		l->odd.replaced++;
-		drop_slot(l, old);
-		blocks_remove(l->blocks, old);
-	}
 	unsigned epoch = r->sampled ? l->nepochs : 0;
 	uint64_t word = word_of((uint32_t)site, r->domain, epoch, l->at_ns), units, bytes;
-	if (!blocks_insert(l->blocks, r->addr, r->size, word)) {
+	enum blocks_insert done = blocks_insert(l->blocks, r->addr, r->size, word);
+	if (__builtin_expect(done == BLOCKS_EXISTS, 0))
+		done = replace(l, r, word);
+	if (__builtin_expect(done != BLOCKS_INSERTED, 0)) {
 		l->odd.untracked_blocks++;
 		l->odd.untracked_bytes += r->size;
 		return 0;
@@ -337,8 +345,7 @@ static int on_unfree(struct ledger *l, const struct record *r, struct err *err)
 			l->foreign_frees--;
 			return 0;
 		}
-		if (blocks_find(l->blocks, r->addr) ||
-		    !blocks_insert(l->blocks, r->addr, f->size, f->word))
+		if (blocks_insert(l->blocks, r->addr, f->size, f->word) != BLOCKS_INSERTED)
 			break;
 		/* Counted as a new birth: sums only grow, so no interval can turn negative. */
 		measure(l, f->size, word_epoch(f->word), &units, &bytes);

@@ -58,7 +58,9 @@ Test(tracer_stream_blocks, agrees_with_a_plain_array_over_many_splits)
 			model[i].addr = addr;
 			model[i].size = rnd() % 7 ? rnd() % 4096 : rnd() % (1ull << 40);
 			model[i].word = rnd();
-			cr_assert(blocks_insert(b, addr, model[i].size, model[i].word));
+			cr_assert_eq(blocks_insert(b, addr, model[i].size, model[i].word),
+				     BLOCKS_INSERTED);
+			cr_assert_eq(blocks_insert(b, addr, 1, 1), BLOCKS_EXISTS);
 		}
 	}
 	uint64_t alive = 0;
@@ -85,7 +87,7 @@ Test(tracer_stream_blocks, sizes_around_the_escape_are_kept)
 
 	cr_assert_eq(blocks_new(100, &b, NULL), 0);
 	for (size_t i = 0; i < 6; i++)
-		cr_assert(blocks_insert(b, 16 * (i + 1), sizes[i], i));
+		cr_assert_eq(blocks_insert(b, 16 * (i + 1), sizes[i], i), BLOCKS_INSERTED);
 	for (size_t i = 0; i < 6; i++)
 		cr_assert_eq(blocks_slot_size(b, blocks_find(b, 16 * (i + 1))), sizes[i]);
 	for (size_t i = 0; i < 6; i++)
@@ -100,10 +102,10 @@ Test(tracer_stream_blocks, the_limit_refuses_and_changes_nothing)
 
 	cr_assert_eq(blocks_new(3, &b, NULL), 0);
 	for (uint64_t i = 1; i <= 3; i++)
-		cr_assert(blocks_insert(b, i * 16, 8, 0));
-	cr_assert_not(blocks_insert(b, 64, 8, 0));
+		cr_assert_eq(blocks_insert(b, i * 16, 8, 0), BLOCKS_INSERTED);
+	cr_assert_eq(blocks_insert(b, 64, 8, 0), BLOCKS_REFUSED);
 	cr_assert_null(blocks_find(b, 64));
 	blocks_remove(b, blocks_find(b, 16));
-	cr_assert(blocks_insert(b, 64, 8, 0));
+	cr_assert_eq(blocks_insert(b, 64, 8, 0), BLOCKS_INSERTED);
 	blocks_free(b);
 }
