@@ -221,15 +221,35 @@ static json_t *report_map(const json_t *report, const json_t *lines, const char 
 	return map;
 }
 
-static int compare_one_way(const json_t *a, const json_t *b, const char *name, const char *what,
-			   bool missing_only)
+/*
+ * A tracemalloc that starts after us allocates its tracebacks through us, one per stack: 12 bytes
+ * and 12 per frame. Some versions never free them: hashtable_new(…, NULL, raw_free) in
+ * Modules/_tracemalloc.c from 3.9 on hands the destructor to the value, and the key leaks.
+ */
+static bool differs_by_a_traceback(const json_t *want, const json_t *got, const char *key)
+{
+	json_int_t frames = 1;
+	for (const char *p = strchr(key, '<'); p; p = strchr(p + 1, '<'))
+		frames += p[1] != '<';
+	json_int_t bytes = json_integer_value(json_array_get(got, 0)) -
+		json_integer_value(json_array_get(want, 0));
+	json_int_t blocks = json_integer_value(json_array_get(got, 1)) -
+		json_integer_value(json_array_get(want, 1));
+	return blocks == 1 && bytes == 12 + 12 * frames;
+}
+
+static int compare_one_way(const json_t *a, const json_t *b, const struct round *r, bool ours)
 {
 	int bad = 0;
-	const char *key;
+	const char *key, *what = ours ? "only we have" : "tracemalloc has", *name = r->py->name;
 	json_t *value;
 	json_object_foreach((json_t *)a, key, value) {
 		const json_t *other = json_object_get(b, key);
-		if (other && (missing_only || json_equal(value, other)))
+		if (other && (ours || json_equal(value, other)))
+			continue;
+		if (r->tracing == TRACING_AFTER &&
+		    (ours ? differs_by_a_traceback(other, value, key) :
+			    other && differs_by_a_traceback(value, other, key)))
 			continue;
 		if (bad++ < SHOWN_MAX)
 			fprintf(stderr, "%s: %s %.200s: %lld bytes in %lld, other side %lld in %lld\n",
@@ -248,8 +268,7 @@ static void expect_live_equal(const struct round *r)
 	json_t *got = report_map(r->report, lines, "live_bytes", "live_blocks");
 	cr_expect(json_object_size(want) > 70, "%s: the target made only %zu sites", r->py->name,
 		  json_object_size(want));
-	int bad = compare_one_way(want, got, r->py->name, "tracemalloc has", false) +
-		compare_one_way(got, want, r->py->name, "only we have", true);
+	int bad = compare_one_way(want, got, r, false) + compare_one_way(got, want, r, true);
 	cr_expect(bad == 0, "%s: %d of %zu sites differ from tracemalloc's", r->py->name, bad,
 		  json_object_size(want));
 	json_decref(lines);
@@ -258,7 +277,7 @@ static void expect_live_equal(const struct round *r)
 }
 
 /* Lines that make one block per execution: births are known by construction. */
-static void expect_allocated(const struct round *r, int times)
+static void expect_allocated(const struct round *r)
 {
 	size_t i, k;
 	json_t *line, *site;
@@ -273,12 +292,12 @@ static void expect_allocated(const struct round *r, int times)
 			bytes += number(site, "allocated_bytes");
 			blocks += number(site, "allocated_blocks");
 		}
-		cr_expect(blocks == times * number(line, "blocks") &&
-			  bytes == times * number(line, "bytes"),
+		cr_expect(blocks == number(line, "blocks") &&
+			  bytes == number(line, "bytes"),
 			  "%s: line %lld allocated %lld bytes in %lld blocks, known are %lld in %lld",
 			  r->py->name, (long long)number(line, "line"), (long long)bytes,
-			  (long long)blocks, (long long)(times * number(line, "bytes")),
-			  (long long)(times * number(line, "blocks")));
+			  (long long)blocks, (long long)(number(line, "bytes")),
+			  (long long)(number(line, "blocks")));
 	}
 }
 
@@ -367,7 +386,9 @@ static void check_all(const struct round *r)
 {
 	expect_live_equal(r);
 	expect_names(r);
-	expect_allocated(r, r->tracing == TRACING_AFTER ? 2 : 1);
+	/* Started after us, tracemalloc's own blocks count among those of the line. */
+	if (r->tracing == TRACING_BEFORE)
+		expect_allocated(r);
 	expect_balance(r);
 }
 

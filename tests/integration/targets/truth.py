@@ -31,6 +31,8 @@ gc.disable()
 # Everything a population needs, made before it starts so that its line makes nothing else.
 SIZES = [300 + 8 * (i % 90) for i in range(120 * SCALE)]
 PAIRS = list(enumerate(SIZES))
+TRIPLES = [(i, size, size + 1) for i, size in PAIRS]
+X = b"x"  # X * n is one block; bytes(n) may also make a tuple of its argument
 BIG = [5000 + 1000 * i for i in range(40)]
 THIRTY = list(range(1000, 1030))
 KEYS = ["key%d" % i for i in range(40)]
@@ -54,7 +56,7 @@ class Node:
 
 def place(keep, pairs):
 	for i, size in pairs:
-		keep[i] = bytes(size)  # ONE
+		keep[i] = X * size  # ONE
 
 
 def pop_bytes(keep):
@@ -63,7 +65,7 @@ def pop_bytes(keep):
 
 def pop_small_bytes(keep):
 	for i, _ in PAIRS:
-		keep[i] = bytes(40)  # ONE
+		keep[i] = X * 40  # ONE
 
 
 def pop_large_bytes(keep):
@@ -163,16 +165,16 @@ def pop_bytesio(keep):
 
 
 def deep4(keep, i):
-	keep[i] = bytes(700)  # ONE
+	keep[i] = X * 700  # ONE
 
 
 def deep3(keep, i):
-	keep[i + 1] = bytes(701)  # ONE
+	keep[i + 1] = X * 701  # ONE
 	deep4(keep, i)
 
 
 def deep2(keep, i):
-	keep[i + 2] = bytes(702)  # ONE
+	keep[i + 2] = X * 702  # ONE
 	deep3(keep, i)
 
 
@@ -182,7 +184,7 @@ def pop_depths(keep):
 
 
 def dive(keep, level):
-	keep[level] = bytes(900)  # ONE
+	keep[level] = X * 900  # ONE
 	if level:
 		dive(keep, level - 1)
 
@@ -194,7 +196,7 @@ def pop_recursion(keep):
 
 def produce(pairs):
 	for _, size in pairs:
-		yield bytes(size)  # ONE
+		yield X * size  # ONE
 
 
 def relay(pairs):
@@ -231,7 +233,7 @@ def pop_dictcomp(keep):
 
 
 async def waiter(keep, i):
-	keep[i] = bytes(1200)  # ONE
+	keep[i] = X * 1200  # ONE
 
 
 def pop_coroutine(keep):
@@ -281,9 +283,9 @@ def pop_frees(keep):
 
 
 def pop_temporaries(keep):
-	for i, size in PAIRS:
-		made = bytes(size)  # ONE
-		made = bytes(size + 1)  # ONE
+	for i, size, more in TRIPLES:
+		made = X * size  # ONE
+		made = X * more  # ONE
 		keep[i] = made
 
 
@@ -295,8 +297,9 @@ def pop_nodes(keep):
 
 
 def thread_body(keep, base):
+	size = 800 + base
 	for i in range(25):
-		keep[base + i] = bytes(800 + base)  # ONE
+		keep[base + i] = X * size  # ONE
 
 
 def pop_threads(keep):
@@ -342,17 +345,17 @@ def pop_multi_line(keep):
 
 HEADER = sys.getsizeof(b"")
 ALLOCATED = {  # text of a ONE line -> blocks, bytes
-	"keep[i] = bytes(size)  # ONE": (len(SIZES), sum(SIZES)),
-	"keep[i] = bytes(40)  # ONE": (len(SIZES), 40 * len(SIZES)),
-	"keep[i] = bytes(700)  # ONE": (30, 30 * 700),
-	"keep[i + 1] = bytes(701)  # ONE": (30, 30 * 701),
-	"keep[i + 2] = bytes(702)  # ONE": (30, 30 * 702),
-	"keep[level] = bytes(900)  # ONE": (3 * 41, 3 * 41 * 900),
-	"yield bytes(size)  # ONE": (len(SIZES), sum(SIZES)),
-	"keep[i] = bytes(1200)  # ONE": (30, 30 * 1200),
-	"made = bytes(size)  # ONE": (len(SIZES), sum(SIZES)),
-	"made = bytes(size + 1)  # ONE": (len(SIZES), sum(SIZES) + len(SIZES)),
-	"keep[base + i] = bytes(800 + base)  # ONE": (100, sum(25 * (800 + 25 * t) for t in THREADS)),
+	"keep[i] = X * size  # ONE": (len(SIZES), sum(SIZES)),
+	"keep[i] = X * 40  # ONE": (len(SIZES), 40 * len(SIZES)),
+	"keep[i] = X * 700  # ONE": (30, 30 * 700),
+	"keep[i + 1] = X * 701  # ONE": (30, 30 * 701),
+	"keep[i + 2] = X * 702  # ONE": (30, 30 * 702),
+	"keep[level] = X * 900  # ONE": (3 * 41, 3 * 41 * 900),
+	"yield X * size  # ONE": (len(SIZES), sum(SIZES)),
+	"keep[i] = X * 1200  # ONE": (30, 30 * 1200),
+	"made = X * size  # ONE": (len(SIZES), sum(SIZES)),
+	"made = X * more  # ONE": (len(SIZES), sum(SIZES) + len(SIZES)),
+	"keep[base + i] = X * size  # ONE": (100, sum(25 * (800 + 25 * t) for t in THREADS)),
 }
 POPULATIONS = [value for name, value in sorted(globals().items()) if name.startswith("pop_")]
 
