@@ -195,7 +195,7 @@ static struct undo_free realloc_begin(uint64_t addr, bool exclusive)
 	return u;
 }
 
-/* Nothing was recorded since realloc_begin if u->slot is used: the place is still free. */
+/* The block goes back to its place; whoever took it meanwhile goes on his way. */
 static void realloc_failed(uint64_t addr, const struct undo_free *u)
 {
 	struct agent_site *site = &agent_state.sites[AGENT_SLOT_SITE(u->slot.info)];
@@ -208,6 +208,8 @@ static void realloc_failed(uint64_t addr, const struct undo_free *u)
 		if (u->sampled)
 			sample_unfree(addr);
 	} else if (u->slot.addr) {
+		if (window_slot(addr)->addr)
+			window_evict(window_slot(addr)->addr);
 		*window_slot(addr) = u->slot;
 		LANE->window_bytes += size;
 		site->temp_blocks--;
@@ -227,9 +229,11 @@ static __attribute__((noinline)) void *lane_realloc(uint32_t domain, void *ptr, 
 
 	if (ptr)
 		u = realloc_begin((uint64_t)ptr, true);
+	LANE->nested_free = (uint64_t)ptr;
 	LANE->inside = tp;
 	p = call_original(&c);
 	LANE->inside = 0;
+	LANE->nested_free = 0;
 	if (p)
 		lane_record_alloc((uint64_t)p, n, domain);
 	else if (ptr)
@@ -412,7 +416,12 @@ COLD_PATH void slow_free(uint32_t domain, void *ptr)
 
 	switch (ptr ? classify(domain, tp) : WHO_PASS) {
 	case WHO_PASS:
+		break;
 	case WHO_NESTED:
+		if ((uint64_t)ptr == LANE->nested_free)
+			LANE->nested_free = 0;
+		else if (domain == AGENT_RAW)
+			lane_record_free((uint64_t)ptr);
 		break;
 	case WHO_SIDE:
 		side_call_free(domain, ptr, tp);
@@ -426,6 +435,7 @@ COLD_PATH void slow_free(uint32_t domain, void *ptr)
 			break;
 		}
 		lane_record_free((uint64_t)ptr);
+		LANE->nested_free = domain == AGENT_RAW ? 0 : (uint64_t)ptr;
 		LANE->inside = tp;
 		free_original(domain, ptr);
 		LANE->inside = 0;
@@ -457,7 +467,9 @@ ALWAYS void *hook_alloc(struct call c)
 
 /*
  * The original is called last and as a jump: nothing of ours stays on the stack. Its own raw free
- * of the same block is told by the address, nested_free, which any raw allocation forgets.
+ * of the same block is told by the address, nested_free, which any raw allocation forgets. Other
+ * raw frees while an original runs are those of a tool on top of us: a realloc of ours makes
+ * tracemalloc drop its old trace (tracemalloc_realloc, reentrant call), and that block is known.
  */
 ALWAYS void hook_free(uint32_t domain, void *ptr)
 {
@@ -472,7 +484,7 @@ ALWAYS void hook_free(uint32_t domain, void *ptr)
 		record_free((uint64_t)ptr);
 	} else if ((uint64_t)ptr == LANE->nested_free) {
 		LANE->nested_free = 0;
-	} else if (!LANE->inside) {
+	} else {
 		record_free((uint64_t)ptr);
 	}
 	free_original(domain, ptr);

@@ -79,7 +79,7 @@ struct agent_side_event {
 struct agent_lane {
 	uint64_t tstate, tp;	 /* of the last caller; tstate 0: a thread without one */
 	uint64_t inside;	 /* thread pointer while an original runs: its raw calls are its own */
-	uint64_t nested_free;	 /* block just passed to an obj or mem original: its raw free is nested */
+	uint64_t nested_free;	 /* block an obj or mem original frees or moves: its raw free is nested */
 	uint64_t tstate_id;
 	uint64_t window_limit;	 /* sizes from here on do not wait; 0: the window is off */
 	uint64_t window_mask;
