@@ -23,6 +23,10 @@ class Node:
 		self.other = other
 
 
+class Opened(Node):
+	pass
+
+
 class Slotted:
 	__slots__ = ("a", "b", "__weakref__")
 
@@ -57,7 +61,7 @@ def nodes():
 
 
 def materialised():
-	a = Node()
+	a = Opened()
 	a.__dict__["self"] = a
 
 
@@ -162,7 +166,10 @@ def in_child():
 	return ("READY " + json.dumps(rows) + "\n").encode()
 
 
-only = [k for k in KINDS if k.__name__ in sys.argv] or KINDS
+only = [k for k in KINDS if k.__name__ in sys.argv] or list(KINDS)
+if sys.version_info[:3] == (3, 13, 0) and len(only) > 1:
+	# saves such an instance's dict only when there is no other garbage; 3.13.5 saves it always
+	only.remove(materialised)
 gc.collect()
 gc.disable()
 for kind in only:
