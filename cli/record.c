@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "cli/draw.h"
 #include "report/view/units.h"
+#include "tracer/process/refusal.h"
 #include "tracer/stream/pmp.h"
 
 #define VERBOSE_EVERY_NS UINT64_C(1000000000)
@@ -241,6 +242,17 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	return rc;
 }
 
+/* The kernel said no without a reason: find the likely one, and its hint. */
+static int explain(pid_t pid, int rc, struct err *err)
+{
+	struct err better = ERR_INIT;
+	if (rc != ERR_DENIED || err->hint || pid <= 0 ||
+	    refusal_explain(pid, &better) != ERR_DENIED)
+		return rc;
+	*err = better;
+	return rc;
+}
+
 static int hold_session(struct recorder *r, struct err *err)
 {
 	struct signals signals;
@@ -266,7 +278,7 @@ static int hold_session(struct recorder *r, struct err *err)
 			    session_attach(r->job->pid, &r->options, &hooks, &r->result, err);
 	end_line(&r->progress);
 	release_signals(&signals);
-	return rc;
+	return explain(r->job->pid, rc, err);
 }
 
 const char *record_audit(const struct session_audit *audit, char *buf, size_t cap)

@@ -35,12 +35,15 @@ void text_wrapped(struct text *t, const char *label, size_t indent, const char *
 void text_name(struct text *t, const char *s, size_t n, size_t columns, bool pad);
 
 /*
- * "function file:line" of the innermost frame in exactly `columns` columns: the path is
- * shortened in the middle, the line number never.
+ * "function file:line" of the innermost frame in exactly `columns` columns: the path loses its
+ * leading folders first, the line number never is cut.
  */
 void text_place(struct text *t, uint32_t stack, size_t columns);
 
-/* A whole stack, innermost first, "put cache.py:88 < handle :140 < …", wrapped like the above. */
+/*
+ * A whole stack, innermost first, "put app/cache.py:88 < handle worker.py:140 < serve :77",
+ * wrapped like the above: the first file with its path, the others by name, none twice in a row.
+ */
 void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack,
 		size_t max_frames);
 

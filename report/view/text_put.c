@@ -145,32 +145,6 @@ static bool innermost(const struct text *t, uint32_t stack, struct stack_text *r
 	return false;
 }
 
-void text_place(struct text *t, uint32_t stack, size_t columns)
-{
-	struct stack_text f;
-	struct name function, file;
-	char line[16] = "";
-	bool named = innermost(t, stack, &f);
-	make_name(t, f.function, f.function_bytes, &function);
-	if (!named) {
-		size_t used = put_cut(t, &function, columns);
-		out_fill(t->out, ' ', columns - used);
-		return;
-	}
-	make_name(t, f.file, f.file_bytes, &file);
-	snprintf(line, sizeof line, ":%u", f.line);
-	size_t tail = strlen(line) + 1;
-	size_t room = columns > tail ? columns - tail : 1;
-	/* The function gets what the path leaves, but at least half; the path the rest. */
-	size_t wants = file.columns < room / 2 ? room - file.columns : room - room / 2;
-	size_t used = put_cut(t, &function, function.columns < wants ? function.columns : wants);
-	out_put(t->out, " ", 1);
-	used += put_cut(t, &file, room > used ? room - used : 1);
-	out_str(t->out, line);
-	used += tail;
-	out_fill(t->out, ' ', used < columns ? columns - used : 0);
-}
-
 /* Last path component, so that a stack fits on few lines; the sites view has whole paths. */
 static const char *base_name(const struct stack_text *f, size_t *ret_n)
 {
@@ -180,8 +154,72 @@ static const char *base_name(const struct stack_text *f, size_t *ret_n)
 	return base;
 }
 
+/*
+ * A path in at most `columns`: whole, or an ellipsis and as many components from its end as
+ * fit, or its last component shortened in the middle. Returns the columns used.
+ */
+static size_t put_path(struct text *t, const struct name *path, size_t columns)
+{
+	if (path->columns <= columns)
+		return put_cut(t, path, columns);
+	const char *end = path->text + path->n, *from = end;
+	for (const char *p = end; p > path->text; p--) {
+		if (*p != '/' || p + 1 == end)
+			continue;
+		if (escape_columns(p, (size_t)(end - p)) + 1 > columns && from != end)
+			break;
+		from = p;
+		if (escape_columns(p, (size_t)(end - p)) + 1 > columns)
+			break;
+	}
+	size_t n = (size_t)(end - from);
+	if (n > 0 && escape_columns(from, n) + 1 <= columns) {
+		out_str(t->out, ellipsis(t));
+		out_put(t->out, from, n);
+		return 1 + escape_columns(from, n);
+	}
+	struct name last = *path;
+	if (n > 0) {
+		last.n = n - 1;
+		memmove(last.text, path->text + (from + 1 - path->text), last.n);
+		last.columns = escape_columns(last.text, last.n);
+	}
+	return put_cut(t, &last, columns);
+}
+
+void text_place(struct text *t, uint32_t stack, size_t columns)
+{
+	struct stack_text f;
+	struct name function, file;
+	char line[16] = "";
+	size_t base_bytes;
+	bool named = innermost(t, stack, &f);
+	make_name(t, f.function, f.function_bytes, &function);
+	if (!named) {
+		size_t used = put_cut(t, &function, columns);
+		out_fill(t->out, ' ', columns - used);
+		return;
+	}
+	const char *base = base_name(&f, &base_bytes);
+	make_name(t, base, base_bytes, &file);
+	snprintf(line, sizeof line, ":%u", f.line);
+	size_t tail = strlen(line) + 1;
+	size_t room = columns > tail ? columns - tail : 1;
+	/* The function gets what the file's own name leaves, but at least a third. */
+	size_t most = file.columns < room - room / 3 ? room - file.columns : room / 3;
+	size_t used = put_cut(t, &function, function.columns < most ? function.columns : most);
+	make_name(t, f.file, f.file_bytes, &file);
+	out_put(t->out, " ", 1);
+	used += put_path(t, &file, room > used ? room - used : 1);
+	out_str(t->out, line);
+	used += tail;
+	out_fill(t->out, ' ', used < columns ? columns - used : 0);
+}
+
+enum file_form { FILE_WHOLE, FILE_BASE, FILE_NONE };
+
 static void append_frame(const struct text *t, struct buf *line, const struct stack_text *f,
-			 bool same_file)
+			 enum file_form form)
 {
 	struct name name;
 	size_t n;
@@ -190,9 +228,10 @@ static void append_frame(const struct text *t, struct buf *line, const struct st
 	buf_put(line, name.text, fits);
 	const char *base = base_name(f, &n);
 	buf_put(line, " ", 1);
-	if (!same_file) {
-		make_name(t, base, n, &name);
-		size_t from = escape_suffix(name.text, name.n, 40);
+	if (form != FILE_NONE) {
+		bool whole = form == FILE_WHOLE;
+		make_name(t, whole ? f->file : base, whole ? f->file_bytes : n, &name);
+		size_t from = escape_suffix(name.text, name.n, whole ? 200 : 40);
 		buf_put(line, name.text + from, name.n - from);
 	}
 	buf_printf(line, ":%u", f->line);
@@ -205,10 +244,12 @@ void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack
 	uint32_t place = t->r->stacks.stacks.at[stack];
 	size_t n = 0, depth = stacks_depth(&t->r->stacks, stack);
 	while (n < max_frames && stacks_next(&t->r->stacks, &place, &f)) {
-		bool same_file = n > 0 && f.file == before.file;
+		enum file_form form = n == 0		    ? FILE_WHOLE :
+				      f.file == before.file ? FILE_NONE :
+							      FILE_BASE;
 		if (n++ > 0)
 			buf_str(&line, " < ");
-		append_frame(t, &line, &f, same_file);
+		append_frame(t, &line, &f, form);
 		before = f;
 	}
 	if (depth > n)

@@ -117,8 +117,11 @@ static void memory_row(struct text *t, const char *name, const char *a, const ch
 		       const char *c)
 {
 	size_t figures = 3 * (FIGURE + 1);
-	out_printf(t->out, "  %-*s %*s %*s %*s\n", (int)(t->width - figures - 2), name, FIGURE, a,
-		   FIGURE, b, FIGURE, c);
+	out_printf(t->out, "  %-*s %*s %*s", (int)(t->width - figures - 2), name, FIGURE, a, FIGURE,
+		   b);
+	if (*c)
+		out_printf(t->out, " %*s", FIGURE, c);
+	out_put(t->out, "\n", 1);
 }
 
 static double rss_rate(const struct timeline *l)
@@ -317,10 +320,11 @@ void text_section_next(struct text *t)
 		if (buf_reserve(&line, n * ESCAPE_GROWTH + 1) == 0)
 			line.len += escape(t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, t->o->file, n,
 					   (char *)line.bytes + line.len, n * ESCAPE_GROWTH + 1);
-		buf_printf(&line, " %s",
-			   only && t->o->question == VIEW_SUMMARY ?
-				   "--view types | --view fragmentation | --view ledger | --view gc" :
-				   other[t->o->question]);
+		buf_printf(
+			&line, " %s",
+			only && t->o->question == VIEW_SUMMARY ?
+				"--view types | --view fragmentation | --view ledger | --view gc" :
+				other[t->o->question]);
 	} else {
 		buf_printf(&line, "pymemprof %s -o FILE.pmp %d keeps the %s for pymemprof report",
 			   only ? "snapshot" : "attach", t->r->totals.target.pid,

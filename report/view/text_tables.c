@@ -7,7 +7,8 @@
 
 #define FIGURE 11
 #define FLAME_CUT 500 /* places below 1/500 of the whole are summed up */
-#define FLAME_DEPTH_MAX 200
+#define FLAME_DEPTH_MAX 260
+#define FLAME_NAME_MIN 28 /* columns a name keeps, however deep */
 #define SITE_FRAMES 12
 
 static void metric_title(const struct text *t, char *buf, size_t cap, const char *what)
@@ -57,7 +58,8 @@ int text_section_sites(struct text *t, size_t top, struct err *err)
 		if (sites_metric(&r->by_stack[order[shown]], t->o->metric) == 0)
 			break;
 		site_row(t, order[shown], figures, sites_metric(&sum, t->o->metric));
-		if (t->o->question == VIEW_SITES)
+		if (t->o->question == VIEW_SITES &&
+		    t->r->stacks.stacks.at[order[shown]] != STACKS_ROOT)
 			text_stack(t, "     made  ", 11, order[shown], SITE_FRAMES);
 	}
 	struct units a;
@@ -81,25 +83,27 @@ struct flame {
 	size_t rows, rows_max;
 };
 
-static void flame_figures(struct flame *f, uint64_t total, uint64_t self, uint64_t blocks)
+#define FLAME_FIGURES (2 * FIGURE + 9) /* columns before the names */
+
+static void flame_figures(struct flame *f, const struct tree_sum *total,
+			  const struct tree_sum *self)
 {
-	struct units a, b, c, d;
-	out_printf(f->t->out, "%*s %5s %*s %*s  ", FIGURE, text_bytes(f->t, &a, total),
-		   units_percent(&b, total, f->tree->total.bytes), FIGURE,
-		   text_bytes(f->t, &c, self), FIGURE - 1, text_count(f->t, &d, blocks));
+	struct units a, b, c;
+	out_printf(f->t->out, "%*s %5s %*s  ", FIGURE, text_bytes(f->t, &a, total->bytes),
+		   units_percent(&b, total->bytes, f->tree->total.bytes), FIGURE,
+		   self->bytes ? text_bytes(f->t, &c, self->bytes) : "");
 }
 
-static size_t flame_indent(struct flame *f, size_t depth, bool last)
+/* Connectors of one level; names below one another without one are a chain of calls. */
+static size_t flame_indent(struct flame *f, size_t level, bool branch, bool last)
 {
-	size_t room = f->t->width - 3 * FIGURE - 10;
-	size_t indent = depth > 0 ? 2 * (depth - 1) : 0;
-	size_t most = room > 40 ? room - 38 : 2;
-	if (indent > most)
-		indent = most;
-	out_fill(f->t->out, ' ', indent);
-	if (depth > 0)
-		out_str(f->t->out, last ? "`-" : "|-");
-	return room - indent - (depth > 0 ? 2 : 0);
+	size_t room = f->t->width - FLAME_FIGURES;
+	size_t most = room - FLAME_NAME_MIN;
+	size_t indent = 2 * level < most ? 2 * level : most;
+	out_fill(f->t->out, ' ', indent > 2 ? indent - 2 : 0);
+	if (indent >= 2)
+		out_str(f->t->out, !branch ? "  " : last ? "`-" : "|-");
+	return room - indent;
 }
 
 static void flame_name(struct flame *f, uint32_t place, size_t room)
@@ -110,10 +114,11 @@ static void flame_name(struct flame *f, uint32_t place, size_t room)
 	char line[16];
 	snprintf(line, sizeof line, ":%u", s.line);
 	size_t base_bytes = s.file_bytes - (size_t)(base - s.file), tail = strlen(line);
-	size_t half = room > tail + 2 ? (room - tail - 1) / 2 : 1;
-	text_name(f->t, s.function, s.function_bytes, half, false);
+	size_t names = room > tail + 5 ? room - tail - 1 : 4;
+	size_t most = names * 2 / 5, file = base_bytes < most ? base_bytes : most;
+	text_name(f->t, s.function, s.function_bytes, names - file, false);
 	out_put(f->t->out, " ", 1);
-	text_name(f->t, base, base_bytes, half, false);
+	text_name(f->t, base, base_bytes, file, false);
 	out_str(f->t->out, line);
 	out_put(f->t->out, "\n", 1);
 }
@@ -128,7 +133,8 @@ static uint32_t next_shown(const struct flame *f, uint32_t place)
 /* Depth first without recursion: stacks of a target may be deep. */
 static void flame_walk(struct flame *f, uint32_t root)
 {
-	uint32_t path[FLAME_DEPTH_MAX];
+	uint32_t path[FLAME_DEPTH_MAX], level[FLAME_DEPTH_MAX] = { 0 };
+	bool branch[FLAME_DEPTH_MAX] = { false };
 	size_t depth = 0;
 	path[0] = next_shown(f, f->tree->places[root].first_child);
 	while (f->rows < f->rows_max) {
@@ -140,14 +146,21 @@ static void flame_walk(struct flame *f, uint32_t root)
 			continue;
 		}
 		const struct tree_place *p = &f->tree->places[path[depth]];
-		flame_figures(f, p->total.bytes, p->self.bytes, p->total.blocks);
-		size_t room = flame_indent(f, depth, next_shown(f, p->next_sibling) == TREE_NONE);
-		flame_name(f, path[depth], room);
+		bool last = next_shown(f, p->next_sibling) == TREE_NONE;
+		flame_figures(f, &p->total, &p->self);
+		flame_name(f, path[depth], flame_indent(f, level[depth], branch[depth], last));
 		f->rows++;
-		if (depth + 1 < FLAME_DEPTH_MAX)
-			path[++depth] = next_shown(f, p->first_child);
-		else
+		if (depth + 1 == FLAME_DEPTH_MAX) {
 			path[depth] = next_shown(f, p->next_sibling);
+			continue;
+		}
+		uint32_t child = next_shown(f, p->first_child);
+		bool forks = child != TREE_NONE &&
+			     next_shown(f, f->tree->places[child].next_sibling) != TREE_NONE;
+		path[depth + 1] = child;
+		branch[depth + 1] = forks;
+		level[depth + 1] = level[depth] + forks;
+		depth++;
 	}
 }
 
@@ -163,20 +176,19 @@ int text_section_flame(struct text *t, size_t top, struct err *err)
 	char title[40];
 	metric_title(t, title, sizeof title, "STACKS");
 	out_put(t->out, "\n", 1);
-	out_printf(t->out, "%*s %5s %*s %*s  ", FIGURE, "TOTAL", "%", FIGURE, "SELF", FIGURE - 1,
-		   "BLOCKS");
+	out_printf(t->out, "%*s %5s %*s  ", FIGURE, "TOTAL", "%", FIGURE, "SELF");
 	text_heading(t, title, 0);
 	out_put(t->out, "\n", 1);
 	flame_walk(&f, STACKS_ROOT);
 	const struct tree_place *cut = &tree.places[STACKS_TRUNCATED],
 				*root = &tree.places[STACKS_ROOT];
 	if (cut->total.bytes >= f.cut) {
-		flame_figures(&f, cut->total.bytes, cut->self.bytes, cut->total.blocks);
+		flame_figures(&f, &cut->total, &cut->self);
 		out_str(t->out, "(outer frames missing)\n");
 		flame_walk(&f, STACKS_TRUNCATED);
 	}
 	if (root->self.bytes > 0) {
-		flame_figures(&f, root->self.bytes, root->self.bytes, root->self.blocks);
+		flame_figures(&f, &root->self, &root->self);
 		out_str(t->out, "(no Python stack)\n");
 	}
 	struct units a;
