@@ -389,9 +389,10 @@ void text_section_gc(struct text *t, size_t top)
 	for (size_t i = 0; i < m->cycles.len && i < top; i++) {
 		const struct fact_heap_type *f = heap_type_of(m, m->cycles.at[i].type);
 
-		strcpy(label, "?");
 		if (f)
 			heap_type_label(f, label, sizeof label);
+		else
+			snprintf(label, sizeof label, "?");
 		out_printf(t->out, "    %10s %11s  ", units_count(&a, m->cycles.at[i].count),
 			   units_bytes(&b, m->cycles.at[i].bytes));
 		text_name(t, label, strlen(label), t->width - 28, false);

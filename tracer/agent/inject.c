@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent_blob.h"
+#include "tracer/agent/agent_blob.h"
 #include "base/own.h"
 #include "tracer/agent/inject_inside.h"
 #include "tracer/agent/sys.h"
