@@ -408,7 +408,7 @@ int session_clean(pid_t pid, struct session_clean *ret, struct err *err)
 		return r;
 	if (orphan.tracer_alive)
 		return err_hint(err,
-				err_set(err, ERR_USAGE, "process %d is being recorded", (int)pid),
+				err_set(err, ERR_DENIED, "process %d is being recorded", (int)pid),
 				"already-attached");
 	ret->found = true;
 	r = inject_adopt(&orphan, &py, &in, err);

@@ -104,7 +104,7 @@ struct session_clean {
 
 /*
  * Remove the agent an earlier tracer left behind. Nothing found is not an error. Errors:
- * USAGE hint "already-attached" (its tracer lives), else as session_attach.
+ * DENIED hint "already-attached" (its tracer lives), else as session_attach.
  */
 int session_clean(pid_t pid, struct session_clean *ret, struct err *err) MUST_CHECK;
 

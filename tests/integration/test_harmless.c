@@ -158,13 +158,41 @@ static struct state read_state(struct target *t)
 	return s;
 }
 
+static bool has_line(const char *text, const char *line, size_t n)
+{
+	for (const char *p = text; (p = memmem(p, strlen(p), line, n)); p++)
+		if ((p == text || p[-1] == '\n') && p[n] == '\n')
+			return true;
+	return false;
+}
+
+/* Lines of a that b lacks, to standard error; how many. */
+static int tell_lines(const char *a, const char *b, const char *who, const char *what)
+{
+	int n = 0;
+	for (const char *line = a, *next; *line; line = next + 1) {
+		next = strchrnul(line, '\n');
+		if (!has_line(b, line, (size_t)(next - line)) && n++ < 10)
+			fprintf(stderr, "%s: %s: %.*s\n", who, what, (int)(next - line), line);
+		if (!*next)
+			break;
+	}
+	return n;
+}
+
+static void expect_text(const char *a, const char *b, const char *who, const char *gone,
+			const char *fresh)
+{
+	int n = tell_lines(a, b, who, gone) + tell_lines(b, a, who, fresh);
+	cr_expect(n == 0, "%s: %d lines differ: %s, %s", who, n, gone, fresh);
+}
+
 static void expect_same(const struct state *a, const struct state *b, const char *who)
 {
-	cr_expect_str_eq(a->maps, b->maps, "%s: mappings differ:\n%s--\n%s", who, a->maps, b->maps);
-	cr_expect_str_eq(a->text, b->text, "%s: text differs", who);
-	cr_expect_str_eq(a->fds, b->fds, "%s: descriptors differ:\n%s--\n%s", who, a->fds, b->fds);
-	cr_expect_str_eq(a->signals, b->signals, "%s: signal masks differ:\n%s--\n%s", who, a->signals,
-			 b->signals);
+	expect_text(a->maps, b->maps, who, "mapping gone", "new mapping");
+	expect_text(a->text, b->text, who, "text before", "text now");
+	expect_text(a->fds, b->fds, who, "descriptor gone", "new descriptor");
+	expect_text(a->signals, b->signals, who, "masks before", "masks now");
 }
 
 static bool check_target(struct target *t, const char *who, int cycle)

@@ -509,7 +509,7 @@ static int refuse_second(struct inject *in, struct err *err)
 	if (r <= 0)
 		return r;
 	if (o.tracer_alive)
-		return err_hint(err, err_set(err, ERR_USAGE, "process %d is being recorded by process %d",
+		return err_hint(err, err_set(err, ERR_DENIED, "process %d is being recorded by process %d",
 					     (int)in->pid, (int)o.fixed.tracer_pid),
 				"already-attached");
 	return err_hint(err, err_set(err, ERR_USAGE, "process %d still has the agent of a tracer that died",

@@ -68,7 +68,7 @@ void inject_free(struct inject *in);
  * during the call only, py until inject_free. Each change registers its inverse in undo before it is made;
  * on failure they have been run and the target is as before. On success one entry "remove the
  * agent" stays in undo: it stops the target by itself, and does nothing once inject_remove was
- * called. Errors: USAGE hint "already-attached" (a living tracer's) or "orphan-agent" (clean up
+ * called. Errors: DENIED hint "already-attached" (a living tracer's) or "orphan-agent" (clean up
  * first); UNSUPPORTED (tables hold no code; kernel without MADV_WIPEONFORK); DENIED (mprotect); …
  */
 int inject_attach(struct inject *in, struct stop *s, struct mem_source *mem, const struct py *py,

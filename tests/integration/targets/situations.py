@@ -228,20 +228,27 @@ def in_subinterpreters():
 		time.sleep(0.001)
 
 
+def work_a_while():
+	"""Allocate for longer than events may wait in the program (a tenth of a second)."""
+	end = time.time() + 0.4
+	kept = []
+	while time.time() < end:
+		kept.append(bytes(100))
+		time.sleep(0.0001)
+
+
 def in_exec():
-	"""Becomes another program half a second after the first byte on its input."""
+	"""Becomes another program half a second after the first line on its input."""
 	ready()
 	sys.stdin.readline()
-	kept = [bytes(i) for i in range(1000)]
-	time.sleep(0.3)
+	work_a_while()
 	os.execv("/bin/sleep", ["sleep", "30"])
 
 
 def in_exit():
 	ready()
 	sys.stdin.readline()
-	kept = [bytes(i) for i in range(1000)]
-	time.sleep(0.2)
+	work_a_while()
 	sys.exit(7)
 
 
