@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "tracer/process/procfs.h"
@@ -243,8 +244,25 @@ int freeze_free(struct freeze *f, struct remote *r, struct err *err)
 	return code < 0 ? err_wrap(err, code, "reap the copy of process %d", (int)target) : 0;
 }
 
+/*
+ * A child without exit signal that is a zombie, or that is our tracee without our asking: when its
+ * maker's tracer dies during the clone and we attach before it is over, the kernel gives the copy
+ * to us (kernel_clone decides to trace early, ptrace_init_task takes the tracer of then).
+ */
+static bool is_orphan(pid_t child)
+{
+	struct procfs_status status;
+	struct procfs_stat stat;
+
+	if (procfs_stat(child, 0, &stat, NULL) < 0 || stat.exit_signal != 0)
+		return false;
+	if (stat.state == 'Z')
+		return true;
+	return procfs_status(child, 0, &status, NULL) == 0 && status.tracer == getpid();
+}
+
 /* Pids of the children of one thread: "4021 4077 " (CONFIG_PROC_CHILDREN). */
-static void list_children(pid_t pid, pid_t tid, pid_t *list, size_t *count)
+static void list_orphans(pid_t pid, pid_t tid, pid_t *list, size_t *count)
 {
 	char path[64];
 	AUTO_FCLOSE FILE *file = NULL;
@@ -252,13 +270,9 @@ static void list_children(pid_t pid, pid_t tid, pid_t *list, size_t *count)
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)tid);
 	file = fopen(path, "re");
-	while (file && *count < ORPHANS_MAX && fscanf(file, "%d", &child) == 1) {
-		struct procfs_stat stat;
-
-		if (procfs_stat(child, 0, &stat, NULL) == 0 && stat.state == 'Z' &&
-		    stat.exit_signal == 0)
+	while (file && *count < ORPHANS_MAX && fscanf(file, "%d", &child) == 1)
+		if (is_orphan(child))
 			list[(*count)++] = child;
-	}
 }
 
 int freeze_reap_orphans(struct remote *r, struct err *err)
@@ -269,12 +283,14 @@ int freeze_reap_orphans(struct remote *r, struct err *err)
 	int reaped = 0, code = procfs_threads(stop_pid(remote_stop(r)), &tids, &threads, err);
 
 	for (size_t i = 0; code == 0 && i < threads; i++)
-		list_children(stop_pid(remote_stop(r)), tids[i], list, &count);
+		list_orphans(stop_pid(remote_stop(r)), tids[i], list, &count);
 	for (size_t i = 0; code >= 0 && i < count; i++) {
 		struct procfs_status status;
 
 		if (procfs_status(list[i], 0, &status, NULL) < 0 || !status.nspid_count)
 			continue;
+		if (status.state != 'Z')
+			kill_copy(list[i]);
 		code = reap_in_target(r, status.nspid[status.nspid_count - 1], err);
 		reaped += code > 0;
 	}

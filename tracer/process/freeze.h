@@ -42,8 +42,9 @@ uint64_t freeze_clone_ns(const struct freeze *f);
 int freeze_free(struct freeze *f, struct remote *r, struct err *err);
 
 /*
- * Reap the copies a killed pymemprof has left to the process of r: zombies whose exit signal is
- * none. Returns how many, or a negative code.
+ * Put away the copies a killed pymemprof has left to the process of r: zombies without exit
+ * signal, and a copy whose birth was not over when we attached. To be called once after the
+ * attach, while no copy of our own exists. Returns how many, or a negative code.
  */
 int freeze_reap_orphans(struct remote *r, struct err *err);
 
