@@ -25,6 +25,7 @@
 #define THREADS_LOOKED_AT 64 /* thread pointers handed to py_find_tstate_access */
 #define HOOK_TRIES 4	     /* a thread caught between two words is let run a little */
 #define HOOK_STEP_US 500
+#define ORPHANS_MAX 1000
 #define STOP_TRIES 50 /* a debugger may hold the target when we want to leave */
 #define STOP_RETRY_NS 100000000
 
@@ -373,7 +374,7 @@ static int remove_orphan(pid_t pid, struct py *py, struct mem_source *mem, struc
 	r = find_access(py, mem, stop, err);
 	if (r == 0)
 		r = inject_remove(in, stop, mem, NULL, NULL, &audit, err);
-	ret->stop_ns = stop_elapsed_ns(stop);
+	ret->stop_ns += stop_elapsed_ns(stop);
 	int gone = stop_detach(stop, r < 0 ? NULL : err);
 	if (r == 0)
 		r = gone;
@@ -391,19 +392,13 @@ static int find_orphan(pid_t pid, const struct py *py, struct mem_source *mem,
 	return r < 0 ? r : inject_find(py, mem, &maps, ret, err);
 }
 
-int session_clean(pid_t pid, struct session_clean *ret, struct err *err)
+static int clean_one(pid_t pid, struct py *py, struct mem_source *mem, struct session_clean *ret,
+		     struct err *err)
 {
-	AUTO(mem_free_p) struct mem_source *mem = NULL;
-	AUTO(py_deinit) struct py py = { 0 };
 	AUTO(inject_free_p) struct inject *in = NULL;
 	struct inject_orphan orphan;
+	int r = find_orphan(pid, py, mem, &orphan, err);
 
-	*ret = (struct session_clean){ 0 };
-	int r = refusal_before(pid, err);
-	if (r == 0)
-		r = identify(pid, NULL, &mem, &py, err);
-	if (r == 0)
-		r = find_orphan(pid, &py, mem, &orphan, err);
 	if (r <= 0)
 		return r;
 	if (orphan.tracer_alive)
@@ -411,6 +406,25 @@ int session_clean(pid_t pid, struct session_clean *ret, struct err *err)
 				err_set(err, ERR_DENIED, "process %d is being recorded", (int)pid),
 				"already-attached");
 	ret->found = true;
-	r = inject_adopt(&orphan, &py, &in, err);
-	return r < 0 ? r : remove_orphan(pid, &py, mem, in, ret, err);
+	r = inject_adopt(&orphan, py, &in, err);
+	if (r == 0)
+		r = remove_orphan(pid, py, mem, in, ret, err);
+	return r < 0 ? r : 1;
+}
+
+/* Several tracers may have died in turn. One that has to stay is the last we look at. */
+int session_clean(pid_t pid, struct session_clean *ret, struct err *err)
+{
+	AUTO(mem_free_p) struct mem_source *mem = NULL;
+	AUTO(py_deinit) struct py py = { 0 };
+
+	*ret = (struct session_clean){ 0 };
+	int r = refusal_before(pid, err);
+	if (r == 0)
+		r = identify(pid, NULL, &mem, &py, err);
+	if (r == 0)
+		r = clean_one(pid, &py, mem, ret, err);
+	for (int i = 0; r > 0 && ret->audit.clean && i < ORPHANS_MAX; i++)
+		r = clean_one(pid, &py, mem, ret, err);
+	return r < 0 ? r : 0;
 }

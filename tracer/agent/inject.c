@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Putting the agent in: map, pipe, write, protect, and only then exchange twelve words. Every
+ * Putting the agent in: map, write, pipe, protect, and only then exchange twelve words. Every
  * step's inverse is on the undo stack first, so a failure anywhere leaves the target as it was.
+ * And every step leaves what another tracer needs to clean up if we are killed here and now: the
+ * mapping says what it is before anything else is made, and the pipe's numbers go into it.
  */
 #include "tracer/agent/inject.h"
 
@@ -222,11 +224,90 @@ static int undo_words(void *ctx, uint64_t a, uint64_t b, struct err *err)
 
 /* --- steps ------------------------------------------------------------------------------------- */
 
+static void fill_clock(struct inject *in)
+{
+	struct agent_fixed *fx = &in->fixed;
+	uint64_t ns = now_ns() - in->calibrate_ns, ticks = sys_ticks() - in->calibrate_ticks;
+
+	fx->ticks_per_ms = ns ? (uint64_t)((double)ticks * 1e6 / (double)ns) : 1000000;
+	if (!fx->ticks_per_ms)
+		fx->ticks_per_ms = 1;
+	fx->flush_ticks = fx->ticks_per_ms * (in->options.flush_ms ? in->options.flush_ms : 1);
+}
+
+static void fill_fixed(struct inject *in)
+{
+	const struct agent_head *head = (const struct agent_head *)in->text;
+	const struct inject_options *o = &in->options;
+	struct agent_fixed *fx = &in->fixed;
+	struct procfs_stat self;
+
+	fx->magic = AGENT_MAGIC;
+	fx->abi_version = AGENT_ABI_VERSION;
+	fx->bytes = sizeof(*fx);
+	fx->map_base = in->base.v;
+	fx->map_bytes = AGENT_MAP_BYTES;
+	fx->text_bytes = sizeof(agent_blob);
+	fx->state_addr = in->base.v + AGENT_STATE_OFFSET;
+	for (int d = 0; d < AGENT_DOMAINS; d++)
+		for (int f = 0; f < AGENT_FUNCS; f++)
+			fx->hook[d][f] = in->base.v + head->hook[d][f];
+	if (fx->tstate_kind == AGENT_TSTATE_GLOBAL) {
+		fx->tstate_base = fx->tstate_addr;
+		fx->tstate_tp_mask = 0;
+	} else {
+		fx->tstate_base = (uint64_t)fx->tstate_tls_offset;
+		fx->tstate_tp_mask = UINT64_MAX;
+	}
+	fx->pipe_fd = -1;
+	fx->on_full = o->on_full;
+	fx->stall_limit_ms = o->stall_limit_ms;
+	fx->window = o->sample_bytes ? 0 : o->window;
+	fx->window_max_bytes = o->window_max_bytes;
+	fx->max_frames = o->max_frames;
+	fx->sample_bytes = o->sample_bytes;
+	fill_clock(in);
+	if (getrandom(&fx->seed, sizeof(fx->seed), GRND_NONBLOCK) != sizeof(fx->seed))
+		fx->seed = sys_ticks();
+	fx->cookie = fx->seed * 0x9e3779b97f4a7c15ull ^ now_ns();
+	fx->tracer_pid = getpid();
+	fx->target_pid = in->pid;
+	if (procfs_stat(getpid(), 0, &self, NULL) == 0)
+		fx->tracer_start = self.start_ticks;
+}
+
+static int protect(struct inject *in, uint64_t offset, uint64_t bytes, uint64_t prot, struct err *err)
+{
+	const uint64_t arg[6] = { in->base.v + offset, bytes, prot };
+	int64_t answer;
+
+	return inject_call(in, "mprotect", remote_sys(in->remote)->mprotect, arg, &answer, err);
+}
+
+static int write_fixed(struct inject *in, struct err *err)
+{
+	return live_write(in->mem, taddr_add(in->base, AGENT_FIXED_OFFSET), &in->fixed,
+			  sizeof(in->fixed), err);
+}
+
+static int write_text(struct inject *in, struct err *err)
+{
+	int r = write_fixed(in, err);
+
+	return r < 0 ? r : live_write(in->mem, in->base, in->text, sizeof(agent_blob), err);
+}
+
+/*
+ * Mapped without permission to write, so that it never becomes one range with its neighbours and
+ * can be found by its first bytes (inject_find). We write through /proc/PID/mem; where the
+ * kernel does not allow that (proc_mem.force_override, 6.12), with the permission after all.
+ */
 static int map_agent(struct inject *in, struct undo *undo, struct err *err)
 {
 	const struct remote_sys *sys = remote_sys(in->remote);
-	const uint64_t map[6] = { 0, AGENT_MAP_BYTES, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0 };
+	const uint64_t map[6] = { 0, AGENT_MAP_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+				  (uint64_t)-1, 0 };
+	const uint64_t state_bytes = AGENT_MAP_BYTES - AGENT_STATE_OFFSET;
 	int64_t answer;
 	int r = undo_push(undo, "map the agent", undo_map, in, 0, 0, err);
 
@@ -235,9 +316,17 @@ static int map_agent(struct inject *in, struct undo *undo, struct err *err)
 	if (r < 0)
 		return r;
 	in->base = taddr_of((uint64_t)answer);
-	{
-		const uint64_t wipe[6] = { in->base.v + AGENT_STATE_OFFSET,
-					   AGENT_MAP_BYTES - AGENT_STATE_OFFSET, MADV_WIPEONFORK };
+	fill_fixed(in);
+	if (write_text(in, NULL) < 0) {
+		r = protect(in, 0, AGENT_STATE_OFFSET, PROT_READ | PROT_WRITE, err);
+		if (r == 0)
+			r = write_text(in, err);
+	}
+	if (r == 0)
+		r = protect(in, AGENT_STATE_OFFSET, state_bytes, PROT_READ | PROT_WRITE, err);
+	if (r == 0) {
+		const uint64_t wipe[6] = { in->base.v + AGENT_STATE_OFFSET, state_bytes,
+					   MADV_WIPEONFORK };
 
 		r = inject_call(in, "madvise(MADV_WIPEONFORK)", sys->madvise, wipe, &answer, err);
 	}
@@ -286,8 +375,9 @@ static int take_read_end(struct inject *in, struct err *err)
 static int make_pipe(struct inject *in, struct undo *undo, struct err *err)
 {
 	const struct remote_sys *sys = remote_sys(in->remote);
-	taddr scratch = remote_scratch(in->remote);
-	const uint64_t pipe[6] = { scratch.v, O_CLOEXEC | O_NONBLOCK };
+	taddr made = taddr_add(in->base, AGENT_STATE_OFFSET +
+						 (int64_t)offsetof(struct agent_state, pipe_made));
+	const uint64_t pipe[6] = { made.v, O_CLOEXEC | O_NONBLOCK };
 	int64_t answer, low;
 	int32_t fds[2];
 	int r = undo_push(undo, "make a pipe", undo_pipe, in, 0, 0, err);
@@ -295,12 +385,14 @@ static int make_pipe(struct inject *in, struct undo *undo, struct err *err)
 	if (r == 0)
 		r = inject_call(in, "pipe2", sys->pipe2, pipe, &answer, err);
 	if (r == 0)
-		r = mem_read(in->mem, scratch, fds, sizeof(fds), err);
+		r = mem_read(in->mem, made, fds, sizeof(fds), err);
 	if (r < 0)
 		return r;
 	in->read_fd_there = fds[0];
 	in->write_fd_there = low = fds[1];
 	r = take_read_end(in, err);
+	if (r == 0)
+		r = write_fixed(in, err); /* whose pipe it is, before its number changes */
 	if (r == 0)
 		r = close_there(in, &in->read_fd_there, err);
 	if (r < 0)
@@ -356,57 +448,6 @@ static bool needs_care(const struct inject *in)
 	return false;
 }
 
-static void fill_clock(struct inject *in)
-{
-	struct agent_fixed *fx = &in->fixed;
-	uint64_t ns = now_ns() - in->calibrate_ns, ticks = sys_ticks() - in->calibrate_ticks;
-
-	fx->ticks_per_ms = ns ? (uint64_t)((double)ticks * 1e6 / (double)ns) : 1000000;
-	if (!fx->ticks_per_ms)
-		fx->ticks_per_ms = 1;
-	fx->flush_ticks = fx->ticks_per_ms * (in->options.flush_ms ? in->options.flush_ms : 1);
-}
-
-static void fill_fixed(struct inject *in)
-{
-	const struct agent_head *head = (const struct agent_head *)in->text;
-	const struct inject_options *o = &in->options;
-	struct agent_fixed *fx = &in->fixed;
-	struct procfs_stat self;
-
-	fx->magic = AGENT_MAGIC;
-	fx->abi_version = AGENT_ABI_VERSION;
-	fx->bytes = sizeof(*fx);
-	fx->map_base = in->base.v;
-	fx->map_bytes = AGENT_MAP_BYTES;
-	fx->text_bytes = sizeof(agent_blob);
-	fx->state_addr = in->base.v + AGENT_STATE_OFFSET;
-	for (int d = 0; d < AGENT_DOMAINS; d++)
-		for (int f = 0; f < AGENT_FUNCS; f++)
-			fx->hook[d][f] = in->base.v + head->hook[d][f];
-	if (fx->tstate_kind == AGENT_TSTATE_GLOBAL) {
-		fx->tstate_base = fx->tstate_addr;
-		fx->tstate_tp_mask = 0;
-	} else {
-		fx->tstate_base = (uint64_t)fx->tstate_tls_offset;
-		fx->tstate_tp_mask = UINT64_MAX;
-	}
-	fx->on_full = o->on_full;
-	fx->stall_limit_ms = o->stall_limit_ms;
-	fx->window = o->sample_bytes ? 0 : o->window;
-	fx->window_max_bytes = o->window_max_bytes;
-	fx->max_frames = o->max_frames;
-	fx->sample_bytes = o->sample_bytes;
-	fill_clock(in);
-	if (getrandom(&fx->seed, sizeof(fx->seed), GRND_NONBLOCK) != sizeof(fx->seed))
-		fx->seed = sys_ticks();
-	fx->cookie = fx->seed * 0x9e3779b97f4a7c15ull ^ now_ns();
-	fx->tracer_pid = getpid();
-	fx->target_pid = in->pid;
-	if (procfs_stat(getpid(), 0, &self, NULL) == 0)
-		fx->tracer_start = self.start_ticks;
-}
-
 /* Table contents, GIL, mode: what must be read while nobody runs. */
 static int read_interpreter(struct inject *in, struct err *err)
 {
@@ -445,24 +486,12 @@ static int read_interpreter(struct inject *in, struct err *err)
 	return 0;
 }
 
-static int protect(struct inject *in, uint64_t offset, uint64_t bytes, uint64_t prot, struct err *err)
-{
-	const uint64_t arg[6] = { in->base.v + offset, bytes, prot };
-	int64_t answer;
-
-	return inject_call(in, "mprotect", remote_sys(in->remote)->mprotect, arg, &answer, err);
-}
-
-static int write_agent(struct inject *in, struct err *err)
+/* The last of it: the descriptor, the mode, and what may be done with which part. */
+static int finish_agent(struct inject *in, struct err *err)
 {
 	const uint32_t mode = in->fixed.mode;
-	int r;
+	int r = write_fixed(in, err);
 
-	fill_fixed(in);
-	r = live_write(in->mem, in->base, in->text, sizeof(agent_blob), err);
-	if (r == 0)
-		r = live_write(in->mem, taddr_add(in->base, AGENT_FIXED_OFFSET), &in->fixed,
-			       sizeof(in->fixed), err);
 	if (r == 0)
 		r = live_write(in->mem, taddr_add(in->base, AGENT_STATE_OFFSET), &mode,
 			       sizeof(mode), err);
@@ -531,7 +560,7 @@ static int attach(struct inject *in, struct stop *s, struct mem_source *mem, str
 	if (r == 0)
 		r = make_pipe(in, undo, err);
 	if (r == 0)
-		r = write_agent(in, err);
+		r = finish_agent(in, err);
 	return r < 0 ? r : swap_words(in, undo, err);
 }
 

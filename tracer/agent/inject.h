@@ -111,8 +111,9 @@ struct inject_orphan {
 };
 
 /*
- * A table word that points outside the interpreter's object into a mapping that begins like ours.
- * 1 and *ret when there is one, 0 when not. The target may run. Errors: FAULT, GONE, NOMEM.
+ * A table word that points outside the interpreter's object into a mapping that begins like ours,
+ * or such a mapping that no word leads to, of a tracer that died on its way in or out. 1 and *ret
+ * when there is one, 0 when not. The target may run. Errors: FAULT, GONE, NOMEM.
  */
 int inject_find(const struct py *py, struct mem_source *mem, const struct maps *maps,
 		struct inject_orphan *ret, struct err *err) MUST_CHECK;

@@ -17,6 +17,7 @@ struct inject {
 	int64_t read_fd_there; /* while attaching: the target's descriptors, −1: none */
 	int64_t write_fd_there;
 	uint32_t words_set; /* how many function words have been exchanged, in order */
+	bool adopted;	  /* another tracer's, which died */
 	bool hooked;	  /* the attach went through and no removal did yet */
 	uint64_t calibrate_ticks, calibrate_ns;
 	/* only during inject_attach and inject_remove */

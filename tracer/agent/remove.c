@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/own.h"
 #include "tracer/agent/inject_inside.h"
@@ -21,6 +22,7 @@
 #define TRIES_MAX 200
 #define TRY_USEC_MIN 200
 #define TRY_USEC_MAX 20000
+#define PROBE_BYTES_MAX (16ull << 20)
 
 /* --- unhooking ---------------------------------------------------------------------------------- */
 
@@ -125,15 +127,65 @@ static int fetch_residual(struct inject *in, struct err *err)
 	return residual_build(&in->fixed, in->state, &in->residual, &in->residual_bytes, err);
 }
 
-static int close_pipe(struct inject *in, struct err *err)
+static int close_fd(struct inject *in, int fd, struct err *err)
 {
-	const uint64_t arg[6] = { (uint64_t)in->fixed.pipe_fd };
+	const uint64_t arg[6] = { (uint64_t)fd };
 	int64_t answer;
 
-	/* the program may have closed it and be using the number itself */
-	if (!inject_owns_fd(in, in->fixed.pipe_fd))
-		return 0;
 	return inject_call(in, "close", remote_sys(in->remote)->close, arg, &answer, err);
+}
+
+/* A tracer that died while making the pipe: its two ends, as the kernel wrote them down. */
+static void find_pipe(struct inject *in)
+{
+	const int32_t *made = in->state->pipe_made;
+	struct stat st[2];
+
+	for (int i = 0; i < 2; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)in->pid, (int)made[i]);
+		if (made[0] == made[1] || stat(path, &st[i]) < 0 || !S_ISFIFO(st[i].st_mode))
+			return;
+	}
+	if (st[0].st_ino != st[1].st_ino || st[0].st_dev != st[1].st_dev)
+		return;
+	in->fixed.pipe_ino = st[0].st_ino;
+	in->fixed.pipe_dev = st[0].st_dev;
+}
+
+/* Every descriptor of the target that leads to our pipe, whatever became of its number. */
+static int close_all_ends(struct inject *in, struct err *err)
+{
+	char path[64];
+	const struct dirent *e;
+	int r = 0;
+
+	if (!in->fixed.pipe_ino)
+		find_pipe(in);
+	if (!in->fixed.pipe_ino)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)in->pid);
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return err_sys(err, errno, "%s", path);
+	while (r == 0 && (e = readdir(dir))) {
+		int fd = (int)strtol(e->d_name, NULL, 10);
+
+		if (e->d_name[0] != '.' && inject_owns_fd(in, fd))
+			r = close_fd(in, fd, err);
+	}
+	closedir(dir);
+	return r;
+}
+
+static int close_pipe(struct inject *in, struct err *err)
+{
+	if (in->adopted)
+		return close_all_ends(in, err);
+	/* the program may have closed it and be using the number itself */
+	return inject_owns_fd(in, in->fixed.pipe_fd) ? close_fd(in, in->fixed.pipe_fd, err) : 0;
 }
 
 static int unmap(struct inject *in, struct err *err)
@@ -290,28 +342,75 @@ static bool tracer_lives(const struct agent_fixed *fx)
 	       st.start_ticks == fx->tracer_start;
 }
 
-/* The mapping around a hook that may be an agent's. 1: it is. */
-static int probe(struct mem_source *mem, const struct maps *maps, uint64_t hook,
-		 struct inject_orphan *ret)
+/* Does an agent's mapping begin here? */
+static bool probe_at(struct mem_source *mem, uint64_t at, struct inject_orphan *ret)
 {
-	const struct map_range *m = maps_find(maps, taddr_of(hook));
 	struct agent_head head;
 	struct agent_fixed fixed;
 
+	if (mem_read(mem, taddr_of(at), &head, sizeof(head), NULL) < 0 || head.magic != AGENT_MAGIC)
+		return false;
+	if (mem_read(mem, taddr_of(at + AGENT_FIXED_OFFSET), &fixed, sizeof(fixed), NULL) < 0 ||
+	    fixed.magic != AGENT_MAGIC || fixed.map_base != at)
+		return false;
+	*ret = (struct inject_orphan){ taddr_of(at), fixed, tracer_lives(&fixed) };
+	return true;
+}
+
+/* The mapping around a hook that may be an agent's. */
+static bool probe_hook(struct mem_source *mem, const struct maps *maps, uint64_t hook,
+		       struct inject_orphan *ret)
+{
+	const struct map_range *m = maps_find(maps, taddr_of(hook));
+
 	if (!m || !(m->flags & MAP_X) || m->path[0])
-		return 0;
+		return false;
 	/* neighbouring ranges of equal protection are one line in maps: look at each page */
-	for (uint64_t at = hook & ~4095ull; at >= m->start && at + AGENT_FIXED_OFFSET > hook; at -= 4096) {
-		if (mem_read(mem, taddr_of(at), &head, sizeof(head), NULL) < 0 ||
-		    head.magic != AGENT_MAGIC)
-			continue;
-		if (mem_read(mem, taddr_of(at + AGENT_FIXED_OFFSET), &fixed, sizeof(fixed), NULL) < 0 ||
-		    fixed.magic != AGENT_MAGIC || fixed.map_base != at)
-			continue;
-		*ret = (struct inject_orphan){ taddr_of(at), fixed, tracer_lives(&fixed) };
-		return 1;
+	for (uint64_t at = hook & ~4095ull; at >= m->start && at + AGENT_FIXED_OFFSET > hook; at -= 4096)
+		if (probe_at(mem, at, ret))
+			return true;
+	return false;
+}
+
+static bool in_agent(const struct inject_orphan *o, uint64_t word)
+{
+	return word >= o->base.v && word < o->base.v + AGENT_MAP_BYTES;
+}
+
+/*
+ * An agent no word leads to: its tracer died before the first word or after the last. Only when
+ * the tables are as that agent found them; else somebody who came later may still call it.
+ */
+static bool abandoned(struct mem_source *mem, const struct inject_orphan *o)
+{
+	for (int d = 0; d < AGENT_DOMAINS; d++) {
+		uint64_t words[1 + AGENT_FUNCS];
+
+		if (mem_read(mem, taddr_of(o->fixed.table_addr[d]), words, sizeof(words), NULL) < 0)
+			return false;
+		for (int f = 0; f < AGENT_FUNCS; f++)
+			if (words[1 + f] != o->fixed.original[d].func[f] && !in_agent(o, words[1 + f]))
+				return false;
 	}
-	return 0;
+	return true;
+}
+
+/* Ranges nobody may write to and that have no name are few: a just-in-time compiler's, ours. */
+static bool probe_ranges(struct mem_source *mem, const struct maps *maps, struct inject_orphan *ret)
+{
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct map_range *m = &maps->ranges[i];
+		uint64_t end = m->end;
+
+		if (m->flags & MAP_W || !(m->flags & MAP_R) || m->path[0])
+			continue;
+		if (end - m->start > PROBE_BYTES_MAX)
+			end = m->start + PROBE_BYTES_MAX;
+		for (uint64_t at = m->start; at < end; at += 4096)
+			if (probe_at(mem, at, ret) && abandoned(mem, ret))
+				return true;
+	}
+	return false;
 }
 
 int inject_find(const struct py *py, struct mem_source *mem, const struct maps *maps,
@@ -326,11 +425,11 @@ int inject_find(const struct py *py, struct mem_source *mem, const struct maps *
 		for (int f = 1; f <= AGENT_FUNCS; f++) {
 			if (words[f] >= py->obj_start && words[f] < py->obj_end)
 				continue;
-			if (probe(mem, maps, words[f], ret))
+			if (probe_hook(mem, maps, words[f], ret))
 				return 1;
 		}
 	}
-	return 0;
+	return probe_ranges(mem, maps, ret);
 }
 
 int inject_adopt(const struct inject_orphan *orphan, const struct py *py, struct inject **ret,
@@ -357,6 +456,7 @@ int inject_adopt(const struct inject_orphan *orphan, const struct py *py, struct
 	in->fixed = *fx;
 	in->base = orphan->base;
 	in->py = py;
+	in->adopted = true;
 	*ret = in;
 	return 0;
 }

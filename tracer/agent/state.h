@@ -121,6 +121,7 @@ struct agent_state {
 	struct agent_public pub;
 	struct agent_lane lane __attribute__((aligned(64)));
 	struct agent_cold cold __attribute__((aligned(64)));
+	int32_t pipe_made[2]; /* where pipe2 puts its answer, so that a cleaner can find it; 0, 0: not yet */
 	uint64_t inside[AGENT_INSIDE]; /* thread pointers */
 	struct agent_thread threads[AGENT_THREADS];
 	uint32_t salts[AGENT_SALTS];
