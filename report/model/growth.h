@@ -36,8 +36,10 @@ struct growth_verdict {
 	uint32_t samples;    /* intervals with any activity since the stack was first seen */
 	uint32_t grew, fell; /* of those: live bytes rose, sank */
 	uint64_t first_ns, last_growth_ns, last_fall_ns; /* since start; last_fall_ns 0: never */
-	uint64_t end_ns;				 /* of the recording */
+	uint64_t settled_ns; /* last step above the noise: since then it is where it is */
+	uint64_t end_ns;     /* of the recording */
 	uint64_t live_bytes, highest_bytes;
+	uint64_t live_blocks;	  /* cancelled ones left out; an estimate when sampled */
 	double slope_bytes_per_s; /* Theil–Sen: median of the slopes between all pairs of points */
 	double r2;		  /* of that line; 0 when it explains nothing */
 	uint64_t

@@ -8,7 +8,7 @@
  *   - the floor of each quarter of the series (its minimum there): what leaks raises it every
  *     time, at a rate that does not fade; what filled up or comes and goes does not;
  *   - growth events: steps of the lower envelope that exceed one per cent and the noise. A
- *     tail much longer than the longest pause between two events means growth has ended;
+ *     tail much longer than the usual pause between two events means growth has ended;
  *   - the deepest fall from an earlier high.
  */
 #include <math.h>
@@ -20,11 +20,14 @@
 
 #define SAMPLES_MIN 6	   /* fewer buckets cannot be cut into quarters */
 #define EVENTS_MIN 4	   /* fewer steps are an accident, not a trend */
+#define EVENTS_REGULAR 7   /* from so many on, the usual pause is well known */
 #define SAW_SHARE 0.25	   /* a fall by this share of the highest value makes a saw tooth */
 #define RISE_SHARE 0.02	   /* a quarter's floor must rise by this share of the highest value */
 #define FADE_RATIO 0.5	   /* last rise of the floor against the one before: below, it fades */
 #define IDLE_SHARE 0.01	   /* a bucket with less than this share of the mean activity is idle */
+#define PAUSES_SHARE 0.15  /* of the time, to be a pause that is usual */
 #define FIT_POINTS 64	   /* points the line is fitted through */
+#define ENLARGED_BLOCKS 2  /* no more blocks than this left of many: a container reallocated */
 #define MATTERS_BYTES 4096 /* less than this is not worth a confident word */
 
 /* One series laid out over the active buckets since the stack was first seen. */
@@ -59,7 +62,8 @@ static void lay_out(const struct growth *g, const struct growth_series *s, struc
 struct shape {
 	double highest, deepest_fall;
 	double floor[4]; /* of each quarter */
-	size_t events, longest_gap, tail, last_event;
+	size_t events, usual_gap;
+	size_t settled; /* from here on it is at its last level, but for noise */
 };
 
 static void find_quarters(const struct curve *c, struct shape *s)
@@ -72,26 +76,61 @@ static void find_quarters(const struct curve *c, struct shape *s)
 	}
 }
 
+static int longest_first(const void *a, const void *b)
+{
+	const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/*
+ * The pause between two steps that must be expected: gaps this long or longer make up a good
+ * part of the time. One hiccup of a busy machine does not, the pauses between batches do.
+ */
+static size_t usual_gap(size_t *gaps, size_t n)
+{
+	size_t all = 0, longer = 0, i = 0;
+	for (size_t k = 0; k < n; k++)
+		all += gaps[k];
+	qsort(gaps, n, sizeof *gaps, longest_first);
+	for (; i + 1 < n; i++) {
+		longer += gaps[i];
+		if ((double)longer >= PAUSES_SHARE * (double)all)
+			break;
+	}
+	return n ? gaps[i] : 0;
+}
+
+static size_t last_level_samples(size_t n)
+{
+	return n / 24 < 3 ? 3 : n / 24;
+}
+
 /* Steps of the lower envelope (what is never given back later) above the noise. */
 static void find_events(const struct curve *c, struct shape *s)
 {
 	double envelope[GROWTH_BUCKETS + 1];
+	size_t gaps[GROWTH_BUCKETS + 1], ngaps = 0;
 	double low = INFINITY;
 	for (size_t i = c->n; i-- > 0;)
 		envelope[i] = low = fmin(low, c->y[i]);
 	bool saw = s->deepest_fall >= SAW_SHARE * s->highest;
 	double step = fmax(1, fmax(0.01 * s->highest, saw ? 0 : s->deepest_fall));
+	/* The very last values are a peak of the noise as likely as not: their floor counts. */
+	size_t from = c->n > last_level_samples(c->n) ? c->n - last_level_samples(c->n) : 0;
+	while (s->settled < from && envelope[s->settled] < envelope[from] - step)
+		s->settled++;
 	double level = 0;
-	for (size_t i = 0; i < c->n; i++) {
+	size_t last = 0;
+	for (size_t i = 0; i < c->n && i <= s->settled; i++) {
 		if (envelope[i] < level + step)
 			continue;
 		level = envelope[i];
-		if (s->events > 0 && i - s->last_event > s->longest_gap)
-			s->longest_gap = i - s->last_event;
-		s->last_event = i;
+		if (s->events > 0)
+			gaps[ngaps++] = i - last;
+		last = i;
 		s->events++;
 	}
-	s->tail = c->n ? c->n - 1 - s->last_event : 0;
+	s->usual_gap = usual_gap(gaps, ngaps);
 }
 
 static void find_shape(const struct curve *c, struct shape *s)
@@ -105,14 +144,13 @@ static void find_shape(const struct curve *c, struct shape *s)
 	find_events(c, s);
 }
 
-static bool tail_says_stopped(const struct shape *s, size_t n)
+static bool has_stopped(const struct shape *s, size_t n)
 {
-	size_t patience = s->events < 2 ? 3 : 3 * s->longest_gap;
-	if (patience < 3)
-		patience = 3;
-	if (patience < n / 12)
-		patience = n / 12;
-	return s->tail >= patience;
+	size_t gaps = s->events < EVENTS_REGULAR ? 3 : 2;
+	size_t patience = s->events < 2 ? 1 : gaps * s->usual_gap;
+	if (patience < n / 24)
+		patience = n / 24;
+	return s->settled + last_level_samples(n) + patience < n;
 }
 
 static enum growth_class classify(const struct curve *c, const struct shape *s)
@@ -134,9 +172,9 @@ static enum growth_class classify(const struct curve *c, const struct shape *s)
 		       last < FADE_RATIO * before ? GROWTH_SLOWING :
 						    GROWTH_LEAKING;
 	}
-	if (s->events <= 1 && s->last_event == 0 && tail_says_stopped(s, c->n))
+	if (s->settled == 0 && has_stopped(s, c->n))
 		return GROWTH_FLAT;
-	if (tail_says_stopped(s, c->n))
+	if (has_stopped(s, c->n))
 		return GROWTH_STABLE;
 	if (s->events < EVENTS_MIN)
 		return s->deepest_fall > noise && last < noise ? GROWTH_STABLE : GROWTH_SHORT;
@@ -228,6 +266,7 @@ static struct growth_verdict judge(const struct growth *g, const struct growth_s
 		.highest_bytes = s->highest_bytes > 0 ? (uint64_t)s->highest_bytes : 0,
 		.oldest_block_ns = s->oldest_block_ns,
 	};
+	v.live_blocks = s->born_blocks > s->dead_blocks ? s->born_blocks - s->dead_blocks : 0;
 	if (s->born_blocks > s->dead_blocks)
 		v.surviving = (double)(s->born_blocks - s->dead_blocks) / (double)s->born_blocks;
 	struct curve c;
@@ -235,6 +274,7 @@ static struct growth_verdict judge(const struct growth *g, const struct growth_s
 	lay_out(g, s, &c);
 	find_shape(&c, &shape);
 	v.class = classify(&c, &shape);
+	v.settled_ns = c.n ? (uint64_t)(c.t_s[shape.settled] * 1e9) : 0;
 	if (v.class == GROWTH_LEAKING || v.class == GROWTH_SLOWING || s == &g->all)
 		v.slope_bytes_per_s = robust_slope(&c, &v.r2);
 	v.confidence = v.class == GROWTH_SHORT	 ? GROWTH_LOW :
@@ -324,12 +364,17 @@ static int say_course(const struct growth_verdict *v, char *buf, size_t cap)
 const char *growth_reason(const struct growth_verdict *v, char buf[GROWTH_REASON_MAX])
 {
 	const size_t cap = GROWTH_REASON_MAX;
-	double quiet_s = (double)(v->end_ns - v->last_growth_ns) / 1e9;
+	double quiet_s = v->settled_ns < v->end_ns ? (double)(v->end_ns - v->settled_ns) / 1e9 : 0;
 	uint64_t age_ns = v->oldest_block_ns < v->end_ns ? v->end_ns - v->oldest_block_ns : 0;
 	int n;
 	switch (v->class) {
 	case GROWTH_LEAKING:
 		n = say_course(v, buf, cap);
+		if (v->live_blocks <= ENLARGED_BLOCKS && v->surviving < 0.5) {
+			snprintf(buf + n, cap - (size_t)n,
+				 "; one block enlarged again and again: a list or dict that grows");
+			break;
+		}
 		n += snprintf(buf + n, cap - (size_t)n, "; %.1f %% of its blocks still live",
 			      100 * v->surviving);
 		if (age_ns > 0)
@@ -342,10 +387,9 @@ const char *growth_reason(const struct growth_verdict *v, char buf[GROWTH_REASON
 			 "; at less than half its earlier rate: may be a cache filling");
 		break;
 	case GROWTH_STABLE:
-		snprintf(
-			buf, cap,
-			"grew in %u of %u samples, then no more: last growth %.1f s before the end",
-			v->grew, v->samples, quiet_s);
+		snprintf(buf, cap,
+			 "grew in %u of %u samples, but not above its level for the last %.1f s",
+			 v->grew, v->samples, quiet_s);
 		break;
 	case GROWTH_SAWTOOTH:
 		snprintf(buf, cap, "comes and goes: rose in %u and fell in %u of %u samples",

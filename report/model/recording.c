@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TURNOVER_SOME 0.3  /* late foreign frees against late growth: doubt begins */
+#define TURNOVER_ALL 0.8   /* all of the growth may be replacement */
+#define WINDOW_BLOCKS 2048 /* AGENT_WINDOW_MAX: what a tick may miss */
+
 int recording_init(struct recording *r, struct err *err)
 {
 	memset(r, 0, sizeof *r);
@@ -205,6 +209,36 @@ static void note_losses(struct recording *r, int *rc)
 		     "totals are summed from the intervals; the exact peak is not known");
 }
 
+/* Blocks the stack kept of the second half of the time, as far as its bytes tell. */
+static double kept_late(const struct recording *r, uint32_t stack)
+{
+	uint64_t y[2];
+	if (growth_curve(&r->growth, stack, y, 2) < 2 || y[1] == 0)
+		return 0;
+	double late = y[1] > y[0] ? (double)(y[1] - y[0]) / (double)y[1] : 0;
+	return late * (double)counters_live_blocks(&r->by_stack[stack]);
+}
+
+/*
+ * What arrived while as much from before the attach went is not proved to be growth. Only the
+ * second half counts: a cache that was full before shows in it as long as it is being turned
+ * over, and a leak beside it is not blamed for what ended earlier.
+ */
+static double turnover_share(const struct recording *r)
+{
+	const struct fact_totals *t = &r->totals.totals;
+	double kept = 0;
+	for (size_t i = 0; i < r->stacks.stacks.len; i++)
+		if (r->verdicts[i].class == GROWTH_LEAKING)
+			kept += kept_late(r, (uint32_t)i);
+	uint64_t early = timeline_foreign_frees(&r->timeline, t->duration_ns / 2);
+	uint64_t known =
+		totals_estimated(&r->totals) ? t->foreign_frees / 2 : early + WINDOW_BLOCKS;
+	if (kept <= 0 || t->foreign_frees <= known)
+		return 0;
+	return (double)(t->foreign_frees - known) / kept;
+}
+
 static void note_coverage(struct recording *r, int *rc)
 {
 	const struct fact_totals *t = &r->totals.totals;
@@ -217,12 +251,7 @@ static void note_coverage(struct recording *r, int *rc)
 		     100.0 * (double)nameless / (double)t->live_bytes);
 	if (t->foreign_frees == 0)
 		return;
-	if (t->foreign_frees >= t->live_blocks / 2)
-		note(r, rc, "turnover",
-		     "%" PRIu64 " blocks from before the attach were freed meanwhile: "
-		     "a part of the growth may have replaced them",
-		     t->foreign_frees);
-	else
+	if (turnover_share(r) < TURNOVER_SOME)
 		note(r, rc, "foreign-frees",
 		     "%" PRIu64
 		     " blocks from before the attach were freed; they count nowhere else",
@@ -262,19 +291,28 @@ static int find_suspects(struct recording *r, struct err *err)
 		r->suspect_bytes += counters_live_bytes(&r->by_stack[ranked[i].stack]);
 	}
 	r->nsuspects = found;
+	r->nconfident = 0;
+	while (r->nconfident < found &&
+	       r->verdicts[r->suspects[r->nconfident]].confidence > GROWTH_LOW)
+		r->nconfident++;
 	return 0;
 }
 
-/* What arrived while as much from before the attach went is not proved to be growth. */
-static void doubt_turnover(struct recording *r)
+static void doubt_turnover(struct recording *r, int *rc)
 {
-	const struct fact_totals *t = &r->totals.totals;
-	if (t->foreign_frees < t->live_blocks - t->live_blocks / 5 || t->foreign_frees == 0)
+	double share = turnover_share(r);
+	if (share < TURNOVER_SOME)
 		return;
-	for (size_t i = 0; i < r->stacks.stacks.len; i++)
-		if (r->verdicts[i].class == GROWTH_LEAKING &&
-		    r->verdicts[i].confidence > GROWTH_LOW)
-			r->verdicts[i].confidence--;
+	for (size_t i = 0; i < r->stacks.stacks.len; i++) {
+		struct growth_verdict *v = &r->verdicts[i];
+		if (v->class != GROWTH_LEAKING || v->confidence == GROWTH_LOW)
+			continue;
+		v->confidence = share >= TURNOVER_ALL ? GROWTH_LOW : v->confidence - 1;
+	}
+	note(r, rc, "turnover",
+	     "%" PRIu64 " blocks from before the attach were freed meanwhile, many of them late: "
+	     "what grew may have replaced them; record for longer",
+	     r->totals.totals.foreign_frees);
 }
 
 int recording_conclude(struct recording *r, struct err *err)
@@ -291,8 +329,9 @@ int recording_conclude(struct recording *r, struct err *err)
 		r->verdicts[i] = growth_judge(&r->growth, (uint32_t)i);
 	r->overall = growth_judge_all(&r->growth);
 	fill_totals(r);
-	doubt_turnover(r);
-	rc = find_suspects(r, err);
+	doubt_turnover(r, &rc);
+	if (rc == 0)
+		rc = find_suspects(r, err);
 	if (rc < 0)
 		return rc;
 	note_losses(r, &rc);

@@ -30,8 +30,8 @@ struct recording {
 	struct growth_verdict *verdicts; /* by stack */
 	struct growth_verdict overall;
 	uint32_t *suspects; /* stacks judged leaking, by confidence, then by falling slope */
-	size_t nsuspects;
-	uint64_t suspect_bytes; /* live bytes of all suspects */
+	size_t nsuspects, nconfident; /* of all, those with more than low confidence come first */
+	uint64_t suspect_bytes;	      /* live bytes of all suspects */
 	bool concluded;
 };
 

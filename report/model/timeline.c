@@ -35,6 +35,8 @@ static void merge(struct timeline_slice *into, const struct timeline_slice *late
 		return;
 	into->at_ns = later->at_ns;
 	into->live_bytes = later->live_bytes;
+	if (later->foreign_frees > into->foreign_frees)
+		into->foreign_frees = later->foreign_frees;
 	if (later->rss_bytes)
 		into->rss_bytes = later->rss_bytes;
 }
@@ -97,6 +99,8 @@ int timeline_tick(struct timeline *t, const struct fact_tick *f, struct err *err
 		return err_nomem(err);
 	t->ticks++;
 	s->live_bytes = f->live_bytes;
+	if (f->frees + f->live_blocks > f->allocs)
+		s->foreign_frees = f->frees + f->live_blocks - f->allocs;
 	if (f->rss_bytes == 0)
 		return 0;
 	s->rss_bytes = f->rss_bytes;
@@ -111,6 +115,15 @@ int timeline_tick(struct timeline *t, const struct fact_tick *f, struct err *err
 	t->rss_last_bytes = f->rss_bytes;
 	t->rss_last_ns = f->at_ns;
 	return 0;
+}
+
+uint64_t timeline_foreign_frees(const struct timeline *t, uint64_t at_ns)
+{
+	uint64_t most = 0;
+	for (size_t i = 0; i < t->slices.len && t->slices.at[i].at_ns <= at_ns; i++)
+		if (t->slices.at[i].foreign_frees > most)
+			most = t->slices.at[i].foreign_frees;
+	return most;
 }
 
 size_t timeline_curve(const struct timeline *t, bool rss, uint64_t *ret, size_t n)

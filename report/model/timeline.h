@@ -17,6 +17,7 @@ struct timeline_slice {
 	uint64_t alloc_blocks, alloc_bytes, free_blocks, free_bytes, temp_blocks, temp_bytes;
 	uint64_t live_bytes;		   /* at at_ns */
 	uint64_t rss_bytes, rss_max_bytes; /* 0: never read in this slice */
+	uint64_t foreign_frees; /* so far: calls that freed what was never seen made; see below */
 };
 
 struct timeline {
@@ -35,6 +36,12 @@ void timeline_deinit(struct timeline *t); /* accepts NULL and zeroed */
 int timeline_interval(struct timeline *t, const struct fact_interval *f,
 		      struct err *err) MUST_CHECK;
 int timeline_tick(struct timeline *t, const struct fact_tick *f, struct err *err) MUST_CHECK;
+
+/*
+ * Frees of blocks from before the attach up to a time, from the ticks: frees - (allocations -
+ * live). Blocks waiting in the agent's window are not in it: at most 2048 too few.
+ */
+uint64_t timeline_foreign_frees(const struct timeline *t, uint64_t at_ns);
 
 /*
  * n values spread evenly over the recording, for a sparkline: live bytes, or RSS. Slices

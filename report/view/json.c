@@ -80,6 +80,7 @@ static void put_verdict(struct json *j, const struct growth_verdict *v)
 	json_number(j, "fell", v->fell);
 	json_number(j, "first_ns", v->first_ns);
 	json_number(j, "last_growth_ns", v->last_growth_ns);
+	json_number(j, "settled_ns", v->settled_ns);
 	if (v->last_fall_ns)
 		json_number(j, "last_fall_ns", v->last_fall_ns);
 	else

@@ -80,8 +80,9 @@ void text_section_verdict(struct text *t)
 		return;
 	}
 	if (r->nsuspects > 0 || v->class == GROWTH_LEAKING) {
-		head = "GROWING";
-		role = TEXT_BAD;
+		bool sure = r->nconfident > 0 || r->nsuspects == 0;
+		head = sure ? "GROWING" : "PERHAPS GROWING";
+		role = sure ? TEXT_BAD : TEXT_STRONG;
 		say_growing(t, words, sizeof words);
 	} else if (v->class == GROWTH_SHORT) {
 		head = "TOO SHORT TO TELL";

@@ -250,6 +250,20 @@ Test(report_model_growth, threads_of_one_stack_are_judged_together)
 	cr_assert_eq(growth_judge(&r.growth, 0).class, GROWTH_FLAT);
 }
 
+Test(report_model_growth, a_list_that_is_enlarged_is_called_one)
+{
+	for (int i = 0; i < N; i++) {
+		uint64_t old = 8 * (uint64_t)(100 + 10 * i);
+		struct fact_delta d = { 1, 1, old + 80, i > 0, i > 0 ? old : 0, 0, 0 };
+		feed_interval(&r, i, i + 1, &d, 1);
+	}
+	struct growth_verdict v = growth_judge(&r.growth, 0);
+	char words[GROWTH_REASON_MAX];
+	cr_assert_eq(v.class, GROWTH_LEAKING);
+	cr_assert_eq(v.live_blocks, 1);
+	cr_assert(strstr(growth_reason(&v, words), "enlarged again and again"), "%s", words);
+}
+
 Test(report_model_growth, unknown_sites_are_corrupt)
 {
 	struct fact_delta d = { .site = 99, .alloc_bytes = 1 };

@@ -67,17 +67,39 @@ Test(report_model_recording, missing_totals_are_summed_and_said_so)
 	cr_assert_eq(t->duration_ns, UINT64_C(100000000000));
 }
 
-Test(report_model_recording, freed_blocks_from_before_the_attach_cast_doubt)
+/* Ticks that tell how many foreign frees there were so far; then the end. */
+static void end_with_foreign_frees(uint64_t first_half, uint64_t second_half)
 {
-	feed_service();
-	struct fact_totals t = { .live_blocks = 5000, .live_bytes = 1, .foreign_frees = 4800 };
 	struct fact_sink s = recording_sink(&r);
+	struct fact_tick half = { .at_ns = UINT64_C(49900000000), .frees = first_half };
+	struct fact_totals t = { .live_blocks = 5000,
+				 .live_bytes = 1,
+				 .foreign_frees = first_half + second_half,
+				 .duration_ns = UINT64_C(100000000000) };
+	cr_assert_eq(s.tick(s.ctx, &half, NULL), 0);
 	cr_assert_eq(s.totals(s.ctx, &t, NULL), 0);
 	cr_assert_eq(s.finish(s.ctx, FACT_END_DETACHED, NULL), 0);
 	cr_assert_eq(recording_conclude(&r, NULL), 0);
+}
+
+Test(report_model_recording, freed_blocks_from_before_the_attach_cast_doubt)
+{
+	feed_service();
+	end_with_foreign_frees(3000, 2048 + 3000);
 	cr_assert(note_text("turnover"));
 	cr_assert_null(note_text("truncated"));
-	cr_assert_eq(r.verdicts[0].confidence, GROWTH_MEDIUM);
+	cr_assert_eq(r.verdicts[0].confidence, GROWTH_LOW);
+	cr_assert_eq(r.nconfident, 0);
+}
+
+Test(report_model_recording, turnover_that_ended_casts_no_doubt)
+{
+	feed_service();
+	end_with_foreign_frees(60000, 100);
+	cr_assert_null(note_text("turnover"));
+	cr_assert(note_text("foreign-frees"));
+	cr_assert_eq(r.verdicts[0].confidence, GROWTH_HIGH);
+	cr_assert_eq(r.nconfident, 2);
 }
 
 Test(report_model_recording, an_empty_recording_has_nothing_to_say)
