@@ -266,8 +266,13 @@ int session_unhook(struct session *s, struct err *err)
 		s->hooked = false;
 		return 0;
 	}
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		/* What was recorded is good; the agent falls silent when the pipe is closed. */
+		s->result->audit = (struct session_audit){
+			.done = true, .agent_left = true, .why = "the target could not be stopped again",
+		};
+		return session_drain(s, err);
+	}
 	uint64_t before = stop_elapsed_ns(stop);
 	struct agent_public last;
 	if (inject_public(s->inject, s->mem, &last, NULL) == 0)

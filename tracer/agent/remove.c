@@ -339,7 +339,7 @@ static bool tracer_lives(const struct agent_fixed *fx)
 	struct procfs_stat st;
 
 	return fx->tracer_pid > 0 && procfs_stat(fx->tracer_pid, 0, &st, NULL) == 0 &&
-	       st.start_ticks == fx->tracer_start;
+	       st.start_ticks == fx->tracer_start && st.state != 'Z' && st.state != 'X';
 }
 
 /* Does an agent's mapping begin here? */
