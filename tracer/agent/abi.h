@@ -4,14 +4,14 @@
  * mapping, and what travels through the pipe. Included by both sides; freestanding (only
  * <stdint.h>). Every change bumps AGENT_ABI_VERSION.
  *
- * The mapping, AGENT_MAP_BYTES in all, is anonymous and private. Three parts, at offsets which
- * are multiples of the largest page size (64 KiB on aarch64), so each has its own protection;
- * only the pages in use are ever resident:
- *   0                     blob text + rodata, mapped r-x once written; begins with agent_head
- *   AGENT_FIXED_OFFSET    struct agent_fixed, written by the tracer before the hooks go live,
- *                         read-only afterwards: survives fork, so a child can still call through
- *   AGENT_STATE_OFFSET    struct agent_state (agent/state.h), read-write, MADV_WIPEONFORK: in a
- *                         forked child it reads as zeros, which means "call through, say nothing"
+ * The mapping, AGENT_MAP_BYTES in all, is anonymous and private. Two parts, which meet at a
+ * multiple of the largest page size (64 KiB on aarch64), so each has its own protection; only the
+ * pages in use are ever resident:
+ *   r-x   0                     blob text + rodata, begins with agent_head
+ *         AGENT_FIXED_OFFSET    struct agent_fixed: constant once the hooks are live, and kept
+ *                               by fork, so a child can still call through
+ *   rw-   AGENT_STATE_OFFSET    struct agent_state (agent/state.h), MADV_WIPEONFORK: in a forked
+ *                               child it reads as zeros, which means "call through, say nothing"
  */
 #ifndef PYMEMPROF_TRACER_AGENT_ABI_H
 #define PYMEMPROF_TRACER_AGENT_ABI_H
@@ -21,8 +21,8 @@
 #define AGENT_ABI_VERSION 1
 #define AGENT_MAGIC 0x746e656761504d50ull /* "PMPagent" */
 #define AGENT_MAP_BYTES (512 * 1024)
-#define AGENT_FIXED_OFFSET (64 * 1024)
-#define AGENT_STATE_OFFSET (128 * 1024)
+#define AGENT_FIXED_OFFSET (60 * 1024)
+#define AGENT_STATE_OFFSET (64 * 1024)
 
 /* --- domains and functions of a PyMemAllocatorEx table (Include/cpython/pymem.h, 3.4+) --- */
 enum agent_domain { AGENT_RAW = 0, AGENT_MEM = 1, AGENT_OBJ = 2, AGENT_DOMAINS = 3 };

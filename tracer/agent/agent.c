@@ -111,23 +111,29 @@ static void count_dropped(uint64_t size)
 void lane_record_alloc(uint64_t addr, uint64_t size, uint32_t domain)
 {
 	struct agent_lane *l = LANE;
+	uint32_t gate = lane_gate();
 	int32_t site;
 
-	if (SYS_UNLIKELY(lane_gate() & AGENT_GATE_SIDE))
-		side_drain();
-	if (SYS_UNLIKELY(!(lane_gate() & AGENT_MODE_MASK)))
-		return;
-	PUB->allocs++;
-	PUB->alloc_bytes += size;
 	if (domain == AGENT_RAW)
 		l->nested_free = 0;
+	if (SYS_UNLIKELY(gate != AGENT_MODE_RECORD)) {
+		if (gate & AGENT_GATE_SIDE)
+			side_drain();
+		if (!(lane_gate() & AGENT_MODE_MASK))
+			return;
+		if (gate & AGENT_GATE_SAMPLE && size < l->sample_left) {
+			PUB->allocs++;
+			PUB->alloc_bytes += size;
+			l->sample_left -= size;
+			return;
+		}
+	}
+	PUB->allocs++;
+	PUB->alloc_bytes += size;
 	if (SYS_UNLIKELY(--l->countdown == 0))
 		window_tick();
-	if (SYS_UNLIKELY(lane_gate() & AGENT_GATE_SAMPLE)) {
-		if (size < l->sample_left)
-			l->sample_left -= size;
-		else
-			sample_alloc(addr, size, domain);
+	if (SYS_UNLIKELY(gate & AGENT_GATE_SAMPLE)) {
+		sample_alloc(addr, size, domain);
 		return;
 	}
 	site = stack_site();
@@ -418,7 +424,8 @@ COLD_PATH void slow_free(uint32_t domain, void *ptr)
 	case WHO_PASS:
 		break;
 	case WHO_NESTED:
-		if ((uint64_t)ptr == LANE->nested_free)
+		/* the debug allocators' block begins two words before what they hand out */
+		if (LANE->nested_free - (uint64_t)ptr <= 2 * sizeof(uint64_t))
 			LANE->nested_free = 0;
 		else if (domain == AGENT_RAW)
 			lane_record_free((uint64_t)ptr);

@@ -3,16 +3,19 @@
  * The whole agent as one translation unit, so that the hot path is one piece of straight code.
  * Built twice: freestanding, as the blob that is written into a target, and hosted, for tests.
  */
-#include "tracer/agent/agent.c"
 #include "tracer/agent/put.c"
 #include "tracer/agent/sample.c"
 #include "tracer/agent/side.c"
 #include "tracer/agent/site.c"
 #include "tracer/agent/stack.c"
 #include "tracer/agent/window.c"
+#include "tracer/agent/agent.c" /* last: what it calls is known by then */
 #include "tracer/cpython/linetable.c"
 
 #ifndef AGENT_HOSTED
+
+_Static_assert(AGENT_FIXED_OFFSET == 0xf000 && AGENT_STATE_OFFSET == 0x10000,
+	       "agent.lds repeats both numbers");
 
 /* struct agent_head: the first bytes of the blob (agent.lds puts this section first). */
 __asm__(".section .text.agent_head, \"ax\"\n"

@@ -496,10 +496,7 @@ static int finish_agent(struct inject *in, struct err *err)
 		r = live_write(in->mem, taddr_add(in->base, AGENT_STATE_OFFSET), &mode,
 			       sizeof(mode), err);
 	if (r == 0)
-		r = protect(in, 0, AGENT_FIXED_OFFSET, PROT_READ | PROT_EXEC, err);
-	if (r == 0)
-		r = protect(in, AGENT_FIXED_OFFSET, AGENT_STATE_OFFSET - AGENT_FIXED_OFFSET,
-			    PROT_READ, err);
+		r = protect(in, 0, AGENT_STATE_OFFSET, PROT_READ | PROT_EXEC, err);
 	return r < 0 ? err_wrap(err, r, "writing the agent") : 0;
 }
 

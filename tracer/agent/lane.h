@@ -112,6 +112,8 @@ int32_t stack_site(void);
 int32_t stack_site_none(void);
 /* Another thread state is current from here on (it may be the same again). */
 void stack_thread(uint64_t tstate);
+/* Code serials have changed: what is remembered of single instructions is void. */
+void stack_forget_lines(void);
 /* The block at addr is being freed, and it may be a known code object. */
 void stack_code_freed(uint64_t addr);
 /* Is it one, as far as the pre-filter can tell? */
@@ -124,8 +126,20 @@ static inline bool stack_maybe_code(uint64_t addr)
 
 /* --- site.c: what the reader has been told --------------------------------------------------- */
 
+#define SITE_SETS (AGENT_SITES / AGENT_SITE_WAYS)
+
 /* Index of the site with this hash, or -1. */
-int32_t site_find(uint64_t hash);
+static inline int32_t site_find(uint64_t hash)
+{
+	const struct agent_site *set =
+		&agent_state.sites[(hash >> 40) % SITE_SETS * AGENT_SITE_WAYS];
+
+	for (int way = 0; way < AGENT_SITE_WAYS; way++)
+		if (SYS_LIKELY(set[way].hash == hash && set[way].serial))
+			return (int32_t)(&set[way] - agent_state.sites);
+	return -1;
+}
+
 /* Take a place for it (its old holder's counters are sent) and the next serial. Index. */
 int32_t site_add(uint64_t hash);
 /* Serial of the code object at addr, telling the reader first if need be; 0: could not. */
@@ -179,6 +193,10 @@ void sample_init(void);
 void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain);
 /* True when the block was a sampled one; its FREE is sent. */
 bool sample_free(uint64_t addr);
+static inline uint16_t *sample_page(uint64_t addr)
+{
+	return &agent_state.sample_pages[lane_hash(addr >> 10) % AGENT_SAMPLE_PAGES];
+}
 /* The realloc announced by that FREE failed. */
 void sample_unfree(uint64_t addr);
 /* −ln(r / 2^64) × mean in bytes, at least 1: the distance to the next sample. r: uniform. */

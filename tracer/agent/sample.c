@@ -73,6 +73,7 @@ static void sample_insert(uint64_t addr)
 		return;
 	*at = addr;
 	COLD->samples_used++;
+	++*sample_page(addr);
 }
 
 /* Half of the room that was left is used: sample half as often from here on. */
@@ -109,6 +110,8 @@ bool sample_free(uint64_t addr)
 {
 	uint64_t hole, i;
 
+	if (SYS_LIKELY(!*sample_page(addr)))
+		return false;
 	if (SYS_UNLIKELY(stack_maybe_code(addr)))
 		stack_code_freed(addr);
 	hole = i = (uint64_t)(place(addr) - agent_state.samples);
@@ -128,6 +131,7 @@ bool sample_free(uint64_t addr)
 	}
 	agent_state.samples[hole] = 0;
 	COLD->samples_used--;
+	--*sample_page(addr);
 	put_word(addr, STREAM_FREE);
 	return true;
 }

@@ -6,21 +6,9 @@
  */
 #include "tracer/agent/lane.h"
 
-#define SITE_SETS (AGENT_SITES / AGENT_SITE_WAYS)
-
 static struct agent_site *site_set(uint64_t hash)
 {
 	return &agent_state.sites[(hash >> 40) % SITE_SETS * AGENT_SITE_WAYS];
-}
-
-int32_t site_find(uint64_t hash)
-{
-	const struct agent_site *set = site_set(hash);
-
-	for (int way = 0; way < AGENT_SITE_WAYS; way++)
-		if (set[way].hash == hash && set[way].serial)
-			return (int32_t)(&set[way] - agent_state.sites);
-	return -1;
 }
 
 int32_t site_add(uint64_t hash)
@@ -167,6 +155,7 @@ uint32_t site_code(uint64_t addr)
 	c->serial = ++COLD->next_code;
 	COLD->codes_used++;
 	agent_state.code_bits[bit / 64] |= 1ull << (bit % 64);
+	++*sample_page(addr);
 	return c->serial;
 }
 
@@ -192,6 +181,7 @@ bool site_code_forget(uint64_t addr)
 	}
 	agent_state.codes[hole].addr = 0;
 	COLD->codes_used--;
+	--*sample_page(addr);
 	return true;
 }
 
@@ -235,8 +225,12 @@ bool site_forget_all(void)
 	at[0] = STREAM_META | STREAM_RESET << 8 | 1ull << 16;
 	for (int i = 0; i < AGENT_SITES; i++)
 		agent_state.sites[i] = (struct agent_site){ 0 };
-	for (int i = 0; i < AGENT_CODES; i++)
+	for (int i = 0; i < AGENT_CODES; i++) {
+		if (agent_state.codes[i].addr)
+			--*sample_page(agent_state.codes[i].addr);
 		agent_state.codes[i] = (struct agent_code){ 0 };
+	}
+	stack_forget_lines();
 	for (int i = 0; i < AGENT_CODE_BITS / 64; i++)
 		agent_state.code_bits[i] = 0;
 	for (int i = 0; i < AGENT_THREADS; i++)

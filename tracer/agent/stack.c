@@ -115,15 +115,27 @@ static uint32_t line_of(uint64_t code, int32_t lasti)
 /* Fill in code and line of an entry. False: the reader cannot be told. Hidden: code stays 0. */
 static bool describe(struct agent_frame *e, bool *ret_hidden)
 {
-	uint64_t code = code_of(e->frame);
-	int32_t lasti = code ? lasti_of(e->frame, code) : 0;
+	struct agent_line *known = &agent_state.lines[lane_hash(e->instr) % AGENT_LINES];
+	uint64_t code;
+	int32_t lasti;
 
+	*ret_hidden = false;
+	if (known->instr == e->instr) {
+		e->code = known->code;
+		e->line = known->line;
+		return true;
+	}
+	code = code_of(e->frame);
+	lasti = code ? lasti_of(e->frame, code) : 0;
 	*ret_hidden = frame_hidden(e->frame, code, lasti);
 	if (*ret_hidden)
 		return true;
 	e->code = site_code(code);
+	if (!e->code)
+		return false;
 	e->line = line_of(code, lasti);
-	return e->code != 0;
+	*known = (struct agent_line){ e->instr, e->code, e->line };
+	return true;
 }
 
 /* Frames of the cached stack, innermost first, into scratch. Their number, or -1. */
@@ -305,21 +317,28 @@ static inline __attribute__((always_inline)) bool stack_same(uint64_t leaf, bool
 	}
 }
 
-static int32_t site_of_cached(void)
+static __attribute__((noinline)) int32_t site_new(uint64_t hash)
+{
+	int32_t site = define(hash);
+
+	if (site == -2) {
+		uint64_t leaf = leaf_of(LANE->tstate);
+
+		if (!site_forget_all())
+			return -1;
+		walk_all(leaf, agent_fixed.frame_kind == AGENT_FRAME_OBJECT);
+		site = define(STACK[LANE->depth].hash);
+	}
+	return site < 0 ? -1 : site;
+}
+
+static inline __attribute__((always_inline)) int32_t site_of_cached(void)
 {
 	uint64_t hash = STACK[LANE->depth].hash;
 	int32_t site = site_find(hash);
 
 	if (SYS_UNLIKELY(site < 0)) {
-		site = define(hash);
-		if (site == -2) {
-			uint64_t leaf = leaf_of(LANE->tstate);
-
-			if (!site_forget_all())
-				return -1;
-			walk_all(leaf, agent_fixed.frame_kind == AGENT_FRAME_OBJECT);
-			site = define(STACK[LANE->depth].hash);
-		}
+		site = site_new(hash);
 		if (site < 0)
 			return -1;
 	}
@@ -350,7 +369,7 @@ static inline __attribute__((always_inline)) int32_t site_by(uint64_t leaf, bool
 	return site_of_cached();
 }
 
-int32_t stack_site(void)
+static inline __attribute__((always_inline)) int32_t stack_site_inline(void)
 {
 	uint64_t tstate = LANE->tstate, leaf;
 
@@ -363,6 +382,11 @@ int32_t stack_site(void)
 	if (agent_fixed.frame_kind == AGENT_FRAME_OBJECT)
 		return site_by(leaf, true);
 	return site_by(leaf, false);
+}
+
+int32_t stack_site(void)
+{
+	return stack_site_inline();
 }
 
 void stack_thread(uint64_t tstate)
@@ -379,6 +403,12 @@ void stack_thread(uint64_t tstate)
 	/* ids of thread states are unique within their interpreter only */
 	COLD->thread_seed = mix(LANE->tstate_id ^ agent_fixed.seed,
 				lane_load(tstate, o->tstate_interp));
+}
+
+void stack_forget_lines(void)
+{
+	for (int i = 0; i < AGENT_LINES; i++)
+		agent_state.lines[i].instr = 0;
 }
 
 void stack_code_freed(uint64_t addr)
@@ -399,6 +429,7 @@ void stack_code_freed(uint64_t addr)
 		end = addr + AGENT_SALTS * 4096ull - 1;
 	for (uint64_t granule = addr >> 12; granule <= end >> 12; granule++)
 		agent_state.salts[granule % AGENT_SALTS]++;
+	stack_forget_lines();
 	LANE->depth = 0;
 	LANE->site_serial = 0;
 }

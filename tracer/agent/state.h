@@ -15,6 +15,8 @@
 #define AGENT_CODES 2048	    /* known code objects; at 3/4 everything is forgotten (RESET) */
 #define AGENT_CODE_BITS 16384	    /* pre-filter in front of them */
 #define AGENT_SALTS 256
+#define AGENT_LINES 1024	    /* recently described instructions */
+#define AGENT_SAMPLE_PAGES 4096	    /* pre-filter in front of the live sampled blocks */
 #define AGENT_THREADS 64
 #define AGENT_SIDE 1024		    /* calls of threads without the GIL, waiting for the lane */
 #define AGENT_INSIDE 64		    /* threads inside a hook without being the lane */
@@ -61,6 +63,11 @@ struct agent_frame {
 struct agent_code {
 	uint64_t addr; /* 0: free */
 	uint32_t serial, reserved;
+};
+
+struct agent_line {
+	uint64_t instr; /* 0: free */
+	uint32_t code, line;
 };
 
 struct agent_thread {
@@ -126,6 +133,7 @@ struct agent_state {
 	struct agent_thread threads[AGENT_THREADS];
 	uint32_t salts[AGENT_SALTS];
 	uint64_t code_bits[AGENT_CODE_BITS / 64];
+	uint16_t sample_pages[AGENT_SAMPLE_PAGES]; /* sampled blocks and code objects there */
 	uint64_t scratch[AGENT_STACK_MAX]; /* a stack being sent; frame addresses being walked */
 	struct agent_frame stack[AGENT_STACK_MAX + 1] __attribute__((aligned(64)));
 	uint64_t out[AGENT_OUT_WORDS] __attribute__((aligned(64)));
@@ -135,6 +143,7 @@ struct agent_state {
 		uint64_t samples[AGENT_SAMPLES]; /* with sample_bytes: addresses, 0 free */
 	} __attribute__((aligned(64)));
 	struct agent_code codes[AGENT_CODES];
+	struct agent_line lines[AGENT_LINES];
 	struct agent_site sites[AGENT_SITES];
 };
 
