@@ -77,6 +77,11 @@ const char *outcome_hint(const char *key)
 	return NULL;
 }
 
+const char *outcome_key(size_t i)
+{
+	return i < sizeof hints / sizeof *hints ? hints[i].key : NULL;
+}
+
 void outcome_print(const struct err *err, bool with_hint)
 {
 	char text[ERR_TEXT_MAX * ESCAPE_GROWTH + 1];

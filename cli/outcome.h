@@ -7,6 +7,7 @@
 #define PYMEMPROF_CLI_OUTCOME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -15,6 +16,9 @@ int outcome_status(int code);
 
 /* The sentence of a hint key; NULL when there is none (or key is NULL). */
 const char *outcome_hint(const char *key);
+
+/* The keys in order, for tests and the manual; NULL after the last. */
+const char *outcome_key(size_t i);
 
 /* One line, "pymemprof: what: why", and at most one hint, on standard error. */
 void outcome_print(const struct err *err, bool hints);

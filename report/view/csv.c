@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One table per question, as RFC 4180 fields with exact figures. The last column of a site is
- * its whole stack, innermost frame first, in folded spelling.
+ * One table per question: exact figures, fields quoted as in RFC 4180, lines ended as Unix
+ * does. The last column of a site is its whole stack, innermost frame first.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static int put_table(const struct recording *r, const struct table *t, struct ou
 {
 	for (size_t i = 0; i < t->ncolumns; i++)
 		out_printf(out, "%s%s", i ? "," : "", t->columns[i].key);
-	out_str(out, "\r\n");
+	out_str(out, "\n");
 	for (size_t k = 0; k < t->rows.len; k++) {
 		for (size_t i = 0; i < t->ncolumns; i++) {
 			if (i)
@@ -64,7 +64,7 @@ static int put_table(const struct recording *r, const struct table *t, struct ou
 			if (put_cell(r, &t->columns[i], &t->rows.at[k][i], out) < 0)
 				return err_nomem(err);
 		}
-		out_str(out, "\r\n");
+		out_str(out, "\n");
 	}
 	return out_check(out, err);
 }

@@ -2,8 +2,11 @@
 #include "cli/outcome.h"
 
 #include <criterion/criterion.h>
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/own.h"
 #include "cli/command.h"
 
 Test(cli_outcome, statuses_follow_the_manual)
@@ -46,4 +49,34 @@ Test(cli_outcome, every_obstacle_of_an_attach_has_a_hint)
 	}
 	cr_assert_null(outcome_hint("no-such-key"));
 	cr_assert_null(outcome_hint(NULL));
+}
+
+/* The page as one line of lower case with single spaces. */
+static void read_page(char *page, size_t cap)
+{
+	AUTO_FCLOSE FILE *f = fopen(MAN_PAGE, "re");
+	size_t n = 0;
+	int c, before = ' ';
+	cr_assert(f, "%s is missing", MAN_PAGE);
+	while ((c = fgetc(f)) != EOF && n + 1 < cap) {
+		c = isspace(c) ? ' ' : tolower(c);
+		if (c != ' ' || before != ' ')
+			page[n++] = (char)c;
+		before = c;
+	}
+	page[n] = '\0';
+}
+
+Test(cli_outcome, every_hint_is_in_the_manual)
+{
+	static char page[1 << 16];
+	read_page(page, sizeof page);
+	for (size_t i = 0; outcome_key(i); i++) {
+		char sentence[256] = "";
+		const char *hint = outcome_hint(outcome_key(i));
+		for (size_t k = 0; hint[k] && k + 1 < sizeof sentence; k++)
+			sentence[k] = (char)tolower(hint[k]);
+		cr_expect(strstr(page, sentence), "%s: not in DIAGNOSTICS: %s", outcome_key(i),
+			  hint);
+	}
 }

@@ -16,9 +16,9 @@ Test(report_view_csv, sites_have_exact_figures_and_their_stack)
 	AUTO_FREE char *text =
 		sample_draw(&r, "csv", (struct view_options){ .question = VIEW_SITES }, NULL);
 	cr_assert(strncmp(text, "live_bytes,live_blocks,allocated_bytes,", 39) == 0, "%s", text);
-	cr_assert(strstr(text, "\r\n400000,4000,400000,4000,0,0,0,0,396000,3960,leaking,high,"),
+	cr_assert(strstr(text, "\n400000,4000,400000,4000,0,0,0,0,396000,3960,leaking,high,"),
 		  "%s", text);
-	cr_assert(strstr(text, "\"parse app/parse.py:9;serve worker.py:77\"\r\n"), "%s", text);
+	cr_assert(strstr(text, "\"parse app/parse.py:9;serve worker.py:77\"\n"), "%s", text);
 }
 
 Test(report_view_csv, leaks_timeline_and_threads_have_their_own_tables)
