@@ -72,9 +72,16 @@ static uint64_t image_end(struct heap *h, uint64_t start)
 static int zone_add(struct heap *h, uint64_t start, uint64_t end, bool is_static, const char *path)
 {
 	struct zone z = { .start = start, .end = end, .is_static = is_static, .path = path };
+	struct zone *last = h->zones.len ? vec_last(&h->zones) : NULL;
 
 	if (start >= end)
 		return 0;
+	/* madvise() splits mappings a block of malloc's lies across */
+	if (last && !is_static && !last->is_static && last->end == start) {
+		last->end = end;
+		h->high = end > h->high ? end : h->high;
+		return 0;
+	}
 	h->low = start < h->low ? start : h->low;
 	h->high = end > h->high ? end : h->high;
 	return vec_push(&h->zones, z);
