@@ -98,6 +98,7 @@ struct heap {
 
 	struct VEC(struct overridden { uint64_t block; uint32_t type; }) overridden;
 
+	struct map dict_owner; /* __dict__ objects still to be visited, by address: instances' type */
 	bool measuring;	   /* claims are added up here instead of being made */
 	uint64_t measured;
 

@@ -49,6 +49,7 @@ enum heap_family {
 struct heap_sums {
 	uint64_t count, tracked, frozen, static_count, static_bytes, immortal, large;
 	uint64_t payload, header, gc_head, dict, buffer, slack, rounding;
+	uint64_t instance_dict;
 };
 
 struct heap_type {

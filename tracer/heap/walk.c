@@ -11,6 +11,7 @@
 
 #include "tracer/heap/freelist.h"
 #include "tracer/heap/heap.h"
+#include "tracer/heap/instance.h"
 #include "tracer/heap/object.h"
 #include "tracer/heap/outside.h"
 #include "tracer/heap/owner.h"
@@ -30,6 +31,7 @@ void heap_free(struct heap *h)
 	vec_deinit(&h->zones);
 	vec_deinit(&h->outside);
 	map_deinit(&h->outside_index);
+	map_deinit(&h->dict_owner);
 	vec_deinit(&h->scans);
 	vec_deinit(&h->cdata);
 	vec_deinit(&h->overridden);
@@ -80,18 +82,32 @@ static void object_account(struct heap *h, uint32_t type, uint32_t block, uint64
 	s->rounding += block - t->pre - own;
 }
 
+/* A sum which grows by what the buffers of one object cost. */
+static uint64_t buffers_of(const struct heap *h, uint32_t type)
+{
+	const struct heap_sums *s = &types_at(&h->types, type)->sum;
+
+	return s->buffer + s->slack + s->rounding + s->dict;
+}
+
 static void block_object(struct heap *h, uint32_t type, uint32_t b, uint64_t at,
 			 const uint8_t *bytes, uint32_t size, uint64_t own)
 {
 	const struct heap_type *t = types_at(&h->types, type);
 	uint32_t lead = h->lead + t->pre;
-	bool leaf = t->leaf;
+	bool leaf = t->leaf, dict = t->family == HEAP_DICT || t->family == HEAP_ODICT;
+	uint64_t before;
 
 	h->state[b] = STATE(BLOCK_OBJECT, 0, type);
 	object_account(h, type, size, own, bytes + lead);
+	before = dict ? buffers_of(h, type) : 0;
 	if (t->gc_head)
 		gc_link(h, b, bytes + lead - t->gc_head);
+	if (t->python)
+		instance_visit(h, type, bytes + lead, size - lead);
 	owner_buffers(h, type, at + lead, bytes + lead, size - lead);
+	if (dict)
+		instance_dict(h, at + lead, size, buffers_of(h, type) - before);
 	if (!leaf)
 		outside_words(h, bytes, size);
 }
