@@ -9,7 +9,7 @@ Why only those lines: when an object comes back from a free list, tracemalloc mo
 the line that took it (_PyTraceMalloc_NewReference, 3.7 on) although no allocator was called.
 Free lists are emptied by a full collection, so each population starts with one.
 
-Commands: populate, truth, tracemalloc on, tracemalloc off, churn SECONDS, quit.
+Commands: populate, forget, truth, tracemalloc on, tracemalloc off, churn SECONDS, quit, vanish.
 """
 import array
 import gc
@@ -448,6 +448,8 @@ def main():
 		words = line.split()
 		if words[0] == "quit":
 			break
+		if words[0] == "vanish":
+			os._exit(0)
 		if words[0] == "populate":
 			say(populate())
 		elif words[0] == "forget":
