@@ -142,8 +142,13 @@ static inline int32_t site_find(uint64_t hash)
 
 /* Take a place for it (its old holder's counters are sent) and the next serial. Index. */
 int32_t site_add(uint64_t hash);
-/* Serial of the code object at addr, telling the reader first if need be; 0: could not. */
+/* Serial of the code object at addr, telling the reader first if need be; 0: could not, or full. */
 uint32_t site_code(uint64_t addr);
+/* Too many are known: site_forget_all is due. */
+static inline bool site_codes_full(void)
+{
+	return COLD->codes_used > AGENT_CODES * 3 / 4;
+}
 /* Forget the code object; true if it was known. */
 bool site_code_forget(uint64_t addr);
 /* Serial of a thread state, telling the reader first if need be; 0: could not. */

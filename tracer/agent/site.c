@@ -147,7 +147,7 @@ uint32_t site_code(uint64_t addr)
 
 	if (c->addr)
 		return c->serial;
-	if (!put_code(addr, COLD->next_code + 1))
+	if (site_codes_full() || !put_code(addr, COLD->next_code + 1))
 		return 0;
 	/* its death must be seen, so it may not die unseen in the window */
 	window_evict(addr);

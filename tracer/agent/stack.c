@@ -7,7 +7,9 @@
  *
  * A frame's "instr" word tells code and instruction: prev_instr or instr_ptr, an address inside
  * the code object (3.11+), or for ≤3.10 the code object's address with f_lasti, rotated into the
- * bits such an address has not got.
+ * bits such an address has not got. What is hashed is what the reader will be told: code serial
+ * and line. Paths through one line are one site, and a new code object at an old one's address
+ * is another by its serial.
  */
 #include "tracer/agent/lane.h"
 #include "tracer/cpython/linetable.h"
@@ -18,11 +20,9 @@
 #define SEARCH_MAX 8 /* entries from the top in which a frame is looked for */
 #define SEED_NONE 0x70796d656d70726full
 
-static uint64_t mix(uint64_t hash, uint64_t instr)
+static inline uint64_t mix(uint64_t hash, uint64_t what)
 {
-	uint32_t salt = agent_state.salts[(instr >> 12) % AGENT_SALTS];
-
-	hash = ((hash << 7 | hash >> 57) ^ instr ^ (uint64_t)salt << 32) * 0x9fb21c651e98df25ull;
+	hash = ((hash << 7 | hash >> 57) ^ what) * 0x9fb21c651e98df25ull;
 	return hash ^ hash >> 35;
 }
 
@@ -112,57 +112,48 @@ static uint32_t line_of(uint64_t code, int32_t lasti)
 	return line > 0 ? (uint32_t)line : 0;
 }
 
-/* Fill in code and line of an entry. False: the reader cannot be told. Hidden: code stays 0. */
-static bool describe(struct agent_frame *e, bool *ret_hidden)
+/*
+ * Code and line of an entry whose instruction was not seen lately. A hidden frame has code 0.
+ * False: the reader cannot be told.
+ */
+static __attribute__((noinline)) bool describe(struct agent_frame *e, struct agent_line *ret)
 {
-	struct agent_line *known = &agent_state.lines[lane_hash(e->instr) % AGENT_LINES];
-	uint64_t code;
-	int32_t lasti;
+	uint64_t code = code_of(e->frame);
+	int32_t lasti = code ? lasti_of(e->frame, code) : 0;
 
-	*ret_hidden = false;
-	if (known->instr == e->instr) {
-		e->code = known->code;
-		e->line = known->line;
-		return true;
-	}
-	code = code_of(e->frame);
-	lasti = code ? lasti_of(e->frame, code) : 0;
-	*ret_hidden = frame_hidden(e->frame, code, lasti);
-	if (*ret_hidden)
+	e->code = e->line = 0;
+	if (frame_hidden(e->frame, code, lasti))
 		return true;
 	e->code = site_code(code);
 	if (!e->code)
 		return false;
 	e->line = line_of(code, lasti);
-	*known = (struct agent_line){ e->instr, e->code, e->line };
+	*ret = (struct agent_line){ e->instr, e->code, e->line };
 	return true;
 }
 
-/* Frames of the cached stack, innermost first, into scratch. Their number, or -1. */
-static int32_t gather(bool *ret_cut)
+/* Frames of the cached stack, innermost first, into scratch. Their number. */
+static uint32_t gather(bool *ret_cut)
 {
 	uint32_t n = 0, most = stack_limit();
 
 	for (uint32_t i = LANE->depth; i > 0; i--) {
-		struct agent_frame *e = &STACK[i];
-		bool hidden = false;
+		const struct agent_frame *e = &STACK[i];
 
 		if (n == most) {
 			*ret_cut = true;
-			return (int32_t)n;
+			return n;
 		}
-		if (!e->code && !describe(e, &hidden))
-			return -1;
-		if (!hidden)
+		if (e->code)
 			agent_state.scratch[n++] = e->code | (uint64_t)e->line << 32;
 	}
 	*ret_cut = COLD->truncated;
-	return (int32_t)n;
+	return n;
 }
 
-static int32_t put_stack(uint64_t hash, uint32_t thread, int32_t n, bool cut)
+static int32_t put_stack(uint64_t hash, uint32_t thread, uint32_t n, bool cut)
 {
-	uint32_t words = 1 + sizeof(struct stream_stack) / 8 + (uint32_t)n;
+	uint32_t words = 1 + sizeof(struct stream_stack) / 8 + n;
 	uint64_t *at;
 	int32_t site = site_add(hash); /* may send its old holder's counters: before the record */
 
@@ -175,29 +166,27 @@ static int32_t put_stack(uint64_t hash, uint32_t thread, int32_t n, bool cut)
 	*(struct stream_stack *)(at + 1) = (struct stream_stack){
 		.site = agent_state.sites[site].serial,
 		.thread = thread,
-		.nframes = (uint32_t)n,
+		.nframes = n,
 		.flags = cut,
 	};
-	for (int32_t i = 0; i < n; i++)
-		at[1 + sizeof(struct stream_stack) / 8 + (uint64_t)i] = agent_state.scratch[i];
+	for (uint32_t i = 0; i < n; i++)
+		at[1 + sizeof(struct stream_stack) / 8 + i] = agent_state.scratch[i];
 	PUB->stack_truncated += cut;
 	return site;
 }
 
-/* The stack in the cache is new to the reader (or was forgotten). */
-static int32_t define(uint64_t hash)
+/* The stack in the cache is new to the reader (or was forgotten). -1: it cannot be told. */
+static __attribute__((noinline)) int32_t define(uint64_t hash)
 {
 	bool cut = false;
-	int32_t n;
+	uint32_t n;
 
-	if (COLD->codes_used > AGENT_CODES * 3 / 4 || COLD->next_site == UINT32_MAX)
-		return -2; /* first forget everything */
 	if (!COLD->thread_serial)
 		COLD->thread_serial = site_thread(LANE->tstate);
 	if (!COLD->thread_serial)
 		return -1;
 	n = gather(&cut);
-	return n < 0 ? -1 : put_stack(hash, COLD->thread_serial, n, cut);
+	return put_stack(hash, COLD->thread_serial, n, cut);
 }
 
 int32_t stack_site_none(void)
@@ -210,9 +199,22 @@ int32_t stack_site_none(void)
 
 /* --- following the chain ---------------------------------------------------------------------------- */
 
-static void entry_set(uint32_t i, uint64_t frame, uint64_t instr)
+static inline void entry_set(uint32_t i, uint64_t frame, uint64_t instr)
 {
-	STACK[i] = (struct agent_frame){ frame, instr, mix(STACK[i - 1].hash, instr), 0, 0 };
+	struct agent_line *known = &agent_state.lines[lane_hash(instr) % AGENT_LINES];
+	struct agent_frame *e = &STACK[i];
+
+	e->frame = frame;
+	e->instr = instr;
+	if (SYS_LIKELY(known->instr == instr)) {
+		e->code = known->code;
+		e->line = known->line;
+	} else if (!describe(e, known)) {
+		LANE->untold = 1;
+	}
+	e->hash = STACK[i - 1].hash;
+	if (SYS_LIKELY(e->code != 0))
+		e->hash = mix(e->hash, e->code | (uint64_t)e->line << 32);
 }
 
 /*
@@ -317,28 +319,35 @@ static inline __attribute__((always_inline)) bool stack_same(uint64_t leaf, bool
 	}
 }
 
-static __attribute__((noinline)) int32_t site_new(uint64_t hash)
+/*
+ * A frame of this stack could not be described: the pipe is full, or the table of code objects is.
+ * In the second case everything is forgotten and the stack taken anew. False: the event is lost.
+ */
+static __attribute__((noinline)) bool start_over(void)
 {
-	int32_t site = define(hash);
-
-	if (site == -2) {
-		uint64_t leaf = leaf_of(LANE->tstate);
-
-		if (!site_forget_all())
-			return -1;
-		walk_all(leaf, agent_fixed.frame_kind == AGENT_FRAME_OBJECT);
-		site = define(STACK[LANE->depth].hash);
-	}
-	return site < 0 ? -1 : site;
+	LANE->untold = 0;
+	LANE->depth = 0;
+	if (!site_codes_full() || !site_forget_all())
+		return false;
+	walk_all(leaf_of(LANE->tstate), agent_fixed.frame_kind == AGENT_FRAME_OBJECT);
+	if (!LANE->untold)
+		return true;
+	LANE->untold = 0;
+	LANE->depth = 0;
+	return false;
 }
 
 static inline __attribute__((always_inline)) int32_t site_of_cached(void)
 {
-	uint64_t hash = STACK[LANE->depth].hash;
-	int32_t site = site_find(hash);
+	uint64_t hash;
+	int32_t site;
 
+	if (SYS_UNLIKELY(LANE->untold) && !start_over())
+		return -1;
+	hash = STACK[LANE->depth].hash;
+	site = site_find(hash);
 	if (SYS_UNLIKELY(site < 0)) {
-		site = site_new(hash);
+		site = define(hash);
 		if (site < 0)
 			return -1;
 	}
@@ -413,22 +422,9 @@ void stack_forget_lines(void)
 
 void stack_code_freed(uint64_t addr)
 {
-	const struct agent_offsets *o = &agent_fixed.off;
-	uint64_t end = addr;
-
 	if (!site_code_forget(addr))
 		return;
-	/*
-	 * Another code object may be born here, and its instructions have the same addresses:
-	 * whatever was hashed from them must not be found again. co_code_adaptive has ob_size
-	 * units of 2 bytes (Include/cpython/code.h, 3.11+); the object is not overwritten yet.
-	 */
-	if (o->code_adaptive >= 0)
-		end += (uint64_t)o->code_adaptive + 2 * lane_load(addr, o->bytes_size);
-	if (end - addr > AGENT_SALTS * 4096ull)
-		end = addr + AGENT_SALTS * 4096ull - 1;
-	for (uint64_t granule = addr >> 12; granule <= end >> 12; granule++)
-		agent_state.salts[granule % AGENT_SALTS]++;
+	/* another one may be born here, and its instructions will have the same addresses */
 	stack_forget_lines();
 	LANE->depth = 0;
 	LANE->site_serial = 0;

@@ -14,8 +14,7 @@
 #define AGENT_STACK_MAX (2 * AGENT_FRAMES_MAX) /* cached frames of the current thread */
 #define AGENT_CODES 2048	    /* known code objects; at 3/4 everything is forgotten (RESET) */
 #define AGENT_CODE_BITS 16384	    /* pre-filter in front of them */
-#define AGENT_SALTS 256
-#define AGENT_LINES 1024	    /* recently described instructions */
+#define AGENT_LINES 4096	    /* recently described instructions */
 #define AGENT_SAMPLE_PAGES 4096	    /* pre-filter in front of the live sampled blocks */
 #define AGENT_THREADS 64
 #define AGENT_SIDE 1024		    /* calls of threads without the GIL, waiting for the lane */
@@ -56,7 +55,7 @@ struct agent_frame {
 	uint64_t frame;
 	uint64_t instr; /* see stack.c; identifies code and instruction */
 	uint64_t hash;	/* of everything from the outermost frame to this one */
-	uint32_t code;	/* code serial, 0: not looked up yet */
+	uint32_t code;	/* code serial, 0: a frame nobody is shown */
 	uint32_t line;
 };
 
@@ -94,6 +93,7 @@ struct agent_lane {
 	uint32_t depth;		 /* entries of the cached stack, 0: none */
 	uint32_t site_index;	 /* site of the cached stack … */
 	uint32_t site_serial;	 /* … valid while sites[site_index].serial is this; 0: not known */
+	uint32_t untold;	 /* the cached stack has a frame the reader could not be told of */
 	uint32_t countdown;	 /* allocations until the next look at the clock */
 	uint32_t period;	 /* what countdown starts from */
 	uint64_t sample_left;	 /* bytes until the next sample */
@@ -131,7 +131,6 @@ struct agent_state {
 	int32_t pipe_made[2]; /* where pipe2 puts its answer, so that a cleaner can find it; 0, 0: not yet */
 	uint64_t inside[AGENT_INSIDE]; /* thread pointers */
 	struct agent_thread threads[AGENT_THREADS];
-	uint32_t salts[AGENT_SALTS];
 	uint64_t code_bits[AGENT_CODE_BITS / 64];
 	uint16_t sample_pages[AGENT_SAMPLE_PAGES]; /* sampled blocks and code objects there */
 	uint64_t scratch[AGENT_STACK_MAX]; /* a stack being sent; frame addresses being walked */
