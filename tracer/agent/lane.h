@@ -112,8 +112,8 @@ int32_t stack_site(void);
 int32_t stack_site_none(void);
 /* Another thread state is current from here on (it may be the same again). */
 void stack_thread(uint64_t tstate);
-/* Code serials have changed: what is remembered of single instructions is void. */
-void stack_forget_lines(void);
+/* What is remembered of this code object's instructions is void. */
+void stack_forget_lines(uint32_t code);
 /* The block at addr is being freed, and it may be a known code object. */
 void stack_code_freed(uint64_t addr);
 /* Is it one, as far as the pre-filter can tell? */
@@ -149,8 +149,8 @@ static inline bool site_codes_full(void)
 {
 	return COLD->codes_used > AGENT_CODES * 3 / 4;
 }
-/* Forget the code object; true if it was known. */
-bool site_code_forget(uint64_t addr);
+/* Forget the code object. Its serial, 0: it was not known. */
+uint32_t site_code_forget(uint64_t addr);
 /* Serial of a thread state, telling the reader first if need be; 0: could not. */
 uint32_t site_thread(uint64_t tstate);
 /* Young blocks' counters of all sites become TEMP records. */

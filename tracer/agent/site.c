@@ -159,13 +159,14 @@ uint32_t site_code(uint64_t addr)
 	return c->serial;
 }
 
-bool site_code_forget(uint64_t addr)
+uint32_t site_code_forget(uint64_t addr)
 {
 	struct agent_code *c = code_place(addr);
 	uint64_t hole = (uint64_t)(c - agent_state.codes), i = hole;
+	uint32_t serial = c->serial;
 
 	if (!c->addr)
-		return false;
+		return 0;
 	/* close the gap: move up whatever may not be found beyond it (Knuth 6.4, algorithm R) */
 	for (;;) {
 		uint64_t home;
@@ -182,7 +183,7 @@ bool site_code_forget(uint64_t addr)
 	agent_state.codes[hole].addr = 0;
 	COLD->codes_used--;
 	--*sample_page(addr);
-	return true;
+	return serial;
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */
@@ -230,7 +231,8 @@ bool site_forget_all(void)
 			--*sample_page(agent_state.codes[i].addr);
 		agent_state.codes[i] = (struct agent_code){ 0 };
 	}
-	stack_forget_lines();
+	for (int i = 0; i < AGENT_LINES; i++)
+		agent_state.lines[i] = (struct agent_line){ 0 };
 	for (int i = 0; i < AGENT_CODE_BITS / 64; i++)
 		agent_state.code_bits[i] = 0;
 	for (int i = 0; i < AGENT_THREADS; i++)

@@ -414,18 +414,21 @@ void stack_thread(uint64_t tstate)
 				lane_load(tstate, o->tstate_interp));
 }
 
-void stack_forget_lines(void)
+void stack_forget_lines(uint32_t code)
 {
 	for (int i = 0; i < AGENT_LINES; i++)
-		agent_state.lines[i].instr = 0;
+		if (agent_state.lines[i].code == code)
+			agent_state.lines[i] = (struct agent_line){ 0 };
 }
 
 void stack_code_freed(uint64_t addr)
 {
-	if (!site_code_forget(addr))
+	uint32_t serial = site_code_forget(addr);
+
+	if (!serial)
 		return;
 	/* another one may be born here, and its instructions will have the same addresses */
-	stack_forget_lines();
+	stack_forget_lines(serial);
 	LANE->depth = 0;
 	LANE->site_serial = 0;
 }
