@@ -32,9 +32,40 @@ Test(cli_main, mistakes_are_one_line_one_hint_and_status_2)
 		"--color sometimes doctor 1",
 		"report -o",
 		"help --completion fish",
+		"attach",
+		"attach x",
+		"attach 1 2",
+		"attach -p 1 2",
+		"attach -- true",
+		"attach --window 3 1",
+		"attach --window 4096 1",
+		"attach --events 1",
+		"attach --duration 0 1",
+		"attach --duration 5x 1",
+		"attach --interval 1us 1",
+		"attach --sample -1 1",
+		"attach --on-full never 1",
+		"attach --max-frames 0 1",
+		"attach --format bogus 1",
+		"run",
+		"run true",
+		"run --",
+		"run -o - -- true",
+		"detach",
+		"detach x",
+		"detach 1 2",
+
 	};
 	for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
 		expect_refusal(mistakes[i], 2);
+}
+
+Test(cli_main, what_cannot_be_attached_to_is_refused_with_status_3)
+{
+	static const char *const words[] = { "attach 4194305", "detach 4194305",
+					     "run -- /nonexistent/program", "attach $$" };
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		expect_refusal(words[i], 3);
 }
 
 Test(cli_main, quiet_leaves_the_hint_out)
