@@ -26,6 +26,7 @@
 #define HOOK_TRIES 4	     /* a thread caught between two words is let run a little */
 #define HOOK_STEP_US 500
 #define ORPHANS_MAX 1000
+#define IDENTIFY_STOPS 3
 #define STOP_TRIES 50 /* a debugger may hold the target when we want to leave */
 #define STOP_RETRY_NS 100000000
 
@@ -107,6 +108,27 @@ static void maps_deinit_p(struct maps *m)
 	maps_deinit(m);
 }
 
+/*
+ * The allocator of a busy program may never hold still long enough to be read consistently: look
+ * again while nobody runs. DENIED: somebody holds the target already, perhaps we (run).
+ */
+static int detect_stopped(pid_t pid, struct mem_source *mem, const struct maps *maps,
+			  const char *assume, struct py *ret_py, struct err *ret_why)
+{
+	struct stop *stop;
+	struct err why = ERR_INIT;
+
+	if (stop_attach(pid, &stop, NULL) < 0)
+		return ERR_DENIED;
+	int r = py_detect(pid, mem, maps, assume, ret_py, &why);
+	int gone = stop_detach(stop, NULL);
+	if (r < 0)
+		*ret_why = why;
+	if (r == 0 && gone < 0)
+		py_deinit(ret_py);
+	return r < 0 ? r : gone;
+}
+
 static int identify(pid_t pid, const char *assume, struct mem_source **ret_mem, struct py *ret_py,
 		    struct err *err)
 {
@@ -119,9 +141,17 @@ static int identify(pid_t pid, const char *assume, struct mem_source **ret_mem, 
 	r = live_new(pid, &mem, err);
 	if (r < 0)
 		return r;
-	r = py_detect(pid, mem, &maps, assume, ret_py, err);
+	struct err why = ERR_INIT;
+	r = py_detect(pid, mem, &maps, assume, ret_py, &why);
+	for (int i = 0; r == ERR_CORRUPT && i < IDENTIFY_STOPS; i++) {
+		int stopped = detect_stopped(pid, mem, &maps, assume, ret_py, &why);
+		if (stopped != ERR_DENIED)
+			r = stopped;
+	}
 	if (r < 0) {
 		mem_free(mem);
+		if (err)
+			*err = why;
 		return r;
 	}
 	*ret_mem = mem;
