@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -25,7 +26,8 @@
 #define PYTHONS_MAX 32
 #define CLASSES_MAX 64
 #define SHOWN_MAX 8
-#define SETTLE_US 100000
+#define SETTLE_US 20000
+#define SETTLE_TRIES 200
 
 /* What the sink keeps of one walk. */
 struct view {
@@ -105,6 +107,21 @@ static int on_cycle(void *ctx, const struct fact_heap_cycle *f, struct err *err)
 	return 0;
 }
 
+/*
+ * It has told its last line, and must get from there to its sleep before it is stopped.
+ * /proc/PID/syscall begins with the number: "230 0x0 0x0 …" is clock_nanosleep.
+ */
+static void settle(pid_t pid)
+{
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		AUTO_FREE char *text = target_proc(pid, "syscall");
+
+		usleep(SETTLE_US);
+		if (text && strtol(text, NULL, 10) == SYS_clock_nanosleep)
+			return;
+	}
+}
+
 static bool walk(struct walked *w)
 {
 	struct fact_sink sink = { .ctx = &w->view, .heap = on_heap, .heap_type = on_type,
@@ -112,7 +129,7 @@ static bool walk(struct walked *w)
 	struct err err = ERR_INIT;
 	bool ok;
 
-	usleep(SETTLE_US); /* it has told its last line, and must get from there to its sleep */
+	settle(w->target.pid);
 	kill(w->target.pid, SIGSTOP);
 	ok = maps_read(w->target.pid, &w->maps, &err) == 0 &&
 	     live_new(w->target.pid, &w->mem, &err) == 0 &&
