@@ -111,6 +111,13 @@ struct fact_totals {
 	uint64_t duration_ns;
 };
 
+enum fact_pause {
+	FACT_PAUSE_NONE = 0,
+	FACT_PAUSE_CLONE = 1,	/* a copy-on-write copy was read while the target ran */
+	FACT_PAUSE_STOPPED = 2, /* the target was read while it stood still */
+	FACT_PAUSE_CORE = 3,	/* a core file: nothing was stopped */
+};
+
 struct fact_cost {
 	uint64_t attach_stop_ns, detach_stop_ns; /* target threads stopped */
 	uint64_t attach_ns;	     /* from the command to hooks live */
@@ -118,6 +125,12 @@ struct fact_cost {
 	uint64_t events, batches, stream_bytes, dropped_events, offgil_dropped;
 	uint64_t stalls, stall_ns;
 	uint64_t tracer_cpu_ns, tracer_rss_bytes, target_cpu_ns;
+	/* Of snapshots: the longest one stop of the target's threads, and how it was read. */
+	uint64_t pause_ns;
+	uint64_t pause_total_ns; /* all stops together, that which removes the copy included */
+	uint32_t pause_kind;	 /* enum fact_pause */
+	uint32_t pause_retries;	 /* instants found bad and let go by */
+	uint64_t snapshot_ns;	 /* from the command to the last row */
 };
 
 enum fact_end { FACT_END_DETACHED = 0, FACT_END_EXITED, FACT_END_EXECED, FACT_END_STREAM_CLOSED, FACT_END_TRUNCATED };

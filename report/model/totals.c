@@ -46,6 +46,21 @@ int totals_totals(struct totals *t, const struct fact_totals *f, struct err *err
 	return 0;
 }
 
+const char *totals_pause_name(uint32_t kind)
+{
+	switch ((enum fact_pause)kind) {
+	case FACT_PAUSE_NONE:
+		break;
+	case FACT_PAUSE_CLONE:
+		return "clone";
+	case FACT_PAUSE_STOPPED:
+		return "stopped";
+	case FACT_PAUSE_CORE:
+		return "core";
+	}
+	return "none";
+}
+
 int totals_cost(struct totals *t, const struct fact_cost *f, struct err *err)
 {
 	(void)err;

@@ -33,6 +33,9 @@ void totals_deinit(struct totals *t); /* accepts NULL and zeroed */
 /* Facts. Errors: NOMEM. */
 int totals_target(struct totals *t, const struct fact_target *f, struct err *err) MUST_CHECK;
 int totals_totals(struct totals *t, const struct fact_totals *f, struct err *err) MUST_CHECK;
+/* "clone", "stopped", "core"; "none" for what is no enum fact_pause. */
+const char *totals_pause_name(uint32_t kind);
+
 int totals_cost(struct totals *t, const struct fact_cost *f, struct err *err) MUST_CHECK;
 int totals_note(struct totals *t, const struct fact_note *f, struct err *err) MUST_CHECK;
 int totals_finish(struct totals *t, enum fact_end end, struct err *err) MUST_CHECK;

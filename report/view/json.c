@@ -277,6 +277,13 @@ static void put_cost(struct json *j, const struct recording *r)
 	json_real(j, "tracer_cpu_seconds", (double)c->tracer_cpu_ns / 1e9, 6);
 	json_number(j, "tracer_rss_bytes", c->tracer_rss_bytes);
 	json_real(j, "target_cpu_seconds", (double)c->target_cpu_ns / 1e9, 6);
+	if (c->pause_kind != FACT_PAUSE_NONE) {
+		json_number(j, "pause_ns", c->pause_ns);
+		json_number(j, "pause_total_ns", c->pause_total_ns);
+		json_word(j, "pause_kind", totals_pause_name(c->pause_kind));
+		json_number(j, "pause_retries", c->pause_retries);
+		json_number(j, "snapshot_ns", c->snapshot_ns);
+	}
 	json_close(j, '}');
 }
 

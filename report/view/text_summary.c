@@ -245,6 +245,27 @@ void text_section_acquitted(struct text *t, size_t top)
 	}
 }
 
+static void snapshot_cost(struct text *t, const struct fact_cost *c)
+{
+	struct units a, b, d;
+	char words[320];
+	int n = 0;
+
+	if (c->pause_kind == FACT_PAUSE_CORE)
+		n = snprintf(words, sizeof words, "read from a core file");
+	else if (c->pause_kind == FACT_PAUSE_CLONE)
+		n = snprintf(words, sizeof words,
+			     "target stopped %s to be copied, %s in all; the copy is gone",
+			     units_duration(&a, c->pause_ns), units_duration(&b, c->pause_total_ns));
+	else
+		n = snprintf(words, sizeof words, "target stopped %s while it was read",
+			     units_duration(&a, c->pause_ns));
+	snprintf(words + n, sizeof words - (size_t)n, "; pymemprof used %s of CPU",
+		 units_duration(&d, c->tracer_cpu_ns));
+	out_put(t->out, "\n", 1);
+	text_wrapped(t, "COST", 8, words);
+}
+
 void text_section_cost(struct text *t)
 {
 	const struct fact_cost *c = &t->r->totals.cost;
@@ -252,6 +273,10 @@ void text_section_cost(struct text *t)
 	char words[320];
 	if (!t->r->totals.have_cost)
 		return;
+	if (recording_is_snapshot(t->r)) {
+		snapshot_cost(t, c);
+		return;
+	}
 	int n = snprintf(words, sizeof words,
 			 "target stopped %s to attach and %s to detach; %s added to it; %s events",
 			 units_duration(&a, c->attach_stop_ns),

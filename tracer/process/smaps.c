@@ -246,3 +246,24 @@ int pagemap_count(struct pagemap *p, uint64_t start, uint64_t end, uint64_t *ret
 		*ret_swapped = swapped;
 	return 0;
 }
+
+int pagemap_present(struct pagemap *p, uint64_t start, uint64_t end, uint64_t *bits, struct err *err)
+{
+	uint64_t first = start / PAGE, pages = (end - start + PAGE - 1) / PAGE;
+
+	for (uint64_t at = 0; at < pages;) {
+		uint64_t want = pages - at < PAGEMAP_CHUNK ? pages - at : PAGEMAP_CHUNK;
+		ssize_t n = pread(p->fd, p->entry, want * 8, (off_t)((first + at) * 8));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, errno, "read pagemap");
+		if (n < 8)
+			break; /* beyond the address space, or the process has gone */
+		for (ssize_t i = 0; i < n / 8; i++, at++)
+			if (p->entry[i] & PAGE_PRESENT)
+				bits[at / 64] |= UINT64_C(1) << at % 64;
+	}
+	return 0;
+}

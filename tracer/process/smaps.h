@@ -44,4 +44,11 @@ void pagemap_free(struct pagemap *p); /* accepts NULL */
 int pagemap_count(struct pagemap *p, uint64_t start, uint64_t end, uint64_t *ret_resident,
 		  uint64_t *ret_swapped, struct err *err) MUST_CHECK;
 
+/*
+ * Set bit i of bits for each resident page i of [start, end), counted from start, a page's
+ * border; the others are left alone. Errors: SYS.
+ */
+int pagemap_present(struct pagemap *p, uint64_t start, uint64_t end, uint64_t *bits,
+		    struct err *err) MUST_CHECK;
+
 #endif

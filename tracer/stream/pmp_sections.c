@@ -480,6 +480,14 @@ static int read_cost(struct pmp_reader *r, struct cursor *c, struct err *err)
 
 	for (size_t i = 0; i < sizeof field / sizeof *field; i++)
 		*field[i] = cursor_uvarint(c);
+	/* Appended with snapshots: absent in older files. */
+	if (!c->failed && cursor_left(c) > 0) {
+		f.pause_ns = cursor_uvarint(c);
+		f.pause_total_ns = cursor_uvarint(c);
+		f.pause_kind = (uint32_t)cursor_bounded(c, UINT32_MAX);
+		f.pause_retries = (uint32_t)cursor_bounded(c, UINT32_MAX);
+		f.snapshot_ns = cursor_uvarint(c);
+	}
 	return c->failed ? 1 : PUSH(r, cost, &f);
 }
 
