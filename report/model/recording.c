@@ -204,7 +204,7 @@ static void note_losses(struct recording *r, int *rc)
 	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED)
 		note(r, rc, "truncated",
 		     "the recording has no end: it shows what was saved until then");
-	if (!r->totals.have_totals)
+	if (!r->totals.have_totals && !recording_is_snapshot(r))
 		note(r, rc, "no-totals",
 		     "totals are summed from the intervals; the exact peak is not known");
 }

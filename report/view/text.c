@@ -38,6 +38,7 @@ static int draw_body(struct text *t, struct err *err)
 	case VIEW_SUMMARY:
 		if (recording_is_snapshot(t->r)) {
 			rc = draw_heap_summary(t, err);
+			text_section_cost(t);
 			break;
 		}
 		text_section_memory(t);

@@ -274,7 +274,8 @@ void text_section_cost(struct text *t)
 	if (!t->r->totals.have_cost)
 		return;
 	if (recording_is_snapshot(t->r)) {
-		snapshot_cost(t, c);
+		if (c->pause_kind != FACT_PAUSE_NONE)
+			snapshot_cost(t, c);
 		return;
 	}
 	int n = snprintf(words, sizeof words,

@@ -285,7 +285,7 @@ uint64_t resident_swapped(const struct resident *r)
 }
 
 /* Claims of one mapping into the lines; they add up to its rss afterwards. */
-static void close_range(struct resident *r, struct resident_range *x)
+static void settle_range(struct resident *r, struct resident_range *x)
 {
 	uint64_t sum = 0;
 
@@ -309,7 +309,7 @@ int resident_push(struct resident *r, const struct fact_sink *sink, struct err *
 {
 	memset(r->line, 0, sizeof(r->line));
 	for (size_t i = 0; i < r->count; i++)
-		close_range(r, &r->ranges[i]);
+		settle_range(r, &r->ranges[i]);
 	for (size_t i = 0; sink->ledger && i < RESIDENT_LINES; i++) {
 		struct fact_ledger f = { .code = lines[i].code,
 					 .label = lines[i].label,

@@ -37,6 +37,7 @@ struct freeze {
 	pid_t target, copy;
 	pid_t copy_inside; /* the copy's pid as the target sees it */
 	uint64_t clone_ns;
+	bool killed;
 	struct arch_frame last, reap;
 };
 
@@ -173,6 +174,12 @@ static void kill_copy(pid_t copy)
 	} while (ptrace_stop_kind(status) != PTRACE_STOP_GONE);
 }
 
+void freeze_kill(struct freeze *f)
+{
+	kill_copy(f->copy);
+	f->killed = true;
+}
+
 /* 1: reaped; 0: somebody else did, or there is no such child. */
 static int reap_in_target(struct remote *r, pid_t inside, struct err *err)
 {
@@ -236,7 +243,8 @@ int freeze_free(struct freeze *f, struct remote *r, struct err *err)
 		return 0;
 	target = f->target;
 	inside = f->copy_inside;
-	kill_copy(f->copy);
+	if (!f->killed)
+		kill_copy(f->copy);
 	free(f);
 	code = r ? reap_in_target(r, inside, err) : reap_with_own_stop(target, inside, err);
 	if (code == ERR_GONE)

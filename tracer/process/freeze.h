@@ -34,6 +34,9 @@ pid_t freeze_pid(const struct freeze *f);
 /* How long the clone itself took, almost all of it the copy of the page tables. */
 uint64_t freeze_clone_ns(const struct freeze *f);
 
+/* Kill the copy and wait for its end, while the target runs. freeze_free is still to be called. */
+void freeze_kill(struct freeze *f);
+
 /*
  * Kill the copy and make the target reap it: with r, a remote of the same target, stopped by the
  * caller; without, by a short stop of its own, which fails when somebody traces the target.

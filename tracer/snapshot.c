@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a running process to memory that does not move, and back. Everything that can be done
+ * before the stop is done before it; while threads are stopped only tracer/process works and a
+ * few words are read. Knows the order of things, refuses to know what is in the memory.
+ */
+#include "tracer/snapshot.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/own.h"
+#include "tracer/cpython/detect.h"
+#include "tracer/cpython/interp.h"
+#include "tracer/cpython/tables.h"
+#include "tracer/mem/core.h"
+#include "tracer/mem/live.h"
+#include "tracer/process/procfs.h"
+#include "tracer/process/refusal.h"
+#include "tracer/process/remote.h"
+#include "tracer/snapshot_private.h"
+
+#define STEP_US 1000
+#define FUNCTION_BYTES 1024 /* of pymalloc's four entry points, more than any build needs */
+#define REAP_TRIES 50	    /* a debugger may hold the target when the copy is to be reaped */
+#define REAP_RETRY_NS 100000000
+
+static void maps_deinit_p(struct maps *m)
+{
+	maps_deinit(m);
+}
+
+static void smaps_deinit_p(struct smaps *s)
+{
+	smaps_deinit(s);
+}
+
+static void mem_free_p(struct mem_source **m)
+{
+	mem_free(*m);
+}
+
+static void core_free_p(struct core **c)
+{
+	core_free(*c);
+}
+
+static void snapshot_deinit(struct snapshot *s)
+{
+	(void)!stop_detach(s->stop, NULL);
+	(void)!freeze_free(s->freeze, NULL, NULL);
+	py_deinit(&s->py);
+	maps_deinit(&s->maps);
+	mem_free(s->mem);
+	vec_deinit(&s->sp);
+}
+
+static int snapshot_init(struct snapshot *s, const struct snapshot_options *options,
+			 const struct snapshot_hooks *hooks, struct snapshot_result *ret,
+			 struct err *err)
+{
+	*ret = (struct snapshot_result){ 0 };
+	*s = (struct snapshot){ .options = options, .hooks = hooks, .result = ret };
+	s->begun_ns = snapshot_now_ns();
+	s->begun_cpu_ns = snapshot_cpu_ns();
+	return fanout_init(&s->fanout, hooks->sinks, hooks->nsinks, false, err);
+}
+
+static int identify(struct snapshot *s, pid_t pid, struct mem_source *mem, const struct maps *maps,
+		    struct err *err)
+{
+	int r = py_detect(pid, mem, maps, s->options->assume_layout, &s->py, err);
+
+	if (r < 0)
+		return r;
+	if (!s->py.initialized)
+		return err_hint(err,
+				err_set(err, ERR_UNSUPPORTED, "Python has not started yet there"),
+				"not-initialized");
+	if (!s->py.pymalloc)
+		return err_hint(err,
+				err_set(err, ERR_UNSUPPORTED,
+					"this Python does not use pymalloc (PYTHONMALLOC=malloc?)"),
+				"no-pymalloc");
+	return 0;
+}
+
+/* --- a source that ends ------------------------------------------------------------------- */
+
+static int64_t guard_read(struct mem_source *src, taddr addr, void *buf, size_t n)
+{
+	struct snapshot_guard *g = (struct snapshot_guard *)src;
+
+	if (g->deadline_ns && !g->late)
+		g->late = snapshot_now_ns() > g->deadline_ns;
+	if (g->late || (g->stop && *g->stop))
+		return ERR_GONE;
+	return mem_read_some(g->under, addr, buf, n);
+}
+
+static const struct mem_ops guard_ops = { guard_read, NULL };
+
+static struct snapshot_guard guard_of(const struct snapshot *s, struct mem_source *under)
+{
+	return (struct snapshot_guard){ { &guard_ops, under->word_bytes }, under, s->hooks->stop, 0,
+					false };
+}
+
+/* A walk that was ended by its guard did not lose its target. */
+static int guard_explain(const struct snapshot_guard *g, int r, struct err *err)
+{
+	if (r != ERR_GONE)
+		return r;
+	if (g->late)
+		return err_hint(err,
+				err_set(err, ERR_INTERRUPTED,
+					"reading the stopped process takes longer than allowed"),
+				"max-pause");
+	return g->stop && *g->stop ? err_set(err, ERR_INTERRUPTED, "interrupted") : r;
+}
+
+/* --- the instant -------------------------------------------------------------------------- */
+
+static bool collecting(struct snapshot *s)
+{
+	int32_t at = s->py.layout->gc_runtime_state_collecting;
+	struct interp_iter it;
+	taddr interp;
+	uint32_t flag;
+
+	if (at < 0 || interp_iter_init(&it, &s->py, s->mem, NULL) < 0)
+		return false;
+	while (interp_next(&it, &interp, NULL) > 0)
+		if (mem_u32(s->mem, taddr_of(interp_gc(&s->py, interp).v + (uint64_t)at), &flag,
+			    NULL) == 0 &&
+		    flag)
+			return true;
+	return false;
+}
+
+/* Is a thread inside one of the functions the table of the obj domain names? */
+static bool inside_allocator(struct snapshot *s)
+{
+	struct alloc_table t;
+	taddr pc, sp, tp;
+
+	if (tables_read(&s->py, s->mem, PY_OBJ, &t, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < stop_count(s->stop); i++) {
+		if (stop_pc_sp_tp(s->stop, i, &pc, &sp, &tp, NULL) < 0)
+			continue;
+		for (int k = 0; k < 4; k++)
+			if (pc.v - t.func[k] < FUNCTION_BYTES)
+				return true;
+	}
+	return false;
+}
+
+/* Let the target run on until nobody is where a snapshot would be torn. */
+static int good_instant(struct snapshot *s, struct err *err)
+{
+	uint64_t most = s->options->max_pause_ns ? s->options->max_pause_ns : SNAPSHOT_MAX_PAUSE_NS;
+
+	while (collecting(s) || inside_allocator(s)) {
+		s->inside = stop_elapsed_ns(s->stop) + STEP_US * UINT64_C(2000) > most;
+		if (s->inside)
+			return 0;
+		int r = stop_step(s->stop, STEP_US, err);
+
+		if (r < 0)
+			return r;
+		s->result->cost.pause_retries++;
+	}
+	return 0;
+}
+
+static int stack_pointers(struct snapshot *s, struct err *err)
+{
+	taddr pc, sp, tp;
+
+	s->sp.len = 0;
+	for (size_t i = 0; i < stop_count(s->stop); i++)
+		if (stop_pc_sp_tp(s->stop, i, &pc, &sp, &tp, NULL) == 0 &&
+		    vec_push(&s->sp, sp.v) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+static void count_pause(struct snapshot *s, uint64_t ns)
+{
+	struct fact_cost *c = &s->result->cost;
+
+	c->pause_total_ns += ns;
+	if (ns > c->pause_ns)
+		c->pause_ns = ns;
+}
+
+static int let_go(struct snapshot *s, struct err *err)
+{
+	struct stop *stop = TAKE(s->stop);
+
+	if (!stop)
+		return 0;
+	count_pause(s, stop_elapsed_ns(stop));
+	return stop_detach(stop, err);
+}
+
+/* 1: a copy was made; 0: the kernel refused one, the target is still stopped. */
+static int copy(struct snapshot *s, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct remote *remote;
+	int r = remote_new(s->stop, s->mem, &s->maps, &remote, err);
+
+	if (r < 0)
+		return r;
+	r = freeze_new(remote, &s->freeze, &why);
+	remote_free(remote);
+	if (r == 0)
+		return 1;
+	if (why.hint && strcmp(why.hint, "clone-refused") == 0) {
+		snprintf(s->note, sizeof(s->note), "%.120s: it was read while it was stopped instead",
+			 why.text);
+		return 0;
+	}
+	if (err)
+		*err = why;
+	return r;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+/* A fork does not copy page tables of mappings a fault can refill (mm/memory.c, vma_needs_copy). */
+static void add_unforked(struct smaps *copy, const struct smaps *target)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < copy->maps.count; i++) {
+		const struct map_range *r = &copy->maps.ranges[i];
+
+		while (k < target->maps.count && target->maps.ranges[k].start < r->start)
+			k++;
+		if (copy->usage[i].rss == 0 && k < target->maps.count &&
+		    target->maps.ranges[k].start == r->start && target->maps.ranges[k].end == r->end)
+			copy->usage[i] = target->usage[k];
+	}
+}
+
+static int read_copy(struct snapshot *s, struct err *err)
+{
+	AUTO(maps_deinit_p) struct maps maps = { 0 };
+	AUTO(smaps_deinit_p) struct smaps usage = { 0 };
+	AUTO(smaps_deinit_p) struct smaps target = { 0 };
+	AUTO(mem_free_p) struct mem_source *mem = NULL;
+	pid_t pid = freeze_pid(s->freeze);
+	int r = smaps_read(s->pid, &target, NULL); /* it may be gone by now */
+
+	r = maps_read(pid, &maps, err);
+	if (r == 0)
+		r = smaps_read(pid, &usage, err);
+	if (r == 0)
+		r = live_new(pid, &mem, err);
+	if (r < 0)
+		return r;
+	add_unforked(&usage, &target);
+	struct snapshot_guard guard = guard_of(s, mem);
+	r = snapshot_read(s, &guard.base, &maps, &usage, pid, err);
+	return guard_explain(&guard, r, err);
+}
+
+static int read_stopped(struct snapshot *s, struct err *err)
+{
+	AUTO(maps_deinit_p) struct maps maps = { 0 };
+	AUTO(smaps_deinit_p) struct smaps usage = { 0 };
+	struct snapshot_guard guard = guard_of(s, s->mem);
+	int r = maps_read(s->pid, &maps, err);
+
+	if (r == 0)
+		r = smaps_read(s->pid, &usage, err);
+	if (r < 0)
+		return r;
+	if (s->options->max_pause_ns && s->options->read_only)
+		guard.deadline_ns = snapshot_now_ns() + s->options->max_pause_ns;
+	r = snapshot_read(s, &guard.base, &maps, &usage, s->pid, err);
+	return guard_explain(&guard, r, err);
+}
+
+/* --- the copy goes ------------------------------------------------------------------------ */
+
+static bool hint_is(const struct err *err, const char *hint)
+{
+	return err->hint && strcmp(err->hint, hint) == 0;
+}
+
+/* A debugger may hold the target just now; it will leave, too. */
+static int stop_patiently(struct snapshot *s, struct err *err)
+{
+	for (int i = 0;; i++) {
+		struct timespec wait = { .tv_nsec = REAP_RETRY_NS };
+		int r = stop_attach(s->pid, &s->stop, err);
+
+		if (r == 0 || !hint_is(err, "already-traced") || i == REAP_TRIES)
+			return r;
+		nanosleep(&wait, NULL);
+	}
+}
+
+/* Kill and reap the copy, and those an earlier, killed pymemprof left. */
+static void unfreeze(struct snapshot *s)
+{
+	struct err *err = &s->result->unfrozen;
+	struct freeze *copy = TAKE(s->freeze);
+	struct remote *remote = NULL;
+	int r;
+
+	*err = ERR_INIT;
+	if (!copy)
+		return;
+	freeze_kill(copy);
+	r = stop_patiently(s, err);
+	if (r == 0)
+		r = remote_new(s->stop, s->mem, &s->maps, &remote, err);
+	if (r < 0) {
+		struct err second = ERR_INIT;
+
+		/* Its own way to stop the target: the last try. */
+		if (freeze_free(copy, NULL, r == ERR_GONE ? NULL : &second) == 0 || r == ERR_GONE)
+			*err = ERR_INIT;
+		(void)!let_go(s, NULL);
+		return;
+	}
+	r = freeze_free(copy, remote, err);
+	if (r == 0)
+		(void)freeze_reap_orphans(remote, NULL);
+	remote_free(remote);
+	(void)!let_go(s, NULL);
+	if (r == 0)
+		*err = ERR_INIT;
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static void mark_time(struct snapshot *s)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	s->at_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int push_target(struct snapshot *s, struct err *err)
+{
+	AUTO_FREE char *exe = NULL;
+
+	if (procfs_exe_base(s->pid, &exe, NULL) < 0)
+		exe = NULL;
+	return snapshot_push_target(s, exe, err);
+}
+
+/* With every thread stopped, until they run again. */
+static int take_stopped(struct snapshot *s, struct err *err)
+{
+	int r = good_instant(s, err), copied = 0;
+
+	if (r == 0)
+		r = stack_pointers(s, err);
+	if (r == 0 && !s->options->read_only)
+		r = copied = copy(s, err);
+	mark_time(s);
+	if (r < 0)
+		return r;
+	if (copied) {
+		s->result->cost.pause_kind = FACT_PAUSE_CLONE;
+		r = let_go(s, err);
+		if (r == 0)
+			r = push_target(s, err);
+		return r < 0 ? r : read_copy(s, err);
+	}
+	s->result->cost.pause_kind = FACT_PAUSE_STOPPED;
+	r = push_target(s, err);
+	return r < 0 ? r : read_stopped(s, err);
+}
+
+/* A sink's failure is told by sink_failed, not as an error of ours. */
+static int conclude(struct snapshot *s, int r, struct err *err)
+{
+	if (r == 0)
+		r = snapshot_push_end(s, err);
+	s->result->sink_failed = s->fanout.failed;
+	s->result->sink_why = s->fanout.why;
+	return r < 0 && r == s->fanout.failed ? 0 : r;
+}
+
+int snapshot_take(pid_t pid, const struct snapshot_options *options,
+		  const struct snapshot_hooks *hooks, struct snapshot_result *ret, struct err *err)
+{
+	AUTO(snapshot_deinit) struct snapshot s = { 0 };
+	int r = snapshot_init(&s, options, hooks, ret, err);
+
+	s.pid = pid;
+	if (r == 0)
+		r = refusal_before(pid, err);
+	if (r == 0)
+		r = maps_read(pid, &s.maps, err);
+	if (r == 0)
+		r = live_new(pid, &s.mem, err);
+	if (r == 0)
+		r = identify(&s, pid, s.mem, &s.maps, err);
+	if (r == 0)
+		r = stop_attach(pid, &s.stop, err);
+	if (r < 0)
+		return r;
+	r = take_stopped(&s, err);
+	int gone = let_go(&s, r < 0 ? NULL : err);
+	unfreeze(&s);
+	return conclude(&s, r < 0 ? r : gone, err);
+}
+
+/* --- core files --------------------------------------------------------------------------- */
+
+/*
+ * What the file holds counts as resident: all of a writable or nameless mapping the first byte
+ * of which is there. Cores do not tell which pages were.
+ */
+static int core_usage(struct core *c, struct smaps *ret, struct err *err)
+{
+	const struct maps *m = core_maps(c);
+
+	ret->maps = *m;
+	ret->usage = calloc(m->count + 1, sizeof(*ret->usage));
+	if (!ret->usage)
+		return err_nomem(err);
+	for (size_t i = 0; i < m->count; i++) {
+		const struct map_range *r = &m->ranges[i];
+		uint8_t byte;
+
+		if ((!*r->path || r->flags & MAP_W || *r->path == '[') &&
+		    mem_u8(core_source(c), taddr_of(r->start), &byte, NULL) == 0)
+			ret->usage[i].rss = ret->usage[i].anonymous = r->end - r->start;
+		ret->total.rss += ret->usage[i].rss;
+	}
+	return 0;
+}
+
+static int core_notes(struct snapshot *s, struct core *c, struct err *err)
+{
+	char text[160];
+	int r = 0;
+
+	if (core_missing_bytes(c)) {
+		snprintf(text, sizeof(text), "the core file was cut off: %llu bytes are missing",
+			 (unsigned long long)core_missing_bytes(c));
+		r = snapshot_push_note(s, "truncated-core", text, err);
+	}
+	if (r == 0 && core_missing_files(c)) {
+		snprintf(text, sizeof(text),
+			 "%zu mapped files are absent or of another build: what they hold is missing",
+			 core_missing_files(c));
+		r = snapshot_push_note(s, "missing-files", text, err);
+	}
+	return r;
+}
+
+int snapshot_core(const char *path, const struct snapshot_options *options,
+		  const struct snapshot_hooks *hooks, struct snapshot_result *ret, struct err *err)
+{
+	AUTO(snapshot_deinit) struct snapshot s = { 0 };
+	AUTO(core_free_p) struct core *core = NULL;
+	AUTO_FREE struct smaps_usage *rows = NULL;
+	struct smaps usage = { 0 };
+	int r = snapshot_init(&s, options, hooks, ret, err);
+
+	if (r == 0)
+		r = core_open(path, NULL, &core, err);
+	if (r < 0)
+		return r;
+	s.pid = core_pid(core);
+	struct snapshot_guard guard = guard_of(&s, core_source(core));
+	size_t n;
+	const struct core_thread *threads = core_threads(core, &n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = vec_push(&s.sp, threads[i].sp.v) < 0 ? err_nomem(err) : 0;
+	if (r == 0)
+		r = identify(&s, -1, &guard.base, core_maps(core), err);
+	if (r == 0)
+		r = core_usage(core, &usage, err);
+	rows = usage.usage;
+	ret->cost.pause_kind = FACT_PAUSE_CORE;
+	if (r == 0)
+		r = snapshot_push_target(&s, NULL, err);
+	if (r == 0)
+		r = core_notes(&s, core, err);
+	if (r == 0)
+		r = snapshot_read(&s, &guard.base, core_maps(core), &usage, 0, err);
+	return conclude(&s, guard_explain(&guard, r, err), err);
+}

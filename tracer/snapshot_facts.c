@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* What a snapshot found, as facts: the walk's rows, the account of resident memory, the cost. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/own.h"
+#include "base/utf8.h"
+#include "tracer/heap/account.h"
+#include "tracer/snapshot_private.h"
+
+uint64_t snapshot_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t snapshot_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void heap_free_p(struct heap **h)
+{
+	heap_free(*h);
+}
+
+static void resident_free_p(struct resident **r)
+{
+	resident_free(*r);
+}
+
+int snapshot_push_target(struct snapshot *s, const char *exe, struct err *err)
+{
+	const struct fact_sink *sink = &s->fanout.sink;
+	struct fact_target f = {
+		.pid = s->pid,
+		.python_version = s->py.version,
+		.implementation = "CPython",
+		.executable = exe && utf8_valid(exe, strlen(exe)) == strlen(exe) ? exe : "?",
+		.arch = s->py.aarch64 ? "aarch64" : "x86_64",
+		.word_bytes = 8,
+		.start_unix_ns = s->at_unix_ns,
+		.tracemalloc_on = s->py.tracemalloc_on,
+	};
+
+	return sink->target ? sink->target(sink->ctx, &f, err) : 0;
+}
+
+int snapshot_push_note(struct snapshot *s, const char *code, const char *text, struct err *err)
+{
+	const struct fact_sink *sink = &s->fanout.sink;
+	struct fact_note f = { code, text };
+
+	return sink->note ? sink->note(sink->ctx, &f, err) : 0;
+}
+
+static int push_notes(struct snapshot *s, const struct fact_heap *h, uint64_t swapped,
+		      struct err *err)
+{
+	char text[256];
+	int r = 0;
+
+	if (*s->note)
+		r = snapshot_push_note(s, "clone-refused", s->note, err);
+	if (r == 0 && h->collecting)
+		r = snapshot_push_note(s, "collecting",
+				       "taken during a collection: lists of the collector are in "
+				       "motion",
+				       err);
+	if (r == 0 && h->inside_allocator && !h->collecting)
+		r = snapshot_push_note(s, "inside-allocator",
+				       "a thread was inside the allocator: one pool may be torn", err);
+	/* Failed reads alone are words that looked like pointers: heap.unreadable has them. */
+	if (r == 0 && h->torn) {
+		snprintf(text, sizeof(text),
+			 "%" PRIu64 " structures contradict themselves; the first at 0x%" PRIx64,
+			 h->torn, h->first_torn);
+		r = snapshot_push_note(s, "torn", text, err);
+	}
+	if (r == 0 && swapped) {
+		snprintf(text, sizeof(text), "%" PRIu64 " bytes are swapped out and not resident",
+			 swapped);
+		r = snapshot_push_note(s, "swapped", text, err);
+	}
+	if (r == 0 && s->py.offsets_differ) {
+		snprintf(text, sizeof(text),
+			 "%u offsets of this build differ from the known ones (first: %s); its own "
+			 "were used",
+			 s->py.offsets_differ, s->py.offsets_note);
+		r = snapshot_push_note(s, "offsets-differ", text, err);
+	}
+	return r;
+}
+
+/* Rows, then the C library's heaps and the account, then the end of the snapshot. */
+static int push_rows(struct snapshot *s, struct heap *h, struct resident *account,
+		     struct mem_source *mem, const struct maps *maps, struct err *err)
+{
+	const struct account_threads threads = { s->sp.at, s->sp.len };
+	struct fact_sink rows = s->fanout.sink;
+	int r;
+
+	rows.heap_end = NULL;
+	r = heap_push(h, &rows, err);
+	if (r == 0)
+		r = account_heap(account, h, mem, maps, &threads, &s->fanout.sink, err);
+	if (r == 0)
+		r = resident_push(account, &s->fanout.sink, err);
+	if (r == 0 && s->fanout.sink.heap_end)
+		r = s->fanout.sink.heap_end(s->fanout.sink.ctx, heap_totals(h)->snapshot, err);
+	return r < 0 ? r : push_notes(s, heap_totals(h), resident_swapped(account), err);
+}
+
+int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps *maps,
+		  struct smaps *usage, pid_t pages_of, struct err *err)
+{
+	AUTO(heap_free_p) struct heap *h = NULL;
+	AUTO(resident_free_p) struct resident *account = NULL;
+	int r = resident_new(usage, &account, err);
+
+	/* Before the walk: reading memory maps pages that were not there. */
+	if (r == 0 && pages_of)
+		r = resident_pages(account, pages_of, err);
+	if (r == 0)
+		r = heap_walk(mem, &s->py, maps, NULL, &h, err);
+	if (r < 0)
+		return r;
+	heap_totals(h)->snapshot = 1;
+	heap_totals(h)->at_unix_ns = s->at_unix_ns;
+	heap_totals(h)->inside_allocator = s->inside && !heap_totals(h)->collecting;
+	return push_rows(s, h, account, mem, maps, err);
+}
+
+int snapshot_push_end(struct snapshot *s, struct err *err)
+{
+	const struct fact_sink *sink = &s->fanout.sink;
+	struct fact_cost *c = &s->result->cost;
+	struct rusage usage;
+	int r = 0;
+
+	c->tracer_cpu_ns = snapshot_cpu_ns() - s->begun_cpu_ns;
+	c->snapshot_ns = snapshot_now_ns() - s->begun_ns;
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		c->tracer_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	if (s->result->unfrozen.code)
+		r = snapshot_push_note(s, "copy-left", s->result->unfrozen.text, err);
+	if (r == 0 && sink->cost)
+		r = sink->cost(sink->ctx, c, err);
+	if (r == 0 && sink->finish)
+		r = sink->finish(sink->ctx, FACT_END_DETACHED, err);
+	return r;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One snapshot being taken: snapshot.c gets hold of memory that does not move, snapshot_facts.c
+ * says what is in it.
+ */
+#ifndef PYMEMPROF_TRACER_SNAPSHOT_PRIVATE_H
+#define PYMEMPROF_TRACER_SNAPSHOT_PRIVATE_H
+
+#include "base/vec.h"
+#include "tracer/cpython/py.h"
+#include "tracer/heap/resident.h"
+#include "tracer/heap/walk.h"
+#include "tracer/mem/source.h"
+#include "tracer/process/freeze.h"
+#include "tracer/process/stop.h"
+#include "tracer/snapshot.h"
+#include "tracer/stream/fanout.h"
+
+/* A source that ends when it is told to, or when its time is over. */
+struct snapshot_guard {
+	struct mem_source base;
+	struct mem_source *under;
+	const volatile sig_atomic_t *stop;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+	bool late;
+};
+
+struct snapshot {
+	pid_t pid;
+	const struct snapshot_options *options;
+	const struct snapshot_hooks *hooks;
+	struct snapshot_result *result;
+	struct fanout fanout;
+	struct mem_source *mem; /* of the target */
+	struct py py;
+	struct maps maps; /* of the target, before the stop */
+	struct stop *stop;
+	struct freeze *freeze;
+	struct VEC(uint64_t) sp; /* of the threads */
+	uint64_t begun_ns, begun_cpu_ns, at_unix_ns;
+	char note[256]; /* why no clone was made; "" */
+	bool inside;	/* no good instant was found in time */
+};
+
+uint64_t snapshot_now_ns(void);
+uint64_t snapshot_cpu_ns(void);
+
+/* Walk what does not move and push it. pid: whose residency counts, 0: a core's. */
+int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps *maps,
+		  struct smaps *usage, pid_t pages_of, struct err *err) MUST_CHECK;
+
+/* Facts before and after the rows. exe may be NULL. */
+int snapshot_push_target(struct snapshot *s, const char *exe, struct err *err) MUST_CHECK;
+int snapshot_push_note(struct snapshot *s, const char *code, const char *text,
+		       struct err *err) MUST_CHECK;
+int snapshot_push_end(struct snapshot *s, struct err *err) MUST_CHECK;
+
+#endif
