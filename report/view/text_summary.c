@@ -45,8 +45,8 @@ static void say_growing(struct text *t, char *buf, size_t cap)
 	uint64_t live = r->totals.totals.live_bytes;
 	uint64_t part = r->suspect_bytes < live ? r->suspect_bytes : live;
 	if (r->nsuspects > 0)
-		snprintf(buf + n, cap - (size_t)n, " %zu %s %s %s %% of what is live.",
-			 r->nsuspects, r->nsuspects == 1 ? "suspect" : "suspects",
+		snprintf(buf + n, cap - (size_t)n, " %zu %s %s %s%% of what is live.", r->nsuspects,
+			 r->nsuspects == 1 ? "suspect" : "suspects",
 			 r->nsuspects == 1 ? "holds" : "hold", units_percent(&share, part, live));
 }
 
@@ -158,9 +158,10 @@ void text_section_memory(struct text *t)
 		   text_rate(t, &c, (double)s->alloc_bytes / seconds));
 	memory_row(t, "freed", text_bytes(t, &a, s->free_bytes), text_count(t, &b, s->free_blocks),
 		   text_rate(t, &c, (double)s->free_bytes / seconds));
-	memory_row(t, "  of both: died young (temporary)", text_bytes(t, &a, s->temp_bytes),
-		   text_count(t, &b, s->temp_blocks),
-		   text_rate(t, &c, (double)s->temp_bytes / seconds));
+	if (t->r->totals.target.window_slots && !totals_estimated(&t->r->totals))
+		memory_row(t, "  of both: died young (temporary)", text_bytes(t, &a, s->temp_bytes),
+			   text_count(t, &b, s->temp_blocks),
+			   text_rate(t, &c, (double)s->temp_bytes / seconds));
 	memory_row(t, "live = allocated - freed", text_bytes(t, &a, s->live_bytes),
 		   text_count(t, &b, s->live_blocks), "");
 }
@@ -256,7 +257,8 @@ static void snapshot_cost(struct text *t, const struct fact_cost *c)
 	else if (c->pause_kind == FACT_PAUSE_CLONE)
 		n = snprintf(words, sizeof words,
 			     "target stopped %s to be copied, %s in all; the copy is gone",
-			     units_duration(&a, c->pause_ns), units_duration(&b, c->pause_total_ns));
+			     units_duration(&a, c->pause_ns),
+			     units_duration(&b, c->pause_total_ns));
 	else
 		n = snprintf(words, sizeof words, "target stopped %s while it was read",
 			     units_duration(&a, c->pause_ns));
@@ -266,11 +268,28 @@ static void snapshot_cost(struct text *t, const struct fact_cost *c)
 	text_wrapped(t, "COST", 8, words);
 }
 
+static const char *until(enum fact_end end)
+{
+	switch (end) {
+	case FACT_END_DETACHED:
+		return "told to stop";
+	case FACT_END_EXITED:
+		return "the process exited";
+	case FACT_END_EXECED:
+		return "it executed another program";
+	case FACT_END_STREAM_CLOSED:
+		return "it closed our pipe";
+	case FACT_END_TRUNCATED:
+		break;
+	}
+	return "the file ends";
+}
+
 void text_section_cost(struct text *t)
 {
 	const struct fact_cost *c = &t->r->totals.cost;
 	struct units a, b, e, f, g, h;
-	char words[320];
+	char words[400];
 	if (!t->r->totals.have_cost)
 		return;
 	if (recording_is_snapshot(t->r)) {
@@ -278,11 +297,14 @@ void text_section_cost(struct text *t)
 			snapshot_cost(t, c);
 		return;
 	}
-	int n = snprintf(words, sizeof words,
-			 "target stopped %s to attach and %s to detach; %s added to it; %s events",
-			 units_duration(&a, c->attach_stop_ns),
-			 units_duration(&b, c->detach_stop_ns), units_bytes(&e, c->agent_bytes),
-			 units_count(&f, c->events));
+	int n = snprintf(words, sizeof words, "recorded %s, until %s; target stopped %s to attach",
+			 units_duration(&e, t->r->totals.totals.duration_ns),
+			 until(t->r->totals.end), units_duration(&a, c->attach_stop_ns));
+	if (c->detach_stop_ns)
+		n += snprintf(words + n, sizeof words - (size_t)n, " and %s to detach",
+			      units_duration(&b, c->detach_stop_ns));
+	n += snprintf(words + n, sizeof words - (size_t)n, "; %s added to it; %s events",
+		      units_bytes(&e, c->agent_bytes), units_count(&f, c->events));
 	n += snprintf(words + n, sizeof words - (size_t)n,
 		      c->dropped_events ? ", %s dropped" : ", none dropped",
 		      units_count(&g, c->dropped_events));
