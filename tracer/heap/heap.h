@@ -56,9 +56,9 @@ struct outside {
 	bool is_static;
 };
 
-/* Values of heap.outside_index beyond indices into heap.outside. */
+/* Values of heap.outside_index: an index into heap.outside, a buffer with its owner, or nothing. */
 #define OUTSIDE_REJECTED UINT64_MAX
-#define OUTSIDE_BUFFER (UINT64_MAX - 1)
+#define OUTSIDE_BUFFER (UINT64_C(1) << 62) /* | the owner's type */
 
 /* Memory that can hold objects. */
 struct zone {

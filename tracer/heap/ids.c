@@ -39,6 +39,7 @@ static void block_object(const struct heap *h, const struct pymalloc_pool *pool,
 	ret->type = STATE_TYPE(h->state[b]);
 	ret->addr = pymalloc_block_addr(&h->pm, pool, b) + h->lead +
 		    types_at(&h->types, ret->type)->pre;
+	ret->block = ret->addr - types_at(&h->types, ret->type)->pre;
 	ret->block_bytes = h->pm.block_size[pool->szidx];
 	ret->is_static = false;
 }
@@ -50,6 +51,7 @@ static void outside_object_of(const struct heap *h, size_t i, struct heap_object
 	ret->id = (uint32_t)(h->pm.nblocks + i);
 	ret->type = o->type;
 	ret->addr = o->addr;
+	ret->block = o->addr - types_at(&h->types, o->type)->pre;
 	ret->block_bytes = o->block_bytes;
 	ret->is_static = o->is_static;
 }
@@ -91,6 +93,63 @@ bool heap_object_next(const struct heap *h, uint64_t *pos, struct heap_object *r
 	outside_object_of(h, (size_t)i, ret);
 	*pos = p << 32 | (i + 1);
 	return true;
+}
+
+/* Outside the arenas an object is known by its own address: 0, 16 or 32 bytes into its block. */
+static enum heap_use outside_use(const struct heap *h, uint64_t block, uint32_t *ret_type,
+				 uint64_t *ret_object)
+{
+	for (uint64_t pre = 0; pre <= 32; pre += 16) {
+		uint64_t v = map_get(&h->outside_index, block + pre, OUTSIDE_REJECTED);
+		const struct outside *o;
+
+		if (v == OUTSIDE_REJECTED)
+			continue;
+		if (v & OUTSIDE_BUFFER) {
+			if (pre)
+				continue;
+			*ret_type = (uint32_t)(v & ~OUTSIDE_BUFFER);
+			return HEAP_USE_BUFFER;
+		}
+		o = &h->outside.at[v];
+		if (types_at(&h->types, o->type)->pre != pre)
+			continue;
+		*ret_type = o->type;
+		*ret_object = o->addr;
+		return HEAP_USE_OBJECT;
+	}
+	return HEAP_USE_NONE;
+}
+
+enum heap_use heap_block_use(const struct heap *h, uint64_t block, uint32_t *ret_type,
+			     uint64_t *ret_object)
+{
+	uint32_t off, b = pymalloc_block_of(&h->pm, block, &off), state;
+
+	*ret_type = 0;
+	*ret_object = 0;
+	if (b == PYMALLOC_NONE)
+		return outside_use(h, block, ret_type, ret_object);
+	if (off != h->lead)
+		return HEAP_USE_NONE;
+	state = h->state[b];
+	*ret_type = STATE_TYPE(state);
+	switch (STATE_KIND(state)) {
+	case BLOCK_OBJECT:
+		*ret_object = block + types_at(&h->types, *ret_type)->pre;
+		return HEAP_USE_OBJECT;
+	case BLOCK_BUFFER:
+	case BLOCK_WEAK:
+		return HEAP_USE_BUFFER;
+	case BLOCK_FREE_LIST:
+		return HEAP_USE_FREE_LIST;
+	case BLOCK_UNKNOWN:
+		return HEAP_USE_UNKNOWN;
+	case BLOCK_UNSEEN:
+	case BLOCK_FREE:
+		break;
+	}
+	return HEAP_USE_FREE;
 }
 
 uint64_t heap_object_bytes(struct heap *h, uint32_t id)

@@ -18,6 +18,7 @@ struct heap_object {
 	uint32_t id;
 	uint32_t type;
 	uint64_t addr;	      /* as id() in the target gives it */
+	uint64_t block;	      /* as the allocator gave it, recordings and tracemalloc know it */
 	uint64_t block_bytes; /* of its own block; buffers are not in it */
 	bool is_static;	      /* in a mapped file */
 };
@@ -33,6 +34,23 @@ bool heap_object(const struct heap *h, uint32_t id, struct heap_object *ret);
 
 /* Objects in address order within the arenas, then those outside: start with *pos = 0. */
 bool heap_object_next(const struct heap *h, uint64_t *pos, struct heap_object *ret);
+
+/* What a block is used for. */
+enum heap_use {
+	HEAP_USE_NONE, /* no block known to the walk begins there */
+	HEAP_USE_FREE,
+	HEAP_USE_OBJECT,
+	HEAP_USE_BUFFER,
+	HEAP_USE_FREE_LIST,
+	HEAP_USE_UNKNOWN,
+};
+
+/*
+ * Use of the block at the address an allocator returned, and the type of the object, or of the
+ * buffer's owner (0: unknown). *ret_object is the object's address, 0 for anything else.
+ */
+enum heap_use heap_block_use(const struct heap *h, uint64_t block, uint32_t *ret_type,
+			     uint64_t *ret_object);
 
 /* Own block and the buffers the object's layout names, shared ones included. */
 uint64_t heap_object_bytes(struct heap *h, uint32_t id);

@@ -298,7 +298,7 @@ void outside_buffer(struct heap *h, uint64_t addr, uint64_t bytes, uint64_t used
 	}
 	if (!chunk)
 		chunk = bytes;
-	if (!index_set(h, addr, OUTSIDE_BUFFER))
+	if (!index_set(h, addr, OUTSIDE_BUFFER | owner))
 		return;
 	*part += used < bytes ? used : bytes;
 	s->slack += used < bytes ? bytes - used : 0;

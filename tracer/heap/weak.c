@@ -50,7 +50,7 @@ static void malloc_add(struct spread *s, uint64_t addr, uint32_t owner)
 	chunk = outside_chunk(h, addr, 0);
 	if (!chunk || chunk > CHUNK_MAX)
 		return;
-	if (map_set(&h->outside_index, addr, OUTSIDE_BUFFER) < 0) {
+	if (map_set(&h->outside_index, addr, OUTSIDE_BUFFER | owner) < 0) {
 		h->nomem = true;
 		return;
 	}

@@ -5,7 +5,6 @@
 #include <criterion/criterion.h>
 
 #include "heap_image.h"
-#include "tracer/heap/ids.h"
 
 struct seen {
 	uint64_t count, bytes;
@@ -97,34 +96,6 @@ Test(tracer_heap_cycles, what_an_unreachable_cycle_shares_with_the_living_stays)
 		point(&i, root, shared);
 		heap_image_refs(&i, shared, 2);
 		cr_expect_eq(find(&i).count, 2, "%s", i.p.layout->name);
-		heap_image_free(&i);
-	}
-}
-
-Test(tracer_heap_cycles, ids_lead_from_addresses_to_objects_and_back)
-{
-	EACH_SHEET(s) {
-		struct heap_image i = heap_image_new(s);
-		uint64_t number = heap_image_float(&i), list = heap_image_list(&i, &number, 1, 100);
-		struct err err = ERR_INIT;
-		struct heap *h = NULL;
-		struct heap_object o;
-		uint64_t pos = 0, found = 0;
-
-		heap_image_finish(&i);
-		cr_assert_eq(heap_image_walk(&i, &h, &err), 0, "%s", err.text);
-		while (heap_object_next(h, &pos, &o)) {
-			if (o.is_static)
-				continue;
-			cr_expect_eq(heap_id_of(h, o.addr), o.id);
-			cr_expect_lt(o.id, heap_id_limit(h));
-			found++;
-		}
-		cr_expect_eq(found, 2);
-		cr_expect_eq(heap_id_of(h, list + 8), HEAP_ID_NONE);
-		cr_expect_eq(heap_object_bytes(h, heap_id_of(h, number)), 32);
-		cr_expect_eq(heap_object_bytes(h, heap_id_of(h, list)), 64 + 816);
-		heap_free(h);
 		heap_image_free(&i);
 	}
 }
