@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/own.h"
@@ -420,8 +421,8 @@ int snapshot_take(pid_t pid, const struct snapshot_options *options,
 /* --- core files --------------------------------------------------------------------------- */
 
 /*
- * What the file holds counts as resident: all of a writable or nameless mapping the first byte
- * of which is there. Cores do not tell which pages were.
+ * What the file holds counts as resident: all of a writable mapping the first byte of which is
+ * there. Cores do not tell which pages were.
  */
 static int core_usage(struct core *c, struct smaps *ret, struct err *err)
 {
@@ -435,7 +436,7 @@ static int core_usage(struct core *c, struct smaps *ret, struct err *err)
 		const struct map_range *r = &m->ranges[i];
 		uint8_t byte;
 
-		if ((!*r->path || r->flags & MAP_W || *r->path == '[') &&
+		if (r->flags & MAP_W &&
 		    mem_u8(core_source(c), taddr_of(r->start), &byte, NULL) == 0)
 			ret->usage[i].rss = ret->usage[i].anonymous = r->end - r->start;
 		ret->total.rss += ret->usage[i].rss;
@@ -462,6 +463,25 @@ static int core_notes(struct snapshot *s, struct core *c, struct err *err)
 	return r;
 }
 
+/* When the file was written: cores do not hold the time. */
+static uint64_t changed_at(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+					      (uint64_t)st.st_mtim.tv_nsec :
+				      0;
+}
+
+/* Basename of the program: the file mapped at the lowest address. */
+static const char *core_program(const struct core *c)
+{
+	const struct maps *m = core_maps(c);
+	const char *slash = m->count ? strrchr(m->ranges[0].path, '/') : NULL;
+
+	return slash ? slash + 1 : NULL;
+}
+
 int snapshot_core(const char *path, const struct snapshot_options *options,
 		  const struct snapshot_hooks *hooks, struct snapshot_result *ret, struct err *err)
 {
@@ -476,6 +496,7 @@ int snapshot_core(const char *path, const struct snapshot_options *options,
 	if (r < 0)
 		return r;
 	s.pid = core_pid(core);
+	s.at_unix_ns = changed_at(path);
 	struct snapshot_guard guard = guard_of(&s, core_source(core));
 	size_t n;
 	const struct core_thread *threads = core_threads(core, &n);
@@ -483,12 +504,15 @@ int snapshot_core(const char *path, const struct snapshot_options *options,
 		r = vec_push(&s.sp, threads[i].sp.v) < 0 ? err_nomem(err) : 0;
 	if (r == 0)
 		r = identify(&s, -1, &guard.base, core_maps(core), err);
+	if (r < 0 && core_missing_bytes(core))
+		return err_wrap(err, r, "%.80s was cut off (%llu bytes are missing)", path,
+				(unsigned long long)core_missing_bytes(core));
 	if (r == 0)
 		r = core_usage(core, &usage, err);
 	rows = usage.usage;
 	ret->cost.pause_kind = FACT_PAUSE_CORE;
 	if (r == 0)
-		r = snapshot_push_target(&s, NULL, err);
+		r = snapshot_push_target(&s, core_program(core), err);
 	if (r == 0)
 		r = core_notes(&s, core, err);
 	if (r == 0)

@@ -128,8 +128,8 @@ static size_t read_dumped(const struct core *c, const struct core_segment *s, ui
 
 /*
  * Is the file on disk the one that was mapped? Its first page was mapped somewhere too, and the
- * kernel dumps ELF headers by default (coredump_filter bit 4): every dumped page of this path
- * which is not writable must agree, and at least one must exist.
+ * kernel dumps ELF headers by default (coredump_filter bit 4), with the build id: that page must be
+ * there and agree. Later pages may be read-only and yet relocated (PT_GNU_RELRO).
  */
 static bool same_build(const struct core *c, const char *path, int fd)
 {
@@ -141,7 +141,7 @@ static bool same_build(const struct core *c, const char *path, int fd)
 		char dumped[CORE_PROBE_BYTES], disk[CORE_PROBE_BYTES];
 		size_t got;
 
-		if (strcmp(f->path, path) != 0 || !s || s->flags & PF_W)
+		if (strcmp(f->path, path) != 0 || f->offset != 0 || !s || s->flags & PF_W)
 			continue;
 		got = read_dumped(c, s, f->start, dumped, sizeof dumped);
 		if (got == 0)
@@ -359,7 +359,8 @@ static int read_notes(struct core *c, Elf *elf, const GElf_Phdr *ph, struct err 
 		return 0;
 	if (ph->p_filesz > CORE_NOTES_BYTES_MAX || ph->p_offset > c->file_bytes ||
 	    ph->p_filesz > c->file_bytes - ph->p_offset)
-		return err_set(err, ERR_CORRUPT, "core notes lie outside the file");
+		return err_set(err, ERR_CORRUPT,
+			       "core notes lie outside the file: it was cut off (gcore writes them last)");
 	data = elf_getdata_rawchunk(elf, (int64_t)ph->p_offset, ph->p_filesz, ELF_T_NHDR);
 	if (!data)
 		return err_set(err, ERR_CORRUPT, "core notes: %s", elf_errmsg(-1));
@@ -375,6 +376,29 @@ static int read_notes(struct core *c, Elf *elf, const GElf_Phdr *ph, struct err 
 			return r;
 		at = next;
 	}
+	return 0;
+}
+
+/*
+ * gcore leaves out the segments of files nobody changed, text among them; the kernel keeps them
+ * empty. Make the two alike. Which of them were executable gcore does not say.
+ */
+static int add_files_left_out(struct core *c, struct err *err)
+{
+	size_t known = c->segments.len, k = 0;
+
+	for (size_t i = 0; i < c->files.len; i++) {
+		const struct core_file *f = &c->files.at[i];
+		struct core_segment s = { .start = f->start, .end = f->end, .flags = PF_R | PF_X };
+
+		while (k < known && c->segments.at[k].end <= f->start)
+			k++;
+		if (f->start < f->end && (k == known || c->segments.at[k].start >= f->end) &&
+		    vec_push(&c->segments, s) < 0)
+			return err_nomem(err);
+	}
+	if (c->segments.len > known)
+		settle_segments(c);
 	return 0;
 }
 
@@ -472,7 +496,8 @@ static int load(struct core *c, struct err *err)
 	settle_segments(c);
 	if (c->files.len)
 		qsort(c->files.at, c->files.len, sizeof *c->files.at, file_by_start);
-	return build_maps(c, err);
+	r = add_files_left_out(c, err);
+	return r < 0 ? r : build_maps(c, err);
 }
 
 int core_open(const char *path, const char *sysroot, struct core **ret, struct err *err)
