@@ -104,8 +104,9 @@ static const struct mem_ops guard_ops = { guard_read, NULL };
 
 static struct snapshot_guard guard_of(const struct snapshot *s, struct mem_source *under)
 {
-	return (struct snapshot_guard){ { &guard_ops, under->word_bytes }, under, s->hooks->stop, 0,
-					false };
+	return (struct snapshot_guard){
+		{ &guard_ops, under->word_bytes }, under, s->hooks->stop, 0, false
+	};
 }
 
 /* A walk that was ended by its guard did not lose its target. */
@@ -221,8 +222,8 @@ static int copy(struct snapshot *s, struct err *err)
 	if (r == 0)
 		return 1;
 	if (why.hint && strcmp(why.hint, "clone-refused") == 0) {
-		snprintf(s->note, sizeof(s->note), "%.120s: it was read while it was stopped instead",
-			 why.text);
+		snprintf(s->note, sizeof(s->note),
+			 "%.120s: it was read while it was stopped instead", why.text);
 		return 0;
 	}
 	if (err)
@@ -243,7 +244,8 @@ static void add_unforked(struct smaps *copy, const struct smaps *target)
 		while (k < target->maps.count && target->maps.ranges[k].start < r->start)
 			k++;
 		if (copy->usage[i].rss == 0 && k < target->maps.count &&
-		    target->maps.ranges[k].start == r->start && target->maps.ranges[k].end == r->end)
+		    target->maps.ranges[k].start == r->start &&
+		    target->maps.ranges[k].end == r->end)
 			copy->usage[i] = target->usage[k];
 	}
 }
@@ -455,9 +457,10 @@ static int core_notes(struct snapshot *s, struct core *c, struct err *err)
 		r = snapshot_push_note(s, "truncated-core", text, err);
 	}
 	if (r == 0 && core_missing_files(c)) {
-		snprintf(text, sizeof(text),
-			 "%zu mapped files are absent or of another build: what they hold is missing",
-			 core_missing_files(c));
+		snprintf(
+			text, sizeof(text),
+			"%zu mapped files are absent or of another build: what they hold is missing",
+			core_missing_files(c));
 		r = snapshot_push_note(s, "missing-files", text, err);
 	}
 	return r;
@@ -468,9 +471,9 @@ static uint64_t changed_at(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 ? (uint64_t)st.st_mtim.tv_sec * 1000000000u +
-					      (uint64_t)st.st_mtim.tv_nsec :
-				      0;
+	return stat(path, &st) == 0 ?
+		       (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec :
+		       0;
 }
 
 /* Basename of the program: the file mapped at the lowest address. */

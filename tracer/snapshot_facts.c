@@ -77,7 +77,8 @@ static int push_notes(struct snapshot *s, const struct fact_heap *h, uint64_t sw
 				       err);
 	if (r == 0 && h->inside_allocator && !h->collecting)
 		r = snapshot_push_note(s, "inside-allocator",
-				       "a thread was inside the allocator: one pool may be torn", err);
+				       "a thread was inside the allocator: one pool may be torn",
+				       err);
 	/* Failed reads alone are words that looked like pointers: heap.unreadable has them. */
 	if (r == 0 && h->torn) {
 		snprintf(text, sizeof(text),

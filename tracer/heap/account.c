@@ -12,7 +12,7 @@
 #include "tracer/heap/heap.h"
 #include "tracer/heap/pymalloc_state.h"
 
-#define CHUNK_HEAD 16		     /* before the user's address: prev_size and size */
+#define CHUNK_HEAD 16			/* before the user's address: prev_size and size */
 #define HEAP_BYTES (UINT64_C(64) << 20) /* HEAP_MAX_SIZE, malloc/arena.c */
 #define STATES_MAX 65536
 #define FRAME_CHUNK_MAX (UINT64_C(1) << 28)
@@ -67,7 +67,8 @@ static void account_pool(struct account *a, const struct pymalloc_pool *pool)
 	}
 	for (int i = 0; whole && i < RESIDENT_LINES; i++)
 		resident_add(a->r, pool->addr, sum[i], (enum resident_line)i);
-	(void)resident_claim(a->r, pool->addr, pool->addr + pm->header_bytes, RESIDENT_POOL_OVERHEAD);
+	(void)resident_claim(a->r, pool->addr, pool->addr + pm->header_bytes,
+			     RESIDENT_POOL_OVERHEAD);
 	(void)resident_claim(a->r, at, end, RESIDENT_POOL_OVERHEAD);
 }
 
@@ -83,7 +84,8 @@ static void account_arena(struct account *a, const struct pymalloc_arena *arena)
 		if (p >= 2)
 			account_pool(a, &pm->pools.at[p - 2]);
 		else
-			(void)resident_claim(a->r, pool, pool + pm->pool_bytes, RESIDENT_FREE_POOLS);
+			(void)resident_claim(a->r, pool, pool + pm->pool_bytes,
+					     RESIDENT_FREE_POOLS);
 	}
 	(void)resident_claim(a->r, pool, end, RESIDENT_POOL_OVERHEAD);
 }
@@ -115,11 +117,13 @@ static void account_frames(struct account *a)
 	while (heap_interp_next(&a->h->r, a->h->py, &interp, &index)) {
 		at = interp + (uint64_t)l->PyInterpreterState_threads_head;
 		for (uint32_t i = 0; i < STATES_MAX && reader_u64(&a->h->r, at, &at) && at; i++) {
-			if (reader_u64(&a->h->r, at + (uint64_t)l->PyThreadState_datastack_chunk, &chunk))
+			if (reader_u64(&a->h->r, at + (uint64_t)l->PyThreadState_datastack_chunk,
+				       &chunk))
 				account_chunk(a, chunk);
 			if (l->PyThreadState_datastack_cached_chunk >= 0 &&
 			    reader_u64(&a->h->r,
-				       at + (uint64_t)l->PyThreadState_datastack_cached_chunk, &chunk))
+				       at + (uint64_t)l->PyThreadState_datastack_cached_chunk,
+				       &chunk))
 				account_chunk(a, chunk);
 			at += (uint64_t)l->PyThreadState_next;
 		}
@@ -164,10 +168,11 @@ static int on_chunk(void *ctx, uint64_t user, uint64_t bytes, bool cached, bool 
 {
 	struct account *a = ctx;
 	bool python = !cached && is_python(a->h, user);
-	enum resident_line line = cached ? RESIDENT_MALLOC_CACHED :
-				  mmapped ? (python ? RESIDENT_MAPPED_PYTHON : RESIDENT_MAPPED_OTHER) :
-				  python ? RESIDENT_LARGE :
-					   RESIDENT_MALLOC_USED;
+	enum resident_line line =
+		cached	? RESIDENT_MALLOC_CACHED :
+		mmapped ? (python ? RESIDENT_MAPPED_PYTHON : RESIDENT_MAPPED_OTHER) :
+		python	? RESIDENT_LARGE :
+			  RESIDENT_MALLOC_USED;
 
 	(void)resident_claim(a->r, user - CHUNK_HEAD, user - CHUNK_HEAD + bytes, line);
 	if (python && mmapped) {

@@ -6,6 +6,7 @@
  */
 #include "tracer/heap/resident.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,11 +61,15 @@ static const struct {
 
 /* Whose claims give way first when a mapping has fewer resident bytes than claimed. */
 static const enum resident_line yielding[] = {
-	RESIDENT_FREE_POOLS,   RESIDENT_MALLOC_FREE,  RESIDENT_FREE_BLOCKS, RESIDENT_MALLOC_CACHED,
-	RESIDENT_MAPPED_OTHER, RESIDENT_MALLOC_USED,  RESIDENT_UNKNOWN,	    RESIDENT_FREE_LISTS,
-	RESIDENT_FRAMES,       RESIDENT_MAPPED_PYTHON, RESIDENT_LARGE,	    RESIDENT_POOL_OVERHEAD,
-	RESIDENT_BUFFERS,      RESIDENT_OBJECTS,
+	RESIDENT_FREE_POOLS,   RESIDENT_MALLOC_FREE,   RESIDENT_FREE_BLOCKS, RESIDENT_MALLOC_CACHED,
+	RESIDENT_MAPPED_OTHER, RESIDENT_MALLOC_USED,   RESIDENT_UNKNOWN,     RESIDENT_FREE_LISTS,
+	RESIDENT_FRAMES,       RESIDENT_MAPPED_PYTHON, RESIDENT_LARGE,	     RESIDENT_POOL_OVERHEAD,
+	RESIDENT_BUFFERS,      RESIDENT_OBJECTS,       RESIDENT_STACKS,	     RESIDENT_PYTHON,
+	RESIDENT_LIBRARIES,    RESIDENT_FILES,	       RESIDENT_SHARED,	     RESIDENT_KERNEL,
+	RESIDENT_AGENT,	       RESIDENT_UNEXPLAINED,
 };
+
+static_assert(sizeof(yielding) / sizeof(*yielding) == RESIDENT_LINES, "every line may give way");
 
 static bool is_library(const char *path)
 {
@@ -82,7 +87,8 @@ static bool looks_like_stack(const struct maps *m, size_t i)
 	if (i == 0 || (r->flags & (MAP_R | MAP_W | MAP_X)) != (MAP_R | MAP_W))
 		return false;
 	guard = &m->ranges[i - 1];
-	return guard->end == r->start && !*guard->path && !(guard->flags & (MAP_R | MAP_W | MAP_X)) &&
+	return guard->end == r->start && !*guard->path &&
+	       !(guard->flags & (MAP_R | MAP_W | MAP_X)) &&
 	       guard->end - guard->start <= GUARD_BYTES_MAX;
 }
 
@@ -250,12 +256,11 @@ void resident_heaps_done(struct resident *r)
 {
 	for (size_t i = 0; i < r->count; i++) {
 		uint64_t *c = r->ranges[i].claimed;
-		uint64_t used = c[RESIDENT_LARGE] + c[RESIDENT_MALLOC_USED] +
-				c[RESIDENT_MALLOC_CACHED];
+		uint64_t used =
+			c[RESIDENT_LARGE] + c[RESIDENT_MALLOC_USED] + c[RESIDENT_MALLOC_CACHED];
 
-		c[RESIDENT_MALLOC_FREE] -= used < c[RESIDENT_MALLOC_FREE] ?
-						   used :
-						   c[RESIDENT_MALLOC_FREE];
+		c[RESIDENT_MALLOC_FREE] -=
+			used < c[RESIDENT_MALLOC_FREE] ? used : c[RESIDENT_MALLOC_FREE];
 	}
 }
 
@@ -299,8 +304,7 @@ static void settle_range(struct resident *r, struct resident_range *x)
 		sum -= less;
 		r->inexact[yielding[i]] |= less != 0;
 	}
-	if (sum <= x->rss)
-		x->claimed[x->rest] += x->rss - sum;
+	x->claimed[x->rest] += x->rss - sum;
 	for (size_t i = 0; i < RESIDENT_LINES; i++)
 		r->line[i] += x->claimed[i];
 }
