@@ -63,6 +63,7 @@ FORWARD(heap_free_list, const struct fact_heap_free_list *)
 FORWARD(heap_unknown, const struct fact_heap_unknown *)
 FORWARD(heap_gc, const struct fact_heap_gc *)
 FORWARD(heap_cycle, const struct fact_heap_cycle *)
+FORWARD(heap_malloc, const struct fact_heap_malloc *)
 FORWARD(ledger, const struct fact_ledger *)
 FORWARD(heap_end, uint32_t)
 
@@ -98,6 +99,7 @@ static void wire(struct fanout *f, bool events)
 	WIRE(heap_unknown);
 	WIRE(heap_gc);
 	WIRE(heap_cycle);
+	WIRE(heap_malloc);
 	WIRE(ledger);
 	WIRE(heap_end);
 }

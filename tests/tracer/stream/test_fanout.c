@@ -40,6 +40,23 @@ Test(tracer_stream_fanout, every_sink_gets_everything)
 	fact_log_deinit(&b);
 }
 
+/* struct fact_sink is ctx and callbacks only: whoever adds one must forward it. */
+Test(tracer_stream_fanout, every_callback_there_is_is_forwarded)
+{
+	void *word[sizeof(struct fact_sink) / sizeof(void *)];
+	struct fact_sink full;
+	struct fanout f;
+
+	for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+		word[i] = &full;
+	memcpy(&full, word, sizeof full);
+	const struct fact_sink *sinks[] = { &full };
+	cr_assert_eq(fanout_init(&f, sinks, 1, true, NULL), 0);
+	memcpy(word, &f.sink, sizeof word);
+	for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+		cr_expect_not_null(word[i], "member %zu of struct fact_sink", i);
+}
+
 Test(tracer_stream_fanout, a_sink_that_fails_is_left_out_and_remembered)
 {
 	struct fact_log a, b;
