@@ -32,13 +32,13 @@ struct fact_heap {
 	/* Outside the arenas: objects and buffers found through their owners. */
 	uint64_t large_blocks, large_bytes;
 	uint64_t static_objects, static_bytes; /* in mapped files: not heap */
-	uint64_t mapped_bytes;	/* anonymous memory owned by objects outside malloc (numpy, mmap) */
+	uint64_t mapped_bytes;	/* part of large_bytes without a malloc chunk around it */
 	/* Damage and doubt: counted, never guessed. */
 	uint64_t torn;		/* pools, lists and blocks which contradict themselves */
 	uint64_t unreadable;	/* reads which failed */
 	uint64_t first_torn;	/* address, 0: none */
 	bool collecting;	/* taken during a collection */
-	bool inside_allocator;	/* a thread was inside pymalloc */
+	bool inside_allocator;	/* a thread was inside pymalloc: the session knows, not the walk */
 };
 
 /*

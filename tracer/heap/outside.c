@@ -296,10 +296,12 @@ void outside_buffer(struct heap *h, uint64_t addr, uint64_t bytes, uint64_t used
 			heap_torn(h, addr);
 		return;
 	}
-	if (!chunk)
-		chunk = bytes;
 	if (!index_set(h, addr, OUTSIDE_BUFFER | owner))
 		return;
+	if (!chunk) {
+		chunk = bytes;
+		h->total.mapped_bytes += bytes;
+	}
 	*part += used < bytes ? used : bytes;
 	s->slack += used < bytes ? bytes - used : 0;
 	s->rounding += chunk - bytes;

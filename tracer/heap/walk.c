@@ -236,9 +236,12 @@ static int walk_all(struct heap *h, const struct maps *maps, struct err *err)
 int heap_walk(struct mem_source *mem, const struct py *py, const struct maps *maps,
 	      const struct heap_options *opt, struct heap **ret, struct err *err)
 {
-	struct heap *h = calloc(1, sizeof(*h));
+	struct heap *h;
 	int code;
 
+	if (mem->word_bytes != 8)
+		return err_set(err, ERR_UNSUPPORTED, "heaps of 32-bit programs cannot be walked yet");
+	h = calloc(1, sizeof(*h));
 	if (!h)
 		return err_nomem(err);
 	h->py = py;
