@@ -33,6 +33,8 @@
 #define PIPE_BYTES_MIN (64 << 10)
 #define FD_TOP 1024 /* descriptors go below this: select(2) and the size of the kernel's table */
 #define FD_ROOM 16
+#define CALLER_TRIES 30
+#define CALLER_STEP_USEC 200
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18 /* Linux 4.14 */
@@ -119,6 +121,26 @@ taddr inject_word(const struct inject *in, uint32_t domain, uint32_t func)
 	return taddr_of(in->fixed.table_addr[domain] + 8 + 8 * func);
 }
 
+/*
+ * A single thread may just be where it cannot make a call: at the very edge of a stack that has
+ * not grown yet, or inside a restartable sequence. It does not stay there.
+ */
+int inject_find_caller(struct inject *in, struct err *err)
+{
+	int r = remote_new(in->stop, in->mem, &in->maps, &in->remote, err);
+
+	for (unsigned i = 1; r == ERR_UNSUPPORTED && i < CALLER_TRIES; i++) {
+		if (stop_step(in->stop, i * CALLER_STEP_USEC, NULL) < 0)
+			return r;
+		maps_deinit(&in->maps);
+		in->maps = (struct maps){ 0 };
+		r = maps_read(in->pid, &in->maps, err);
+		if (r == 0)
+			r = remote_new(in->stop, in->mem, &in->maps, &in->remote, err);
+	}
+	return r;
+}
+
 int inject_enter(struct inject *in, struct stop *s, struct mem_source *mem, struct err *err)
 {
 	int r;
@@ -127,7 +149,7 @@ int inject_enter(struct inject *in, struct stop *s, struct mem_source *mem, stru
 	in->mem = mem;
 	in->pid = stop_pid(s);
 	r = maps_read(in->pid, &in->maps, err);
-	return r < 0 ? r : remote_new(s, mem, &in->maps, &in->remote, err);
+	return r < 0 ? r : inject_find_caller(in, err);
 }
 
 void inject_leave(struct inject *in)

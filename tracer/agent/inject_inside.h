@@ -39,6 +39,9 @@ taddr inject_word(const struct inject *in, uint32_t domain, uint32_t func);
 int inject_call(struct inject *in, const char *what, long nr, const uint64_t arg[6], int64_t *ret,
 		struct err *err) MUST_CHECK;
 
+/* A thread that can make system calls; the target may run for moments until there is one. */
+int inject_find_caller(struct inject *in, struct err *err) MUST_CHECK;
+
 /* stop, mem, maps and remote for the duration; inject_leave accepts a half-entered one. */
 int inject_enter(struct inject *in, struct stop *s, struct mem_source *mem, struct err *err) MUST_CHECK;
 void inject_leave(struct inject *in);

@@ -269,7 +269,7 @@ static int take_out(struct inject *in, inject_drain_fn *drain, void *ctx, struct
 	/* the thread remote_new chose may be gone after a step */
 	remote_free(in->remote);
 	in->remote = NULL;
-	r = remote_new(in->stop, in->mem, &in->maps, &in->remote, err);
+	r = inject_find_caller(in, err);
 	if (r == 0)
 		r = close_pipe(in, err);
 	if (r == 0 && !ret->not_outermost && !ret->thread_inside)
