@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "base/utf8.h"
 #include "tracer/heap/account.h"
+#include "tracer/heap/cycles.h"
 #include "tracer/snapshot_private.h"
 
 uint64_t snapshot_now_ns(void)
@@ -132,6 +133,8 @@ int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps 
 		r = resident_pages(account, pages_of, err);
 	if (r == 0)
 		r = heap_walk(mem, &s->py, maps, NULL, &h, err);
+	if (r == 0)
+		r = heap_find_cycles(h, err);
 	if (r < 0)
 		return r;
 	heap_totals(h)->snapshot = 1;
