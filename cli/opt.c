@@ -25,8 +25,10 @@ static void note_option(struct opt_args *a, size_t i, const char *value)
 		i = k < OPT_MAX ? k : i;
 	}
 	a->count[i]++;
-	if (value)
-		a->value[i] = value;
+	if (!value)
+		return;
+	a->value[i] = value;
+	a->all[a->nall++] = (struct opt_one){ i, value };
 }
 
 struct reading {
@@ -95,8 +97,11 @@ int opt_parse(const struct opt *table, int argc, char **argv, bool stop_at_word,
 	memset(ret, 0, sizeof *ret);
 	ret->table = table;
 	ret->words = calloc((size_t)argc + 1, sizeof *ret->words);
-	if (!ret->words)
+	ret->all = calloc((size_t)argc + 1, sizeof *ret->all); /* a word carries one value at most */
+	if (!ret->words || !ret->all) {
+		opt_deinit(ret);
 		return err_nomem(err);
+	}
 	struct reading r = { .a = ret, .argc = argc, .argv = argv };
 	int rc = 0;
 	for (; rc == 0 && r.at < argc; r.at++) {
@@ -127,6 +132,7 @@ void opt_deinit(struct opt_args *a)
 	if (!a)
 		return;
 	free(a->words);
+	free(a->all);
 	memset(a, 0, sizeof *a);
 }
 
@@ -145,6 +151,17 @@ const char *opt_value(const struct opt_args *a, const char *name)
 {
 	size_t i = place_of(a->table, name, strlen(name));
 	return i == OPT_MAX ? NULL : a->value[i];
+}
+
+const char *opt_next(const struct opt_args *a, const char *name, size_t *at)
+{
+	size_t i = place_of(a->table, name, strlen(name));
+	while (*at < a->nall) {
+		const struct opt_one *one = &a->all[(*at)++];
+		if (one->option == i)
+			return one->value;
+	}
+	return NULL;
 }
 
 struct unit {

@@ -23,6 +23,12 @@ struct opt {
 
 #define OPT_MAX 32 /* options in one table */
 
+/* One value as it was given; option is its place in the table. */
+struct opt_one {
+	size_t option;
+	const char *value;
+};
+
 /* What was given. Zeroed is empty. Strings are those of argv. */
 struct opt_args {
 	const struct opt *table;
@@ -30,6 +36,8 @@ struct opt_args {
 	const char *value[OPT_MAX]; /* the last one given */
 	char **words;		    /* what is no option, in order; points into a private array */
 	size_t nwords;
+	struct opt_one *all; /* every value, in order */
+	size_t nall;
 	char **program; /* NULL-terminated, after "--"; NULL when there was no "--" */
 };
 
@@ -45,6 +53,8 @@ void opt_deinit(struct opt_args *a); /* accepts NULL and zeroed */
 bool opt_given(const struct opt_args *a, const char *name);
 unsigned opt_count(const struct opt_args *a, const char *name);
 const char *opt_value(const struct opt_args *a, const char *name); /* NULL: not given */
+/* All values of an option that may be repeated: start with *at = 0; NULL after the last. */
+const char *opt_next(const struct opt_args *a, const char *name, size_t *at);
 
 /* "30", "30s", "1500ms", "5m", "2h" → ns. Errors: USAGE. */
 int opt_duration(const char *option, const char *text, uint64_t *ret_ns,

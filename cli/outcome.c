@@ -19,6 +19,8 @@ static const struct hint hints[] = {
 	  "end the other recording, or run 'pymemprof detach PID' if its pymemprof was killed" },
 	{ "already-traced",
 	  "only one tracer at a time: end the debugger, strace or pymemprof named above" },
+	{ "baseline",
+	  "make one with --save-baseline and commit it, or go on with --baseline-lenient" },
 	{ "debug-build", "run the program with a release build of Python" },
 	{ "disk-full",
 	  "free some space or choose another place with -o; what was written is readable" },

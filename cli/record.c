@@ -6,10 +6,7 @@
  */
 #include "cli/record.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -17,81 +14,12 @@
 
 #include "base/own.h"
 #include "cli/draw.h"
+#include "cli/signals.h"
 #include "report/view/units.h"
 #include "tracer/process/refusal.h"
 #include "tracer/stream/pmp.h"
 
 #define VERBOSE_EVERY_NS UINT64_C(1000000000)
-
-/* Written by signal handlers only. */
-static volatile sig_atomic_t stop_asked, forward_signal;
-static int wake_write = -1;
-
-static void wake(void)
-{
-	int saved = errno;
-	ssize_t n = write(wake_write, "", 1);
-	(void)n;
-	errno = saved;
-}
-
-static void on_stop(int sig)
-{
-	(void)sig;
-	stop_asked = 1;
-	wake();
-}
-
-static void on_forward(int sig)
-{
-	forward_signal = sig;
-	wake();
-}
-
-static void on_nothing(int sig)
-{
-	(void)sig;
-}
-
-struct signals {
-	int pipe[2];
-	struct sigaction before[4];
-};
-
-static const int handled[4] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-
-/*
- * attach: INT, TERM and HUP end the recording. run: the terminal sends INT and QUIT to the
- * program itself; TERM and HUP meant for us are passed on to it.
- */
-static int catch_signals(struct signals *s, bool running, struct err *err)
-{
-	if (pipe2(s->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
-		return err_sys(err, errno, "cannot create a pipe");
-	stop_asked = forward_signal = 0;
-	wake_write = s->pipe[1];
-	for (size_t i = 0; i < 4; i++) {
-		bool from_terminal = handled[i] == SIGINT || handled[i] == SIGQUIT;
-		struct sigaction a = { .sa_handler = !running	   ? on_stop :
-						     from_terminal ? on_nothing :
-								     on_forward };
-		sigaction(handled[i], NULL, &s->before[i]);
-		bool leave =
-			(!running && handled[i] == SIGQUIT) || s->before[i].sa_handler == SIG_IGN;
-		if (!leave)
-			sigaction(handled[i], &a, NULL);
-	}
-	return 0;
-}
-
-static void release_signals(struct signals *s)
-{
-	for (size_t i = 0; i < 4; i++)
-		sigaction(handled[i], &s->before[i], NULL);
-	wake_write = -1;
-	close(s->pipe[0]);
-	close(s->pipe[1]);
-}
 
 struct progress {
 	const struct cli *cli;
@@ -261,14 +189,14 @@ static int hold_session(struct recorder *r, struct err *err)
 	size_t n = 1;
 	if (r->writer)
 		sinks[n++] = pmp_writer_sink(r->writer);
-	int rc = catch_signals(&signals, r->job->argv != NULL, err);
+	int rc = signals_catch(&signals, r->job->argv != NULL, err);
 	if (rc < 0)
 		return rc;
 	struct session_hooks hooks = {
 		.sinks = sinks,
 		.nsinks = n,
-		.stop = &stop_asked,
-		.forward = r->job->argv ? &forward_signal : NULL,
+		.stop = signals.stop,
+		.forward = r->job->argv ? signals.forward : NULL,
 		.wake_fd = signals.pipe[0],
 		.ctx = &r->progress,
 		.progress = on_progress,
@@ -277,7 +205,7 @@ static int hold_session(struct recorder *r, struct err *err)
 	rc = r->job->argv ? session_run(r->job->argv, &r->options, &hooks, &r->result, err) :
 			    session_attach(r->job->pid, &r->options, &hooks, &r->result, err);
 	end_line(&r->progress);
-	release_signals(&signals);
+	signals_release(&signals);
 	return explain(r->job->pid, rc, err);
 }
 

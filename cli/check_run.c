@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every block is recorded (no cancel window), so that the figures of a program that does the
+ * same again are the same again.
+ */
+#include "cli/check_run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/draw.h"
+#include "cli/signals.h"
+#include "tracer/stream/pmp.h"
+
+static void note_end(const struct check_job *job, const struct session_result *res,
+		     struct check_measured *m)
+{
+	if (res->has_status) {
+		m->exit_status = WIFEXITED(res->wait_status) ? WEXITSTATUS(res->wait_status) :
+							       128 + WTERMSIG(res->wait_status);
+		m->failed = m->exit_status != 0;
+		if (m->failed)
+			snprintf(m->why, sizeof m->why, "the program failed with status %d",
+				 m->exit_status);
+	} else if (job->pid && res->end != FACT_END_DETACHED) {
+		m->failed = true;
+		snprintf(m->why, sizeof m->why, "the process ended before the recording did");
+	}
+}
+
+static int record_live(const struct check_job *job, const struct fact_sink *sink,
+		       struct check_measured *m, struct err *err)
+{
+	struct session_options o = session_options_default();
+	struct session_result res = { 0 };
+	struct signals signals;
+	const struct fact_sink *sinks[1] = { sink };
+	o.window_slots = 0;
+	o.duration_ns = job->duration_ns;
+	int rc = signals_catch(&signals, job->argv != NULL, err);
+	if (rc < 0)
+		return rc;
+	struct session_hooks hooks = { .sinks = sinks,
+				       .nsinks = 1,
+				       .stop = signals.stop,
+				       .forward = job->argv ? signals.forward : NULL,
+				       .wake_fd = signals.pipe[0] };
+	rc = job->argv ? session_run(job->argv, &o, &hooks, &res, err) :
+			 session_attach(job->pid, &o, &hooks, &res, err);
+	bool stopped = *signals.stop != 0;
+	signals_release(&signals);
+	if (rc >= 0 && res.sink_failed < 0) {
+		*err = res.sink_why;
+		rc = res.sink_failed;
+	}
+	if (rc >= 0 && stopped && !job->argv)
+		rc = err_set(err, ERR_INTERRUPTED, "interrupted: nothing was judged");
+	if (rc >= 0)
+		note_end(job, &res, m);
+	return rc;
+}
+
+/* One recording added to f; f NULL: a warm-up. */
+static int measure_once(const struct check_job *job, struct check_measured *m,
+			struct check_figures *f, struct err *err)
+{
+	struct recording r;
+	char root[4096];
+	int rc = recording_init(&r, err);
+	if (rc < 0)
+		return rc;
+	struct fact_sink sink = recording_sink(&r);
+	if (job->file) {
+		rc = pmp_read_path(job->file, &sink, err);
+		if (rc < 0 && !strstr(err->text, job->file))
+			rc = err_wrap(err, rc, "%.100s", job->file);
+	} else {
+		rc = record_live(job, &sink, m, err);
+	}
+	if (rc >= 0)
+		rc = recording_conclude(&r, err);
+	if (rc >= 0 && f && draw_status(&r) != STATUS_FINE && !m->incomplete) {
+		m->incomplete = true;
+		snprintf(m->why, sizeof m->why, "the recording is incomplete: %s",
+			 r.totals.notes.len ? r.totals.notes.at[0].text : "it has no end");
+	}
+	if (rc >= 0 && f) {
+		if (!getcwd(root, sizeof root))
+			*root = '\0';
+		rc = check_figures_add(f, &r, root, job->rules, job->nrules, err);
+		m->runs++;
+	}
+	recording_deinit(&r);
+	return rc;
+}
+
+static void tell_count(const struct check_job *job, double count)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%.0f", count);
+	setenv(job->variable, text, 1);
+}
+
+/* The slope of what is held at the peak and of what is left at the end, whichever is steeper. */
+static int put_rate(struct check_figures *f, const double *x, const double *peak,
+		    const double *live, size_t n, struct err *err)
+{
+	struct check_slope a = check_regress(x, peak, n), b = check_regress(x, live, n);
+	struct check_metric metric = { .kind = CHECK_LEAK_RATE, .name = "leak_rate" };
+	struct check_series *s = check_series_of(f, &metric);
+	if (a.slope < b.slope)
+		a = b;
+	if (!s)
+		return err_nomem(err);
+	s->runs.len = 0;
+	s->noise = a.half_width;
+	return vec_push(&s->runs, fmax(a.slope, 0)) < 0 ? err_nomem(err) : 0;
+}
+
+static int measure_counts(const struct check_job *job, struct check_measured *m, struct err *err)
+{
+	size_t total = job->ncounts * job->repeat, n = 0, last = job->ncounts - 1;
+	AUTO_FREE double *points = calloc(3 * total, sizeof *points);
+	int rc = points ? 0 : err_nomem(err);
+	for (size_t i = 0; rc == 0 && i < job->ncounts; i++) {
+		struct check_figures middle = { 0 };
+		struct check_figures *f = i == 0 ? &m->least : i == last ? &m->now : &middle;
+		tell_count(job, job->counts[i]);
+		for (uint64_t k = 0; rc == 0 && !m->failed && k < job->repeat; k++, n++) {
+			rc = measure_once(job, m, f, err);
+			points[n] = job->counts[i];
+			points[total + n] = check_last(f, "peak");
+			points[2 * total + n] = check_last(f, "live");
+		}
+		check_figures_deinit(&middle);
+	}
+	if (rc == 0 && !m->failed)
+		rc = put_rate(&m->now, points, points + total, points + 2 * total, n, err);
+	return rc;
+}
+
+int check_measure(struct cli *cli, const struct check_job *job, struct check_measured *ret,
+		  struct err *err)
+{
+	int rc = 0;
+	(void)cli;
+	*ret = (struct check_measured){ .exit_status = -1 };
+	if (job->argv)
+		setenv("PYTHONHASHSEED", "0", 0);
+	if (job->variable)
+		tell_count(job, job->counts[0]);
+	for (uint64_t i = 0; rc == 0 && !ret->failed && i < job->warmup; i++)
+		rc = measure_once(job, ret, NULL, err);
+	if (rc == 0 && !ret->failed && job->variable)
+		rc = measure_counts(job, ret, err);
+	for (uint64_t i = 0; rc == 0 && !ret->failed && !job->variable && i < job->repeat; i++)
+		rc = measure_once(job, ret, &ret->now, err);
+	const char *seed = getenv("PYTHONHASHSEED");
+	snprintf(ret->now.hash_seed, sizeof ret->now.hash_seed, "%s",
+		 job->argv && seed ? seed : "unknown");
+	return rc;
+}
+
+void check_measured_deinit(struct check_measured *m)
+{
+	if (!m)
+		return;
+	check_figures_deinit(&m->now);
+	check_figures_deinit(&m->least);
+}

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/* The gate: what is asked, in which order it is done, and which status says what came out. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/check_io.h"
+#include "cli/check_run.h"
+#include "cli/outcome.h"
+#include "report/model/baseline.h"
+
+#define BUDGET_FILE "pymemprof.json"
+#define BUDGET_BYTES_MAX ((size_t)1 << 20)
+#define MIN_DELTA_BYTES 65536
+
+static const struct opt options[] = {
+	{ 0, "max", "METRIC=SIZE", "fail above a limit; may be repeated", NULL, NULL },
+	{ 0, "max-increase", "METRIC=SIZE|N%", "fail when so much more than the baseline", NULL,
+	  NULL },
+	{ 0, "warn", "METRIC=SIZE|N%", "tell, but do not fail", NULL, NULL },
+	{ 0, "min-delta", "SIZE", "increases below this do not matter (64KiB)", NULL, NULL },
+	{ 0, "baseline", "NAME|FILE", "figures to compare with", NULL, NULL },
+	{ 0, "baseline-lenient", NULL, "a missing or incompatible baseline is no failure", NULL,
+	  NULL },
+	{ 0, "save-baseline", "NAME|FILE", "write the figures as a new baseline", NULL, NULL },
+	{ 0, "update-baseline", NULL, "replace the baseline when the check has passed", NULL,
+	  NULL },
+	{ 0, "repeat", "N", "measure N times and judge medians", NULL, NULL },
+	{ 0, "warmup", "N", "run N times before, unmeasured", NULL, NULL },
+	{ 0, "iterations-env", "NAME=A,B,C", "run with these counts in a variable: leak_rate", NULL,
+	  NULL },
+	{ 0, "suppressions", "FILE", "sites that do not count, with reasons", NULL, NULL },
+	{ 0, "config", "FILE", "budget file (" BUDGET_FILE ", when there is one)", NULL, NULL },
+	{ 0, "report", "KIND[=FILE]",
+	  "text json markdown junit sarif github gitlab bencher ghbench; may be repeated", NULL,
+	  NULL },
+	{ 'p', "pid", "PID", "record a running process", NULL, NULL },
+	{ 'd', "duration", "TIME", "of that recording", NULL, NULL },
+	{ 'f', "force", NULL, "replace files that exist", NULL, NULL },
+	{ 0 },
+};
+
+struct checker {
+	struct cli *cli;
+	const struct opt_args *args;
+	struct budget budget;
+	struct check_job job;
+	struct check_measured measured;
+	struct check_figures base;
+	bool have_base, lenient;
+	double min_delta;
+	char base_path[CHECK_PATH_MAX], save_path[CHECK_PATH_MAX];
+	struct check_output outputs[CHECK_REPORTS_MAX];
+	size_t noutputs;
+	char variable[128], base_note[300], expired_note[300];
+	struct check_report report;
+};
+
+static void note(struct checker *c, const char *text)
+{
+	if (c->report.nnotes < CHECK_NOTES_MAX)
+		c->report.notes[c->report.nnotes++] = text;
+}
+
+/* ---- what is asked ---- */
+
+static int read_text(const char *path, struct checker *c, bool suppressions, const char *today,
+		     struct err *err)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+	int rc = check_read(path, BUDGET_BYTES_MAX, &text, err);
+	if (rc < 0)
+		return err_set(err, ERR_USAGE, "cannot read %.180s", path);
+	rc = suppressions ?
+		     budget_parse_suppressions(&c->budget, (char *)text.bytes, text.len, today, err) :
+		     budget_parse(&c->budget, (char *)text.bytes, text.len, today, err);
+	return rc < 0 ? err_wrap(err, rc, "%.80s", path) : 0;
+}
+
+static int read_files(struct checker *c, struct err *err)
+{
+	const char *config = opt_value(c->args, "config");
+	const char *suppressions = opt_value(c->args, "suppressions");
+	char today[16];
+	time_t now = time(NULL);
+	struct tm day;
+	int rc = 0;
+	strftime(today, sizeof today, "%Y-%m-%d", gmtime_r(&now, &day));
+	if (!config && access(BUDGET_FILE, F_OK) == 0)
+		config = BUDGET_FILE;
+	if (config)
+		rc = read_text(config, c, false, today, err);
+	if (rc == 0 && suppressions)
+		rc = read_text(suppressions, c, true, today, err);
+	for (size_t i = 0; rc == 0 && i < c->budget.suppressions.len; i++) {
+		const struct check_suppression *s = &c->budget.suppressions.at[i];
+		if (!s->expired || *c->expired_note)
+			continue;
+		snprintf(c->expired_note, sizeof c->expired_note,
+			 "the suppression of %.80s expired on %s: %.100s", s->site, s->until,
+			 s->reason);
+		note(c, c->expired_note);
+	}
+	return rc;
+}
+
+/* A rule on the command line takes the place of the budget's about the same. */
+static int add_rule(struct checker *c, const struct check_rule *r, struct err *err)
+{
+	for (size_t i = 0; i < c->budget.rules.len; i++) {
+		struct check_rule *old = &c->budget.rules.at[i];
+		if (old->increase != r->increase || old->warn != r->warn ||
+		    strcmp(old->metric.name, r->metric.name) != 0)
+			continue;
+		*old = *r;
+		return 0;
+	}
+	return vec_push(&c->budget.rules, *r) < 0 ? err_nomem(err) : 0;
+}
+
+static int take_rules(struct checker *c, struct err *err)
+{
+	static const char *const names[] = { "max", "max-increase", "warn" };
+	int rc = 0;
+	for (size_t k = 0; k < 3; k++) {
+		size_t at = 0;
+		const char *text;
+		while (rc == 0 && (text = opt_next(c->args, names[k], &at)) != NULL) {
+			struct check_rule r;
+			rc = check_rule_parse((enum check_option)k, text, &r, err);
+			if (rc == 0)
+				rc = add_rule(c, &r, err);
+		}
+	}
+	if (rc == 0 && c->budget.rules.len == 0 && *c->base_path) {
+		struct check_rule r;
+		rc = check_rule_parse(CHECK_OPTION_MAX_INCREASE, "peak=5%", &r, err);
+		rc = rc < 0 ? rc : add_rule(c, &r, err);
+		rc = rc < 0 ? rc :
+			      check_rule_parse(CHECK_OPTION_MAX_INCREASE, "leaked=64KiB", &r, err);
+		rc = rc < 0 ? rc : add_rule(c, &r, err);
+	}
+	return rc;
+}
+
+static bool needs_base(const struct checker *c)
+{
+	for (size_t i = 0; i < c->budget.rules.len; i++)
+		if (c->budget.rules.at[i].increase)
+			return true;
+	return false;
+}
+
+static int check_rules(const struct checker *c, struct err *err)
+{
+	for (size_t i = 0; i < c->budget.rules.len; i++) {
+		const struct check_metric *m = &c->budget.rules.at[i].metric;
+		if (m->kind >= CHECK_FRAG && !c->job.file)
+			return err_set(err, ERR_USAGE,
+				       "%.80s needs a snapshot of the heap: check a FILE.pmp that has one",
+				       m->name);
+		if (m->kind == CHECK_LEAK_RATE && c->job.argv && !c->job.variable)
+			return err_set(err, ERR_USAGE,
+				       "leak_rate of a program needs --iterations-env NAME=A,B,C");
+	}
+	if (needs_base(c) && !*c->base_path)
+		return err_set(err, ERR_USAGE, "--max-increase needs --baseline NAME");
+	if (c->budget.rules.len == 0 && !*c->save_path)
+		return err_set(err, ERR_USAGE,
+			       "nothing to check: give --max, --baseline or --save-baseline");
+	return 0;
+}
+
+static int take_baselines(struct checker *c, struct err *err)
+{
+	const char *base = opt_value(c->args, "baseline");
+	const char *save = opt_value(c->args, "save-baseline");
+	bool force = opt_given(c->args, "force");
+	int rc = 0;
+	if (!base)
+		base = c->budget.baseline;
+	c->lenient = opt_given(c->args, "baseline-lenient");
+	if (opt_given(c->args, "update-baseline") && !base)
+		return err_set(err, ERR_USAGE, "--update-baseline needs --baseline NAME");
+	if (base)
+		rc = check_baseline_path(base, c->base_path, err);
+	if (rc == 0 && save)
+		rc = check_baseline_path(save, c->save_path, err);
+	/* The budget's baseline does not stand in the way of saving it for the first time. */
+	if (rc == 0 && save && !opt_given(c->args, "baseline") &&
+	    strcmp(c->base_path, c->save_path) == 0 && access(c->save_path, F_OK) != 0)
+		c->lenient = true;
+	return rc < 0 || !save ? rc : check_may_write(c->save_path, force, err);
+}
+
+static int take_counts(struct checker *c, const char *text, struct err *err)
+{
+	const char *p = strchr(text, '=');
+	size_t n = p ? (size_t)(p - text) : 0;
+	if (n == 0 || n >= sizeof c->variable)
+		return err_set(err, ERR_USAGE, "--iterations-env: '%.60s' is no NAME=A,B,C", text);
+	memcpy(c->variable, text, n);
+	c->job.variable = c->variable;
+	for (p++; *p && c->job.ncounts < CHECK_COUNTS_MAX; p += *p == ',') {
+		char *end;
+		double v = *p >= '0' && *p <= '9' ? strtod(p, &end) : -1;
+		bool rises = c->job.ncounts == 0 || v > c->job.counts[c->job.ncounts - 1];
+		if (v < 0 || v > 1e12 || (*end && *end != ',') || !rises)
+			break;
+		c->job.counts[c->job.ncounts++] = v;
+		p = end;
+	}
+	if (*p || c->job.ncounts < 3)
+		return err_set(err, ERR_USAGE,
+			       "--iterations-env: needs three or more rising counts: %.60s", text);
+	return 0;
+}
+
+/* A script is called by its own name, not by its interpreter's. */
+static const char *job_name(const struct check_job *job)
+{
+	const char *name = job->argv ? job->argv[0] : job->file ? job->file : "process";
+	const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+	if (!job->argv || strncmp(base, "python", 6) != 0)
+		return base;
+	for (size_t i = 1; job->argv[i]; i++) {
+		if (strcmp(job->argv[i], "-c") == 0)
+			return base;
+		if (job->argv[i][0] != '-')
+			return strrchr(job->argv[i], '/') ? strrchr(job->argv[i], '/') + 1 :
+							    job->argv[i];
+	}
+	return base;
+}
+
+static int take_target(struct checker *c, struct err *err)
+{
+	const struct opt_args *a = c->args;
+	const char *pid = opt_value(a, "pid"), *duration = opt_value(a, "duration");
+	const char *counts = opt_value(a, "iterations-env");
+	bool program = a->program && a->program[0];
+	uint64_t n = 0;
+	int rc = 0;
+	if (program + (pid != NULL) + (a->nwords > 0) != 1 || a->nwords > 1)
+		return err_set(err, ERR_USAGE, "one target: -- PROGRAM, --pid PID or FILE.pmp");
+	c->job.argv = program ? a->program : NULL;
+	c->job.file = a->nwords ? a->words[0] : NULL;
+	if (pid)
+		rc = opt_number("--pid", pid, 1, INT32_MAX, &n, err);
+	c->job.pid = (pid_t)n;
+	if (rc == 0 && duration)
+		rc = opt_duration("duration", duration, &c->job.duration_ns, err);
+	if (rc == 0 && !pid != !c->job.duration_ns)
+		rc = err_set(err, ERR_USAGE, "--pid and --duration go together");
+	if (rc == 0 && counts && !program)
+		rc = err_set(err, ERR_USAGE, "--iterations-env needs -- PROGRAM");
+	if (rc == 0 && counts)
+		rc = take_counts(c, counts, err);
+	c->report.name = job_name(&c->job);
+	return rc;
+}
+
+static int take_numbers(struct checker *c, struct err *err)
+{
+	const char *repeat = opt_value(c->args, "repeat"), *warmup = opt_value(c->args, "warmup");
+	const char *least = opt_value(c->args, "min-delta");
+	c->job.repeat = c->budget.repeat ? c->budget.repeat : 1;
+	c->job.warmup = c->budget.warmup;
+	c->min_delta = MIN_DELTA_BYTES;
+	int rc = 0;
+	if (repeat)
+		rc = opt_number("--repeat", repeat, 1, CHECK_RUNS_MAX, &c->job.repeat, err);
+	if (rc == 0 && warmup)
+		rc = opt_number("--warmup", warmup, 0, CHECK_RUNS_MAX, &c->job.warmup, err);
+	if (c->job.file) {
+		c->job.repeat = 1;
+		c->job.warmup = 0;
+	}
+	if (!least)
+		least = c->budget.min_delta;
+	if (rc == 0 && least && !check_size_parse(least, &c->min_delta))
+		rc = err_set(err, ERR_USAGE, "min-delta: '%.40s' is no size", least);
+	return rc;
+}
+
+static int take_reports(struct checker *c, struct err *err)
+{
+	const char *text, *actions = getenv("GITHUB_ACTIONS");
+	bool github = actions && strcmp(actions, "true") == 0, force = opt_given(c->args, "force");
+	size_t at = 0;
+	int rc = 0;
+	while (rc == 0 && (text = opt_next(c->args, "report", &at)) != NULL) {
+		const char *equals = strchr(text, '=');
+		struct check_output *o = &c->outputs[c->noutputs];
+		if (c->noutputs + 1 >= CHECK_REPORTS_MAX)
+			return err_set(err, ERR_USAGE, "too many --report");
+		size_t n = equals ? (size_t)(equals - text) : strlen(text);
+		o->path = equals && strcmp(equals + 1, "-") != 0 ? equals + 1 : NULL;
+		rc = check_view_find(text, n, &o->view, err);
+		if (rc == 0 && o->path)
+			rc = check_may_write(o->path, force, err);
+		github &= o->view != &check_view_github;
+		c->noutputs++;
+	}
+	if (github)
+		c->outputs[c->noutputs++] = (struct check_output){ &check_view_github, NULL };
+	return rc;
+}
+
+static int take(struct checker *c, struct err *err)
+{
+	int rc = take_target(c, err);
+	if (rc == 0)
+		rc = read_files(c, err);
+	if (rc == 0)
+		rc = take_baselines(c, err);
+	if (rc == 0)
+		rc = take_rules(c, err);
+	if (rc == 0)
+		rc = take_numbers(c, err);
+	if (rc == 0)
+		rc = take_reports(c, err);
+	if (rc == 0)
+		rc = check_rules(c, err);
+	c->job.rules = c->budget.rules.at;
+	c->job.nrules = c->budget.rules.len;
+	return rc;
+}
+
+/* ---- doing it ---- */
+
+static int forgive(struct checker *c, int rc, struct err *err)
+{
+	if (!c->lenient && !(opt_given(c->args, "update-baseline") && access(c->base_path, F_OK)))
+		return rc;
+	c->lenient = true;
+	snprintf(c->base_note, sizeof c->base_note, "%.250s", err->text);
+	note(c, c->base_note);
+	return 0;
+}
+
+static int load_baseline(struct checker *c, struct err *err)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+	if (!*c->base_path)
+		return 0;
+	int rc = check_read(c->base_path, BASELINE_BYTES_MAX, &text, err);
+	if (rc == 0)
+		rc = baseline_parse((char *)text.bytes, text.len, &c->base, err);
+	c->have_base = rc == 0;
+	if (rc == 0 || rc == ERR_NOMEM)
+		return rc;
+	return forgive(c, err_hint(err, rc, "baseline"), err);
+}
+
+static int compare_targets(struct checker *c, struct err *err)
+{
+	const struct check_figures *now = &c->measured.now;
+	if (!c->have_base || !*now->python)
+		return 0;
+	int rc = check_comparable(now, &c->base, err);
+	if (rc < 0)
+		return forgive(c, rc, err);
+	if (strcmp(now->hash_seed, c->base.hash_seed) != 0) {
+		snprintf(c->base_note, sizeof c->base_note,
+			 "PYTHONHASHSEED is %s, in the baseline it was %s", now->hash_seed,
+			 c->base.hash_seed);
+		note(c, c->base_note);
+	}
+	return 0;
+}
+
+static int keep_figures(const struct checker *c, const char *path, struct err *err)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+	int rc = baseline_print(&c->measured.now, &text, err);
+	if (rc == 0)
+		rc = check_make_store(path, err);
+	return rc < 0 ? rc : check_replace(path, &text, err);
+}
+
+static int write_reports(struct checker *c, struct err *err)
+{
+	const char *summary = getenv("GITHUB_STEP_SUMMARY"), *actions = getenv("GITHUB_ACTIONS");
+	bool text = false, taken = c->job.argv != NULL;
+	int rc = 0;
+	for (size_t i = 0; i < c->noutputs; i++) {
+		text |= c->outputs[i].view == &check_view_text;
+		taken |= !c->outputs[i].path;
+	}
+	if (!text && !(c->cli->quiet && c->report.status == STATUS_FINE))
+		rc = check_draw(&check_view_text, &c->report, NULL,
+				taken ? STDERR_FILENO : STDOUT_FILENO, false, err);
+	for (size_t i = 0; rc == 0 && i < c->noutputs; i++)
+		rc = check_draw(c->outputs[i].view, &c->report, c->outputs[i].path, STDOUT_FILENO,
+				false, err);
+	if (rc == 0 && summary && *summary && actions && strcmp(actions, "true") == 0)
+		rc = check_draw(&check_view_markdown, &c->report, summary, -1, true, err);
+	return rc;
+}
+
+static int judge(struct checker *c, struct check_answer *answer, struct err *err)
+{
+	struct check_measured *m = &c->measured;
+	struct check_question q = { .now = &m->now,
+				    .base = c->have_base ? &c->base : NULL,
+				    .least = m->least.sites.len ? &m->least : NULL,
+				    .rules = c->budget.rules.at,
+				    .nrules = c->budget.rules.len,
+				    .suppressions = c->budget.suppressions.at,
+				    .nsuppressions = c->budget.suppressions.len,
+				    .min_delta = c->min_delta,
+				    .lenient = c->lenient };
+	c->report.question = &q;
+	c->report.answer = answer;
+	c->report.runs = m->runs;
+	c->report.exit_status = m->exit_status;
+	if (m->failed || m->incomplete)
+		note(c, m->why);
+	if (m->failed) /* what it did until then is no measure of anything */
+		q.nrules = 0;
+	int rc = check_judge(&q, answer, err);
+	if (rc < 0)
+		return rc;
+	c->report.status = m->failed	  ? STATUS_TARGET :
+			   m->incomplete  ? STATUS_INCOMPLETE :
+			   answer->failed ? STATUS_FOUND :
+					    STATUS_FINE;
+	bool usable = !m->failed && !m->incomplete;
+	if (usable && *c->save_path)
+		rc = keep_figures(c, c->save_path, err);
+	if (rc == 0 && c->report.status == STATUS_FINE && opt_given(c->args, "update-baseline"))
+		rc = keep_figures(c, c->base_path, err);
+	if (rc == 0)
+		rc = write_reports(c, err);
+	return rc < 0 ? rc : c->report.status;
+}
+
+static int check(struct checker *c, struct err *err)
+{
+	struct check_answer answer = { 0 };
+	int rc = take(c, err);
+	if (rc == 0)
+		rc = load_baseline(c, err);
+	if (rc == 0 && c->job.argv && !getenv("PYTHONHASHSEED"))
+		note(c, "PYTHONHASHSEED is set to 0, so that runs can be compared");
+	if (rc == 0)
+		rc = check_measure(c->cli, &c->job, &c->measured, err);
+	if (rc >= 0)
+		rc = compare_targets(c, err);
+	if (rc >= 0)
+		rc = judge(c, &answer, err);
+	check_answer_deinit(&answer);
+	if (rc >= 0 || !err->hint || strcmp(err->hint, "baseline") != 0)
+		return rc;
+	outcome_print(err, !c->cli->quiet);
+	return STATUS_BASELINE;
+}
+
+static int run(struct cli *cli, struct opt_args *args, struct err *err)
+{
+	struct checker *c = calloc(1, sizeof *c);
+	if (!c)
+		return err_nomem(err);
+	c->cli = cli;
+	c->args = args;
+	int rc = check(c, err);
+	check_measured_deinit(&c->measured);
+	check_figures_deinit(&c->base);
+	budget_deinit(&c->budget);
+	free(c);
+	return rc;
+}
+
+const struct command cmd_check = {
+	.name = "check",
+	.operands = "-- PROGRAM [ARG ...] | --pid PID -d TIME | FILE",
+	.summary = "fail when a program needs more memory than it may: for CI",
+	.details =
+		"Metrics: alloc_bytes, allocs, peak, live, leaked, leak_rate, rss_peak, frag, type:NAME.\n"
+		"Status: 0 passed, 1 failed, 2 usage, 3 not measured, 4 the program failed,\n"
+		"5 baseline missing or incompatible, 6 recording incomplete.\n",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* Baselines as JSON. Numbers are checked to be finite and not negative, lists to be bounded. */
+#include "report/model/baseline.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "config.h"
+
+#define FIGURE_MAX 9e15 /* above, a double is no exact count */
+
+static const char *const site_names[CHECK_SITE_KINDS] = { "alloc_bytes", "allocs", "peak", "live",
+							  "leaked" };
+
+static int bad(struct err *err, const char *what)
+{
+	return err_hint(err, err_set(err, ERR_CORRUPT, "the baseline has a bad '%.60s'", what),
+			"baseline");
+}
+
+static bool text_of(const json_t *root, const char *name, char *ret, size_t n)
+{
+	const char *s = json_string_value(json_object_get(root, name));
+	if (!s || strlen(s) >= n)
+		return false;
+	memcpy(ret, s, strlen(s) + 1);
+	return true;
+}
+
+static bool figure_of(const json_t *v, double *ret)
+{
+	*ret = json_number_value(v);
+	return json_is_number(v) && isfinite(*ret) && *ret >= 0 && *ret <= FIGURE_MAX;
+}
+
+static int read_series(struct check_figures *f, const char *name, const json_t *runs,
+		       struct err *err)
+{
+	struct check_metric m;
+	if (check_metric_parse(name, strlen(name), &m, NULL) < 0)
+		return 0; /* of a later version */
+	size_t n = json_array_size(runs);
+	struct check_series *s = check_series_of(f, &m);
+	if (!s)
+		return err_nomem(err);
+	if (n == 0 || n > CHECK_RUNS_MAX || s->runs.len)
+		return bad(err, name);
+	for (size_t i = 0; i < n; i++) {
+		double v;
+		if (!figure_of(json_array_get(runs, i), &v))
+			return bad(err, name);
+		if (vec_push(&s->runs, v) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+static int read_site(struct check_figures *f, const json_t *site, struct err *err)
+{
+	const char *file = json_string_value(json_object_get(site, "file"));
+	const char *function = json_string_value(json_object_get(site, "function"));
+	const json_t *line = json_object_get(site, "line");
+	if (!file || !function || json_integer_value(line) < 0 ||
+	    json_integer_value(line) > UINT32_MAX)
+		return bad(err, "sites");
+	struct check_site s = { .file = arena_str(&f->arena, file, strlen(file)),
+				.function = arena_str(&f->arena, function, strlen(function)),
+				.line = (uint32_t)json_integer_value(line) };
+	for (size_t k = 0; k < CHECK_SITE_KINDS; k++) {
+		const json_t *v = json_object_get(site, site_names[k]);
+		if (v && !figure_of(v, &s.value[k]))
+			return bad(err, site_names[k]);
+	}
+	return !s.file || !s.function || vec_push(&f->sites, s) < 0 ? err_nomem(err) : 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct check_site *x = a, *y = b;
+	int c = strcmp(x->file, y->file);
+	return c ? c : strcmp(x->function, y->function);
+}
+
+static int read_all(struct check_figures *f, const json_t *root, struct err *err)
+{
+	const json_t *metrics = json_object_get(root, "metrics");
+	const json_t *sites = json_object_get(root, "sites"), *noise, *word;
+	const char *schema = json_string_value(json_object_get(root, "schema")), *name;
+	json_t *runs;
+	int rc = 0;
+	if (!schema || strcmp(schema, BASELINE_SCHEMA) != 0)
+		return err_hint(err,
+				err_set(err, ERR_UNSUPPORTED, "the baseline is no %s",
+					BASELINE_SCHEMA),
+				"baseline");
+	word = json_object_get(root, "word_bytes");
+	if (!text_of(root, "python", f->python, sizeof f->python) ||
+	    !text_of(root, "implementation", f->implementation, sizeof f->implementation) ||
+	    !text_of(root, "arch", f->arch, sizeof f->arch) ||
+	    !text_of(root, "hash_seed", f->hash_seed, sizeof f->hash_seed) ||
+	    (json_integer_value(word) != 4 && json_integer_value(word) != 8))
+		return bad(err, "python, implementation, arch, hash_seed or word_bytes");
+	f->word_bytes = (uint32_t)json_integer_value(word);
+	json_object_foreach((json_t *)metrics, name, runs)
+		if (rc == 0)
+			rc = read_series(f, name, runs, err);
+	if (rc == 0 && !json_is_object(metrics))
+		rc = bad(err, "metrics");
+	noise = json_object_get(root, "noise");
+	for (size_t i = 0; rc == 0 && i < f->series.len; i++) {
+		const json_t *v = json_object_get(noise, f->series.at[i].metric.name);
+		if (v && !figure_of(v, &f->series.at[i].noise))
+			rc = bad(err, "noise");
+	}
+	if (rc == 0 && (!json_is_array(sites) || json_array_size(sites) > BASELINE_SITES_MAX))
+		rc = bad(err, "sites");
+	for (size_t i = 0; rc == 0 && i < json_array_size(sites); i++)
+		rc = read_site(f, json_array_get(sites, i), err);
+	vec_sort(&f->sites, by_name);
+	return rc;
+}
+
+int baseline_parse(const char *text, size_t n, struct check_figures *ret, struct err *err)
+{
+	json_error_t why;
+	*ret = (struct check_figures){ 0 };
+	if (n > BASELINE_BYTES_MAX)
+		return bad(err, "size: it is longer than 4 MiB");
+	json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+	if (!root)
+		return err_hint(err,
+				err_set(err, ERR_CORRUPT, "the baseline is no JSON: line %d: %.80s",
+					why.line, why.text),
+				"baseline");
+	int rc = read_all(ret, root, err);
+	json_decref(root);
+	if (rc < 0)
+		check_figures_deinit(ret);
+	return rc;
+}
+
+/* One JSON value on one line. */
+static void put_value(struct buf *out, json_t *v)
+{
+	char *text = v ? json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)) : NULL;
+	if (text)
+		(void)buf_str(out, text);
+	else
+		out->failed = true;
+	free(text);
+	json_decref(v);
+}
+
+static json_t *figure(double v)
+{
+	return v == floor(v) ? json_integer((json_int_t)v) : json_real(v);
+}
+
+static void put_site(struct buf *out, const struct check_site *s)
+{
+	json_t *o = json_object();
+	json_object_set_new(o, "file", json_string(s->file));
+	json_object_set_new(o, "function", json_string(s->function));
+	json_object_set_new(o, "line", json_integer(s->line));
+	for (size_t k = 0; k < CHECK_SITE_KINDS; k++)
+		if (s->value[k] > 0)
+			json_object_set_new(o, site_names[k], figure(s->value[k]));
+	put_value(out, o);
+}
+
+/* The largest share this site has of any metric. */
+static double share(const struct check_figures *f, const struct check_site *s)
+{
+	double most = 0;
+	for (size_t k = 0; k < CHECK_SITE_KINDS; k++) {
+		const struct check_series *all = check_series_find(f, site_names[k]);
+		double sum = all ? check_median(all) : 0;
+		if (sum > 0)
+			most = fmax(most, s->value[k] / sum);
+	}
+	return most;
+}
+
+static int falling(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return x > y ? -1 : x < y;
+}
+
+static int put_sites(const struct check_figures *f, struct buf *out, struct err *err)
+{
+	AUTO_FREE double *shares = calloc(2 * f->sites.len + 1, sizeof *shares);
+	if (!shares)
+		return err_nomem(err);
+	double *sorted = shares + f->sites.len, least = 0.001;
+	for (size_t i = 0; i < f->sites.len; i++)
+		shares[i] = sorted[i] = share(f, &f->sites.at[i]);
+	qsort(sorted, f->sites.len, sizeof *sorted, falling);
+	if (f->sites.len > BASELINE_SITES_MAX)
+		least = fmax(least, sorted[BASELINE_SITES_MAX - 1]);
+	size_t n = 0;
+	(void)buf_str(out, " \"sites\": [");
+	for (size_t i = 0; i < f->sites.len && n < BASELINE_SITES_MAX; i++) {
+		if (shares[i] < least)
+			continue;
+		(void)buf_str(out, n++ ? ",\n  " : "\n  ");
+		put_site(out, &f->sites.at[i]);
+	}
+	(void)buf_str(out, "\n ]\n}\n");
+	return 0;
+}
+
+static void put_member(struct buf *out, const char *name, json_t *v)
+{
+	(void)buf_printf(out, " \"%s\": ", name);
+	put_value(out, v);
+	(void)buf_str(out, ",\n");
+}
+
+static void put_series(struct buf *out, const struct check_series *s, bool first)
+{
+	json_t *runs = json_array();
+	for (size_t k = 0; k < s->runs.len; k++)
+		json_array_append_new(runs, figure(s->runs.at[k]));
+	(void)buf_str(out, first ? "\n  " : ",\n  ");
+	put_value(out, json_string(s->metric.name));
+	(void)buf_str(out, ": ");
+	put_value(out, runs);
+}
+
+int baseline_print(const struct check_figures *f, struct buf *out, struct err *err)
+{
+	(void)buf_str(out, "{\n");
+	put_member(out, "schema", json_string(BASELINE_SCHEMA));
+	put_member(out, "generator", json_string("pymemprof " PYMEMPROF_VERSION));
+	put_member(out, "implementation", json_string(f->implementation));
+	put_member(out, "python", json_string(f->python));
+	put_member(out, "arch", json_string(f->arch));
+	put_member(out, "word_bytes", json_integer(f->word_bytes));
+	put_member(out, "hash_seed", json_string(f->hash_seed));
+	(void)buf_str(out, " \"metrics\": {");
+	json_t *noise = json_object();
+	for (size_t i = 0; i < f->series.len; i++) {
+		put_series(out, &f->series.at[i], i == 0);
+		if (f->series.at[i].noise > 0)
+			json_object_set_new(noise, f->series.at[i].metric.name,
+					    figure(f->series.at[i].noise));
+	}
+	(void)buf_str(out, "\n },\n");
+	put_member(out, "noise", noise);
+	int rc = put_sites(f, out, err);
+	return rc < 0 ? rc : out->failed ? err_nomem(err) : 0;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Judging. A rule fails only when the excess is larger than the tolerance, than what matters,
+ * and than the noise both sides have shown.
+ */
+#include "report/model/check.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RSS_FLOOR_BYTES (1 << 20)
+#define RSS_FLOOR_SHARE 0.02
+#define CULPRIT_SHARE 0.02 /* of the difference: less is no culprit, and not kept in baselines */
+
+void check_figures_deinit(struct check_figures *f)
+{
+	if (!f)
+		return;
+	for (size_t i = 0; i < f->series.len; i++)
+		vec_deinit(&f->series.at[i].runs);
+	vec_deinit(&f->series);
+	vec_deinit(&f->sites);
+	arena_deinit(&f->arena);
+	memset(f, 0, sizeof *f);
+}
+
+const struct check_series *check_series_find(const struct check_figures *f, const char *name)
+{
+	for (size_t i = 0; f && i < f->series.len; i++)
+		if (strcmp(f->series.at[i].metric.name, name) == 0)
+			return &f->series.at[i];
+	return NULL;
+}
+
+struct check_series *check_series_of(struct check_figures *f, const struct check_metric *metric)
+{
+	for (size_t i = 0; i < f->series.len; i++)
+		if (strcmp(f->series.at[i].metric.name, metric->name) == 0)
+			return &f->series.at[i];
+	struct check_series *s = vec_add(&f->series);
+	if (s)
+		s->metric = *metric;
+	return s;
+}
+
+double check_last(const struct check_figures *f, const char *name)
+{
+	const struct check_series *s = check_series_find(f, name);
+	return s && s->runs.len ? *vec_last(&s->runs) : 0;
+}
+
+int check_comparable(const struct check_figures *now, const struct check_figures *base,
+		     struct err *err)
+{
+	size_t n = 0, dots = 0;
+	for (; now->python[n] && (dots += now->python[n] == '.') < 2; n++)
+		;
+	int rc = 0;
+	if (strcmp(now->implementation, base->implementation) != 0)
+		rc = err_set(err, ERR_UNSUPPORTED, "the baseline is of %.30s, this is %.30s",
+			     base->implementation, now->implementation);
+	else if (strncmp(now->python, base->python, n) != 0 ||
+		 (base->python[n] >= '0' && base->python[n] <= '9'))
+		rc = err_set(err, ERR_UNSUPPORTED, "the baseline is of Python %.30s, this is %.30s",
+			     base->python, now->python);
+	else if (now->word_bytes != base->word_bytes)
+		rc = err_set(err, ERR_UNSUPPORTED,
+			     "the baseline is of a machine of %u-byte words, this has %u",
+			     base->word_bytes, now->word_bytes);
+	return rc < 0 ? err_hint(err, rc, "baseline") : 0;
+}
+
+static bool suppressed(const struct check_question *q, const struct check_rule *rule,
+		       const struct check_site *site, bool count)
+{
+	char name[1024];
+	snprintf(name, sizeof name, "%s:%s", site->file, site->function);
+	for (size_t i = 0; i < q->nsuppressions; i++) {
+		struct check_suppression *s = &q->suppressions[i];
+		if (s->expired || (strcmp(s->metric, "*") != 0 &&
+				   strcmp(s->metric, rule->metric.name) != 0) ||
+		    fnmatch(s->site, name, 0) != 0)
+			continue;
+		s->used += count;
+		return true;
+	}
+	return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct check_site *x = a, *y = b;
+	int c = strcmp(x->file, y->file);
+	return c ? c : strcmp(x->function, y->function);
+}
+
+/* What suppressed sites have of a metric: it is taken off the figures. */
+static double taken_off(const struct check_question *q, const struct check_rule *rule,
+			const struct check_figures *f, bool count)
+{
+	double sum = 0;
+	if (!f || rule->metric.kind >= CHECK_SITE_KINDS || q->nsuppressions == 0)
+		return 0;
+	for (size_t i = 0; i < f->sites.len; i++)
+		if (f->sites.at[i].value[rule->metric.kind] > 0 &&
+		    suppressed(q, rule, &f->sites.at[i], count))
+			sum += f->sites.at[i].value[rule->metric.kind];
+	return sum;
+}
+
+static void keep_culprit(struct check_finding *f, struct check_culprit c)
+{
+	size_t at = f->nculprits;
+	while (at > 0 && c.now - c.base > f->culprits[at - 1].now - f->culprits[at - 1].base)
+		at--;
+	if (at >= CHECK_CULPRITS)
+		return;
+	if (f->nculprits < CHECK_CULPRITS)
+		f->nculprits++;
+	memmove(&f->culprits[at + 1], &f->culprits[at],
+		(f->nculprits - 1 - at) * sizeof *f->culprits);
+	f->culprits[at] = c;
+}
+
+/* Sites by what they have more than in the baseline; without one, by what they have. */
+static void find_culprits(const struct check_question *q, struct check_finding *f)
+{
+	enum check_kind kind = f->rule->metric.kind;
+	const struct check_figures *base = f->have_base && f->rule->increase ? q->base : NULL;
+	if (kind == CHECK_LEAK_RATE && q->least)
+		base = q->least;
+	if (kind == CHECK_LEAK_RATE || kind == CHECK_RSS_PEAK)
+		kind = CHECK_PEAK;
+	if (kind >= CHECK_SITE_KINDS)
+		return;
+	bool summed = kind == f->rule->metric.kind;
+	double least = summed ? (f->now - (base ? f->base : 0)) * CULPRIT_SHARE : 1;
+	for (size_t i = 0; i < q->now->sites.len; i++) {
+		const struct check_site *s = &q->now->sites.at[i], *b = NULL;
+		if (base && base->sites.len)
+			b = bsearch(s, base->sites.at, base->sites.len, sizeof *s, by_name);
+		double before = b ? b->value[kind] : 0;
+		if (s->value[kind] - before >= fmax(least, 1) && !suppressed(q, f->rule, s, false))
+			keep_culprit(f, (struct check_culprit){ s->file, s->function, s->line,
+								before, s->value[kind] });
+	}
+}
+
+static double lowest(const struct check_series *s)
+{
+	double v = s->runs.len ? s->runs.at[0] : 0;
+	for (size_t i = 1; i < s->runs.len; i++)
+		v = fmin(v, s->runs.at[i]);
+	return v;
+}
+
+static double spread(const struct check_series *s)
+{
+	double most = lowest(s);
+	for (size_t i = 0; s && i < s->runs.len; i++)
+		most = fmax(most, s->runs.at[i]);
+	return most - lowest(s);
+}
+
+static bool in_bytes(enum check_kind k)
+{
+	return k != CHECK_ALLOCS && k != CHECK_FRAG && k != CHECK_TYPE && k != CHECK_LEAK_RATE;
+}
+
+static void judge_limit(const struct check_series *now, double off, struct check_finding *f)
+{
+	f->allowed = f->rule->limit;
+	f->noise = now->noise;
+	if (f->now <= f->allowed)
+		f->verdict = CHECK_FINE;
+	else if (lowest(now) - off - now->noise <= f->allowed)
+		f->verdict = CHECK_NOT_PROVEN;
+	else
+		f->verdict = CHECK_FAILED;
+}
+
+static void judge_increase(const struct check_question *q, const struct check_series *now,
+			   const struct check_series *base, double off, struct check_finding *f)
+{
+	const struct check_rule *rule = f->rule;
+	double tolerance = rule->relative ? f->base * rule->limit : rule->limit;
+	double delta = f->now - f->base, floor = now->noise + base->noise;
+	if (rule->metric.kind == CHECK_RSS_PEAK)
+		floor = fmax(floor, fmax(RSS_FLOOR_BYTES, RSS_FLOOR_SHARE * f->base));
+	f->allowed = f->base + tolerance;
+	f->noise = fmax(floor, fmax(spread(now), spread(base)));
+	if (delta < -fmax(tolerance, fmax(f->noise, in_bytes(rule->metric.kind) ? q->min_delta : 0)))
+		f->verdict = CHECK_IMPROVED;
+	else if (delta <= tolerance)
+		f->verdict = CHECK_FINE;
+	else if (in_bytes(rule->metric.kind) && delta < q->min_delta)
+		f->verdict = CHECK_SMALL;
+	else if (!check_proven(now->runs.at, now->runs.len, base->runs.at, base->runs.len,
+			       tolerance + floor + off))
+		f->verdict = CHECK_NOT_PROVEN;
+	else
+		f->verdict = CHECK_FAILED;
+}
+
+static int judge_rule(const struct check_question *q, const struct check_rule *rule,
+		      struct check_finding *f, struct err *err)
+{
+	const struct check_series *now = check_series_find(q->now, rule->metric.name);
+	const struct check_series *base = check_series_find(q->base, rule->metric.name);
+	*f = (struct check_finding){ .rule = rule, .have_base = base && base->runs.len > 0 };
+	if (!now || now->runs.len == 0)
+		return err_set(err, ERR_USAGE, "%.100s was not measured", rule->metric.name);
+	double off_now = taken_off(q, rule, q->now, true), off_base = taken_off(q, rule, q->base, false);
+	f->now = check_median(now) - off_now;
+	f->base = f->have_base ? check_median(base) - off_base : 0;
+	if (!rule->increase)
+		judge_limit(now, off_now, f);
+	else if (f->have_base)
+		judge_increase(q, now, base, off_now - off_base, f);
+	else if (q->lenient)
+		f->verdict = CHECK_NO_BASE;
+	else
+		return err_hint(err,
+				err_set(err, ERR_UNSUPPORTED, "the baseline has no %.100s",
+					rule->metric.name),
+				"baseline");
+	if (f->verdict == CHECK_FAILED && rule->warn)
+		f->verdict = CHECK_WARNED;
+	if (f->verdict >= CHECK_WARNED || f->verdict == CHECK_NOT_PROVEN)
+		find_culprits(q, f);
+	return 0;
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct check_finding *x = a, *y = b;
+	if (x->verdict != y->verdict)
+		return x->verdict < y->verdict ? 1 : -1;
+	return x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
+int check_judge(const struct check_question *q, struct check_answer *ret, struct err *err)
+{
+	int rc = 0;
+	*ret = (struct check_answer){ 0 };
+	for (size_t i = 0; rc == 0 && i < q->nrules; i++) {
+		struct check_finding *f = vec_add(&ret->findings);
+		rc = f ? judge_rule(q, &q->rules[i], f, err) : err_nomem(err);
+		if (rc < 0)
+			break;
+		ret->failed += f->verdict == CHECK_FAILED;
+		ret->warned += f->verdict == CHECK_WARNED;
+		ret->not_proven += f->verdict == CHECK_NOT_PROVEN;
+	}
+	if (rc < 0)
+		check_answer_deinit(ret);
+	else
+		vec_sort(&ret->findings, by_weight);
+	return rc;
+}
+
+void check_answer_deinit(struct check_answer *a)
+{
+	if (!a)
+		return;
+	vec_deinit(&a->findings);
+	memset(a, 0, sizeof *a);
+}

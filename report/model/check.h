@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is this run worse than it may be? Figures of measured runs and of a baseline have one shape;
+ * rules compare them; what came out is a finding per rule with the sites that make up the
+ * difference. Pure: knows no file, no clock and no process.
+ *
+ * Figures count what was made under a Python frame. What the interpreter makes outside any
+ * (its start, its end) depends on the environment and is the same before and after a change.
+ */
+#ifndef PYMEMPROF_REPORT_MODEL_CHECK_H
+#define PYMEMPROF_REPORT_MODEL_CHECK_H
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "report/model/recording.h"
+
+/* Those that repeat exactly come first. The first CHECK_SITE_KINDS are sums over sites. */
+enum check_kind {
+	CHECK_ALLOC_BYTES,
+	CHECK_ALLOCS,
+	CHECK_PEAK,
+	CHECK_LIVE,
+	CHECK_LEAKED,
+	CHECK_LEAK_RATE, /* bytes per second, or per iteration */
+	CHECK_RSS_PEAK,
+	CHECK_FRAG, /* share, 0…1; needs a snapshot */
+	CHECK_TYPE, /* objects of one type; needs a snapshot */
+};
+#define CHECK_KINDS 9
+#define CHECK_SITE_KINDS 5
+#define CHECK_NAME_MAX 160
+#define CHECK_RUNS_MAX 100
+
+struct check_metric {
+	enum check_kind kind;
+	char name[CHECK_NAME_MAX]; /* "peak", "type:Session" */
+};
+
+/* Errors: USAGE, with the list of names. */
+int check_metric_parse(const char *text, size_t n, struct check_metric *ret,
+		       struct err *err) MUST_CHECK;
+
+enum check_option { CHECK_OPTION_MAX, CHECK_OPTION_MAX_INCREASE, CHECK_OPTION_WARN };
+
+struct check_rule {
+	struct check_metric metric;
+	bool increase; /* over the baseline; else a limit */
+	bool relative; /* limit is a share of the baseline */
+	bool warn;     /* tell, do not fail */
+	double limit;
+	char text[32]; /* as it was written: "5%", "64MiB" */
+};
+
+/* "peak=64MiB", "peak=5%"; warn: "peak=64MiB" is a limit, "peak=5%" and "peak=+1MiB" are increases. */
+int check_rule_parse(enum check_option option, const char *text, struct check_rule *ret,
+		     struct err *err) MUST_CHECK;
+
+/* "65536", "64KiB", "1MB" as on the command line. False: it is no size. */
+bool check_size_parse(const char *text, double *ret);
+
+struct check_site {
+	const char *file, *function; /* in the arena of the figures; see check_site_names */
+	uint32_t line;
+	double value[CHECK_SITE_KINDS];
+};
+
+struct check_series {
+	struct check_metric metric;
+	struct VEC(double) runs;
+	double noise; /* known beyond the spread of the runs: half a confidence interval */
+};
+
+struct check_figures {
+	struct arena arena;
+	char python[32], implementation[32], arch[32], hash_seed[32];
+	uint32_t word_bytes;
+	struct VEC(struct check_series) series;
+	struct VEC(struct check_site) sites; /* by file, then function */
+};
+
+void check_figures_deinit(struct check_figures *f); /* accepts NULL and zeroed; zeroed is empty */
+
+/* The series of a metric, made when there is none; NULL: no memory. find: NULL when there is none. */
+struct check_series *check_series_of(struct check_figures *f, const struct check_metric *metric);
+const struct check_series *check_series_find(const struct check_figures *f, const char *name);
+double check_median(const struct check_series *s);
+
+/*
+ * Add one run. `root` is the folder names of files are relative to ("" : none). Series of frag
+ * and types are made for the rules that ask. Sites are those of the first run. Errors: NOMEM;
+ * USAGE when a rule asks for what the recording does not hold.
+ */
+int check_figures_add(struct check_figures *f, const struct recording *r, const char *root,
+		      const struct check_rule *rules, size_t nrules, struct err *err) MUST_CHECK;
+
+/* Value of one metric that is a sum over sites, from figures of one recording already added. */
+double check_last(const struct check_figures *f, const char *name);
+
+struct check_slope {
+	double slope, half_width; /* 95 % confidence: slope ± half_width */
+};
+
+/* Least squares of y on x; n at least 3 and x not all the same, else zeroes. */
+struct check_slope check_regress(const double *x, const double *y, size_t n);
+
+/*
+ * Is `now` more than `allowed` above `base`, beyond what chance does? From four runs on both
+ * sides: one-sided Mann–Whitney test, 5 %. With fewer: every run above every run.
+ */
+bool check_proven(const double *now, size_t nnow, const double *base, size_t nbase,
+		  double allowed);
+
+struct check_suppression {
+	const char *metric; /* a name, or "*" */
+	const char *site;   /* shell pattern on "file:function" */
+	const char *reason, *until; /* until: "2027-01-31" or NULL */
+	bool expired;
+	unsigned used; /* sites it took out */
+};
+
+enum check_verdict {
+	CHECK_FINE,
+	CHECK_IMPROVED,
+	CHECK_SMALL,	  /* above the tolerance, below --min-delta */
+	CHECK_NOT_PROVEN, /* above the tolerance, within the noise */
+	CHECK_NO_BASE,	  /* nothing to compare with, and that was allowed */
+	CHECK_WARNED,
+	CHECK_FAILED,
+};
+
+#define CHECK_CULPRITS 5
+
+struct check_culprit {
+	const char *file, *function;
+	uint32_t line;
+	double base, now;
+};
+
+struct check_finding {
+	const struct check_rule *rule;
+	enum check_verdict verdict;
+	bool have_base;
+	double base, now, allowed, noise; /* allowed: highest value that is fine */
+	struct check_culprit culprits[CHECK_CULPRITS];
+	size_t nculprits;
+};
+
+struct check_question {
+	const struct check_figures *now, *base; /* base NULL: none */
+	const struct check_figures *least; /* of fewest iterations; NULL: none */
+	const struct check_rule *rules;
+	size_t nrules;
+	struct check_suppression *suppressions;
+	size_t nsuppressions;
+	double min_delta; /* bytes; for metrics in bytes */
+	bool lenient;	  /* a metric the baseline lacks is no error */
+};
+
+struct check_answer {
+	struct VEC(struct check_finding) findings; /* one per rule, failures first */
+	unsigned failed, warned, not_proven;
+};
+
+/* Errors: NOMEM; UNSUPPORTED hint "baseline" when the baseline lacks a metric and not lenient. */
+int check_judge(const struct check_question *q, struct check_answer *ret,
+		struct err *err) MUST_CHECK;
+void check_answer_deinit(struct check_answer *a); /* accepts NULL and zeroed */
+
+/* Can these be compared? Errors: UNSUPPORTED hint "baseline" naming the difference. */
+int check_comparable(const struct check_figures *now, const struct check_figures *base,
+		     struct err *err) MUST_CHECK;
+
+/*
+ * Names that are the same on another machine: file relative to root, to site-packages or to
+ * the standard library, else its last two components; function without its class. Written
+ * into ret (n bytes).
+ */
+void check_file_name(const char *file, const char *root, char *ret, size_t n);
+const char *check_function_name(const char *function);
+
+const char *check_verdict_name(enum check_verdict v); /* "ok", "failed" … */
+const char *check_kind_unit(enum check_kind k);	      /* "bytes", "count", "bytes/s", "share" */
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* For people: one line per rule, the sites behind what failed. Plain ASCII words, UTF-8 names. */
+#include <string.h>
+
+#include "report/view/check_view.h"
+
+static void put_culprits(const struct check_finding *f, struct out *out)
+{
+	enum check_kind k = f->rule->metric.kind;
+	char delta[CHECK_VALUE_MAX], now[CHECK_VALUE_MAX];
+	if (k == CHECK_LEAK_RATE || k == CHECK_RSS_PEAK)
+		k = CHECK_PEAK;
+	for (size_t i = 0; i < f->nculprits; i++) {
+		const struct check_culprit *c = &f->culprits[i];
+		out_printf(out, "      %12s  ", check_value(k, c->now - c->base, true, delta));
+		out_escaped(out, ESCAPE_ASCII, c->file, strlen(c->file));
+		out_printf(out, ":%u ", c->line);
+		out_escaped(out, ESCAPE_ASCII, c->function, strlen(c->function));
+		out_printf(out, "  (now %s)\n", check_value(k, c->now, false, now));
+	}
+}
+
+static void draw(const struct check_report *r, struct out *out)
+{
+	char text[CHECK_SENTENCE_MAX];
+	const struct check_answer *a = r->answer;
+	out_str(out, "pymemprof check ");
+	out_escaped(out, ESCAPE_ASCII, r->name, strlen(r->name));
+	out_printf(out, ": %s\n",
+		   a->failed	   ? "FAILED" :
+		   a->warned	   ? "passed with warnings" :
+		   a->findings.len ? "passed" :
+				     "measured");
+	for (size_t i = 0; i < r->nnotes; i++) {
+		out_str(out, "  note: ");
+		out_escaped(out, ESCAPE_ASCII, r->notes[i], strlen(r->notes[i]));
+		out_str(out, "\n");
+	}
+	for (size_t i = 0; i < a->findings.len; i++) {
+		const struct check_finding *f = &a->findings.at[i];
+		out_printf(out, "  %-10s ", check_verdict_name(f->verdict));
+		check_sentence(f, text);
+		out_escaped(out, ESCAPE_ASCII, text, strlen(text));
+		out_str(out, "\n");
+		put_culprits(f, out);
+	}
+	if (a->findings.len > 0)
+		return;
+	for (size_t i = 0; i < r->question->now->series.len; i++) {
+		const struct check_series *s = &r->question->now->series.at[i];
+		out_printf(out, "  %-12s %s\n", s->metric.name,
+			   check_value(s->metric.kind, check_median(s), false, text));
+	}
+}
+
+const struct check_view check_view_text = { .name = "text", .draw = draw };

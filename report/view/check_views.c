@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of views of a gate, and the words, figures and escapes they share. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "report/view/check_view.h"
+#include "report/view/units.h"
+
+const struct check_view *const check_views[] = {
+	&check_view_text,   &check_view_json,	&check_view_markdown, &check_view_junit,
+	&check_view_sarif,  &check_view_github, &check_view_gitlab,   &check_view_bencher,
+	&check_view_ghbench, NULL,
+};
+
+int check_view_find(const char *name, size_t n, const struct check_view **ret, struct err *err)
+{
+	for (size_t i = 0; check_views[i]; i++) {
+		if (strlen(check_views[i]->name) != n || memcmp(check_views[i]->name, name, n) != 0)
+			continue;
+		*ret = check_views[i];
+		return 0;
+	}
+	return err_set(err, ERR_USAGE,
+		       "--report: '%.*s' is none of: text json markdown junit sarif github gitlab "
+		       "bencher ghbench",
+		       (int)(n > 40 ? 40 : n), name);
+}
+
+static const char *replaced(enum check_escape to, char c)
+{
+	static const struct {
+		enum check_escape to;
+		char c;
+		const char *by;
+	} table[] = {
+		{ CHECK_XML, '&', "&amp;" },	 { CHECK_XML, '<', "&lt;" },
+		{ CHECK_XML, '>', "&gt;" },	 { CHECK_XML, '"', "&quot;" },
+		{ CHECK_XML, '\'', "&#39;" },	 { CHECK_MARKDOWN, '|', "\\|" },
+		{ CHECK_MARKDOWN, '`', "'" },	 { CHECK_MARKDOWN, '<', "&lt;" },
+		{ CHECK_MARKDOWN, '>', "&gt;" }, { CHECK_MARKDOWN, '&', "&amp;" },
+		{ CHECK_MARKDOWN, '@', "&#64;" }, { CHECK_MARKDOWN, '[', "\\[" },
+		{ CHECK_MARKDOWN, '*', "\\*" },	 { CHECK_MARKDOWN, '_', "\\_" },
+		{ CHECK_COMMAND, '%', "%25" },	 { CHECK_PROPERTY, '%', "%25" },
+		{ CHECK_PROPERTY, ':', "%3A" },	 { CHECK_PROPERTY, ',', "%2C" },
+	};
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (table[i].to == to && table[i].c == c)
+			return table[i].by;
+	return NULL;
+}
+
+static void put_uri(struct out *out, const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			     (*p >= '0' && *p <= '9') || strchr("-._~/", *p);
+		out_printf(out, plain ? "%c" : "%%%02X", *p);
+	}
+}
+
+void check_put(struct out *out, enum check_escape to, const char *text)
+{
+	struct out line;
+	if (to == CHECK_URI) {
+		put_uri(out, text);
+		return;
+	}
+	out_init(&line, OUT_MEMORY);
+	out_escaped(&line, ESCAPE_UTF8, text, strlen(text));
+	for (size_t i = 0; i < line.buf.len; i++) {
+		const char *by = replaced(to, (char)line.buf.bytes[i]);
+		if (by)
+			out_str(out, by);
+		else
+			out_put(out, &line.buf.bytes[i], 1);
+	}
+	out->buf.failed |= line.buf.failed;
+	out_deinit(&line);
+}
+
+const char *check_value(enum check_kind kind, double v, bool delta, char buf[CHECK_VALUE_MAX])
+{
+	struct units u;
+	const char *sign = delta && v > 0 ? "+" : v < 0 ? "-" : "";
+	if (kind == CHECK_FRAG)
+		snprintf(buf, CHECK_VALUE_MAX, "%s%.1f %%", sign, fabs(v) * 100);
+	else if (kind == CHECK_ALLOCS || kind == CHECK_TYPE)
+		snprintf(buf, CHECK_VALUE_MAX, "%s%s", sign, units_count(&u, (uint64_t)fabs(v)));
+	else
+		snprintf(buf, CHECK_VALUE_MAX, "%s%s", sign, units_bytes(&u, (uint64_t)fabs(v)));
+	return buf;
+}
+
+const char *check_number(double v, char buf[CHECK_VALUE_MAX])
+{
+	snprintf(buf, CHECK_VALUE_MAX, v == floor(v) ? "%.0f" : "%.6f", v);
+	return buf;
+}
+
+const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENCE_MAX])
+{
+	char now[CHECK_VALUE_MAX], base[CHECK_VALUE_MAX], delta[CHECK_VALUE_MAX],
+		allowed[CHECK_VALUE_MAX], noise[CHECK_VALUE_MAX];
+	enum check_kind k = f->rule->metric.kind;
+	const char *name = f->rule->metric.name;
+	bool over = f->now > f->allowed;
+	check_value(k, f->now, false, now);
+	check_value(k, f->allowed, false, allowed);
+	check_value(k, f->noise, false, noise);
+	if (!f->rule->increase)
+		snprintf(buf, CHECK_SENTENCE_MAX, "%s %s is %s the limit of %s%s", name, now,
+			 over ? "above" : "within", allowed,
+			 f->verdict == CHECK_NOT_PROVEN ? ", but not in every run" : "");
+	else if (!f->have_base)
+		snprintf(buf, CHECK_SENTENCE_MAX, "%s %s has nothing to be compared with", name,
+			 now);
+	else
+		snprintf(buf, CHECK_SENTENCE_MAX,
+			 "%s went from %s to %s (%s, %+.1f %%); %s may be added%s%s", name,
+			 check_value(k, f->base, false, base), now,
+			 check_value(k, f->now - f->base, true, delta),
+			 f->base > 0 ? (f->now / f->base - 1) * 100 : 0.0, f->rule->text,
+			 f->verdict == CHECK_NOT_PROVEN ? "; the noise is " : "",
+			 f->verdict == CHECK_NOT_PROVEN ? noise : "");
+	return buf;
+}
+
+bool check_is_told(const struct check_finding *f)
+{
+	return f->verdict == CHECK_FAILED || f->verdict == CHECK_WARNED;
+}
+
+/* FNV-1a, 64 bits: offset basis and prime of its definition. */
+static uint64_t mix(uint64_t h, const char *text)
+{
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return h * UINT64_C(0x100000001b3);
+}
+
+const char *check_fingerprint(const struct check_finding *f, char buf[CHECK_VALUE_MAX])
+{
+	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), f->rule->metric.name);
+	h = mix(h, f->rule->increase ? "increase" : "limit");
+	if (f->nculprits) {
+		h = mix(h, f->culprits[0].file);
+		h = mix(h, f->culprits[0].function);
+	}
+	snprintf(buf, CHECK_VALUE_MAX, "%016" PRIx64, h);
+	return buf;
+}

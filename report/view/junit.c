@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* JUnit XML: one test case per rule. What is not proven or only warned about passes, with a word. */
+#include "report/view/check_view.h"
+
+static void put_culprits(const struct check_finding *f, struct out *out)
+{
+	char v[CHECK_VALUE_MAX];
+	enum check_kind k = f->rule->metric.kind >= CHECK_SITE_KINDS ? CHECK_PEAK :
+								       f->rule->metric.kind;
+	for (size_t i = 0; i < f->nculprits; i++) {
+		const struct check_culprit *c = &f->culprits[i];
+		out_printf(out, "%s ", check_value(k, c->now - c->base, true, v));
+		check_put(out, CHECK_XML, c->file);
+		out_printf(out, ":%u ", c->line);
+		check_put(out, CHECK_XML, c->function);
+		out_str(out, "\n");
+	}
+}
+
+static void put_case(const struct check_report *r, const struct check_finding *f, struct out *out)
+{
+	char text[CHECK_SENTENCE_MAX];
+	check_sentence(f, text);
+	out_str(out, "    <testcase classname=\"pymemprof.");
+	check_put(out, CHECK_XML, r->name);
+	out_printf(out, "\" name=\"%s ", f->rule->increase ? "max-increase" : "max");
+	check_put(out, CHECK_XML, f->rule->metric.name);
+	out_printf(out, "=%s%s\" time=\"0\"", f->rule->text, f->rule->warn ? " (warn)" : "");
+	if (f->verdict == CHECK_FAILED) {
+		out_str(out, ">\n      <failure type=\"memory\" message=\"");
+		check_put(out, CHECK_XML, text);
+		out_str(out, "\">");
+		put_culprits(f, out);
+		out_str(out, "</failure>\n    </testcase>\n");
+	} else {
+		out_str(out, ">\n      <system-out>");
+		out_printf(out, "%s: ", check_verdict_name(f->verdict));
+		check_put(out, CHECK_XML, text);
+		out_str(out, "\n");
+		put_culprits(f, out);
+		out_str(out, "</system-out>\n    </testcase>\n");
+	}
+}
+
+static void draw(const struct check_report *r, struct out *out)
+{
+	const struct check_answer *a = r->answer;
+	out_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+	out_printf(out,
+		   "<testsuites tests=\"%zu\" failures=\"%u\" errors=\"0\">\n"
+		   "  <testsuite name=\"pymemprof check\" tests=\"%zu\" failures=\"%u\" "
+		   "errors=\"0\" skipped=\"0\" time=\"0\">\n",
+		   a->findings.len, a->failed, a->findings.len, a->failed);
+	for (size_t i = 0; i < a->findings.len; i++)
+		put_case(r, &a->findings.at[i], out);
+	out_str(out, "  </testsuite>\n</testsuites>\n");
+}
+
+const struct check_view check_view_junit = { .name = "junit", .draw = draw };

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/model/check.h"
+
+#include "feed.h"
+
+static struct check_rule rule(enum check_option o, const char *text)
+{
+	struct check_rule r;
+	struct err err = ERR_INIT;
+	cr_assert_eq(check_rule_parse(o, text, &r, &err), 0, "%s: %s", text, err.text);
+	return r;
+}
+
+static void put(struct check_figures *f, const char *name, const double *runs, size_t n)
+{
+	struct check_metric m;
+	cr_assert_eq(check_metric_parse(name, strlen(name), &m, NULL), 0);
+	struct check_series *s = check_series_of(f, &m);
+	cr_assert(s);
+	for (size_t i = 0; i < n; i++)
+		cr_assert_eq(vec_push(&s->runs, runs[i]), 0);
+}
+
+static struct check_figures figures(const char *name, double v)
+{
+	struct check_figures f = { .python = "3.12.1", .implementation = "CPython", .word_bytes = 8 };
+	put(&f, name, &v, 1);
+	return f;
+}
+
+static void site(struct check_figures *f, const char *file, const char *function, double peak)
+{
+	struct check_site s = { .file = file, .function = function, .line = 7 };
+	s.value[CHECK_PEAK] = peak;
+	cr_assert_eq(vec_push(&f->sites, s), 0);
+}
+
+static enum check_verdict verdict(const char *metric, double base, double now, const char *text)
+{
+	struct check_figures b = figures(metric, base), n = figures(metric, now);
+	char line[64];
+	snprintf(line, sizeof line, "%s=%s", metric, text);
+	struct check_rule r = rule(CHECK_OPTION_MAX_INCREASE, line);
+	struct check_question q = {
+		.now = &n, .base = &b, .rules = &r, .nrules = 1, .min_delta = 65536
+	};
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	enum check_verdict v = a.findings.at[0].verdict;
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+	return v;
+}
+
+Test(report_model_check, an_increase_fails_above_tolerance_and_what_matters)
+{
+	cr_expect_eq(verdict("peak", 1e7, 1e7, "5%"), CHECK_FINE);
+	cr_expect_eq(verdict("peak", 1e7, 1.01e7, "5%"), CHECK_FINE);
+	cr_expect_eq(verdict("peak", 1e7, 1.05e7, "5%"), CHECK_FINE);
+	cr_expect_eq(verdict("peak", 1e7, 1.1e7, "5%"), CHECK_FAILED);
+	cr_expect_eq(verdict("peak", 1e7, 0.8e7, "5%"), CHECK_IMPROVED);
+	cr_expect_eq(verdict("peak", 1e5, 1.1e5, "5%"), CHECK_SMALL);
+	cr_expect_eq(verdict("allocs", 100, 120, "5%"), CHECK_FAILED);
+	cr_expect_eq(verdict("leaked", 0, 70000, "64KiB"), CHECK_FAILED);
+	cr_expect_eq(verdict("leaked", 0, 65536, "64KiB"), CHECK_FINE);
+}
+
+Test(report_model_check, resident_memory_has_a_margin)
+{
+	cr_expect_eq(verdict("rss_peak", 1e7, 1.1e7, "5%"), CHECK_NOT_PROVEN);
+	cr_expect_eq(verdict("rss_peak", 1e7, 1.3e7, "5%"), CHECK_FAILED);
+}
+
+Test(report_model_check, limits_and_warnings)
+{
+	struct check_figures n = figures("peak", 1000);
+	struct check_rule r[3] = { rule(CHECK_OPTION_MAX, "peak=1000"),
+				   rule(CHECK_OPTION_WARN, "peak=999"),
+				   rule(CHECK_OPTION_MAX, "peak=999") };
+	struct check_question q = { .now = &n, .rules = r, .nrules = 3 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect_eq(a.findings.at[0].verdict, CHECK_FAILED);
+	cr_expect_eq(a.findings.at[1].verdict, CHECK_WARNED);
+	cr_expect_eq(a.findings.at[2].verdict, CHECK_FINE);
+	cr_expect(a.failed == 1 && a.warned == 1);
+	check_answer_deinit(&a);
+	check_figures_deinit(&n);
+}
+
+Test(report_model_check, the_culprit_is_the_site_with_the_largest_difference)
+{
+	struct check_figures b = figures("peak", 1e7), n = figures("peak", 2e7);
+	site(&b, "a.py", "big", 9e6);
+	site(&n, "a.py", "big", 9e6 + 4);
+	site(&n, "b.py", "grew", 1e7);
+	struct check_rule r = rule(CHECK_OPTION_MAX_INCREASE, "peak=5%");
+	struct check_question q = { .now = &n, .base = &b, .rules = &r, .nrules = 1 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_assert_eq(a.findings.at[0].nculprits, 1);
+	cr_assert_str_eq(a.findings.at[0].culprits[0].function, "grew");
+	cr_assert_eq(a.findings.at[0].culprits[0].line, 7);
+	check_answer_deinit(&a);
+	struct check_suppression s = { .metric = "peak", .site = "b.py:*", .reason = "meant" };
+	q.suppressions = &s;
+	q.nsuppressions = 1;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect_eq(a.findings.at[0].verdict, CHECK_FINE);
+	check_answer_deinit(&a);
+	s.expired = true;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect_eq(a.findings.at[0].verdict, CHECK_FAILED);
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
+Test(report_model_check, a_metric_the_baseline_lacks_is_an_error_unless_lenient)
+{
+	struct check_figures b = figures("live", 1), n = figures("peak", 1);
+	struct check_rule r = rule(CHECK_OPTION_MAX_INCREASE, "peak=5%");
+	struct check_question q = { .now = &n, .base = &b, .rules = &r, .nrules = 1 };
+	struct check_answer a;
+	struct err err = ERR_INIT;
+	cr_assert_eq(check_judge(&q, &a, &err), ERR_UNSUPPORTED);
+	cr_assert_str_eq(err.hint, "baseline");
+	q.lenient = true;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect_eq(a.findings.at[0].verdict, CHECK_NO_BASE);
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
+Test(report_model_check, another_minor_version_or_word_is_not_compared)
+{
+	struct check_figures b = figures("peak", 1), n = figures("peak", 1);
+	cr_expect_eq(check_comparable(&n, &b, NULL), 0);
+	snprintf(b.python, sizeof b.python, "3.12.9");
+	cr_expect_eq(check_comparable(&n, &b, NULL), 0);
+	snprintf(b.python, sizeof b.python, "3.13.0");
+	cr_expect_eq(check_comparable(&n, &b, NULL), ERR_UNSUPPORTED);
+	snprintf(b.python, sizeof b.python, "3.1");
+	cr_expect_eq(check_comparable(&n, &b, NULL), ERR_UNSUPPORTED);
+	snprintf(b.python, sizeof b.python, "3.12.1");
+	b.word_bytes = 4;
+	cr_expect_eq(check_comparable(&n, &b, NULL), ERR_UNSUPPORTED);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
+Test(report_model_check, noise_is_not_a_regression)
+{
+	double calm[] = { 100, 101, 99, 100, 102 }, same[] = { 101, 100, 102, 99, 100 };
+	double more[] = { 110, 111, 109, 112, 108 };
+	cr_expect_not(check_proven(same, 5, calm, 5, 0));
+	cr_expect(check_proven(more, 5, calm, 5, 0));
+	cr_expect(check_proven(more, 5, calm, 5, 5));
+	cr_expect_not(check_proven(more, 5, calm, 5, 10));
+	cr_expect(check_proven(more, 2, calm, 2, 0));
+	cr_expect_not(check_proven(more, 0, calm, 2, 0));
+	double overlap[] = { 101, 103 };
+	cr_expect_not(check_proven(overlap, 2, calm, 2, 0));
+	double many[30], low[30];
+	for (int i = 0; i < 30; i++) {
+		many[i] = 100 + i;
+		low[i] = 90 + i;
+	}
+	cr_expect(check_proven(many, 30, low, 30, 0));
+	cr_expect_not(check_proven(low, 30, low, 30, 0));
+}
+
+Test(report_model_check, a_line_through_points_and_its_doubt)
+{
+	double x[] = { 1, 2, 3, 4 }, y[] = { 12, 22, 32, 42 }, z[] = { 1, 9, 2, 8 };
+	struct check_slope s = check_regress(x, y, 4);
+	cr_expect_float_eq(s.slope, 10, 1e-9);
+	cr_expect_float_eq(s.half_width, 0, 1e-6);
+	s = check_regress(x, z, 4);
+	cr_expect_gt(s.half_width, s.slope);
+	cr_expect_eq(check_regress(x, y, 2).slope, 0);
+	double flat[] = { 3, 3, 3 };
+	cr_expect_eq(check_regress(flat, y, 3).slope, 0);
+}
+
+Test(report_model_check, rules_that_make_no_sense_are_refused)
+{
+	static const char *const bad[] = { "peak",	"peak=",     "peak=x",	"peak=-5",
+					   "=5",	"speak=5",   "frag=5",	"type:=5",
+					   "retained:X=5", "peak=0x5", "peak=5XB", "peak=5%" };
+	struct check_rule r;
+	struct err err = ERR_INIT;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_eq(check_rule_parse(CHECK_OPTION_MAX, bad[i], &r, &err), ERR_USAGE, "%s",
+			     bad[i]);
+	r = rule(CHECK_OPTION_MAX, "type:app.Session=1000");
+	cr_expect_str_eq(r.metric.name, "type:app.Session");
+	r = rule(CHECK_OPTION_MAX, "frag=30%");
+	cr_expect_float_eq(r.limit, 0.3, 1e-9);
+	r = rule(CHECK_OPTION_WARN, "peak=5%");
+	cr_expect(r.increase && r.relative && r.warn);
+	r = rule(CHECK_OPTION_WARN, "peak=+1MiB");
+	cr_expect(r.increase && !r.relative && r.limit == 1 << 20);
+	r = rule(CHECK_OPTION_WARN, "peak=1MiB");
+	cr_expect(!r.increase);
+}
+
+static void expect_name(const char *file, const char *want)
+{
+	char got[256];
+	check_file_name(file, "/home/me/app", got, sizeof got);
+	cr_expect_str_eq(got, want, "%s: %s", file, got);
+}
+
+Test(report_model_check, names_are_those_of_any_machine)
+{
+	expect_name("/home/me/app/pkg/a.py", "pkg/a.py");
+	expect_name("/usr/lib/python3.12/json/decoder.py", "json/decoder.py");
+	expect_name("/v/lib/python3.12/site-packages/rich/a.py", "rich/a.py");
+	expect_name("/elsewhere/deep/down/a.py", "down/a.py");
+	expect_name("/a.py", "a.py");
+	expect_name("./a.py", "a.py");
+	expect_name("<frozen os>", "<frozen os>");
+	expect_name("", "");
+	cr_expect_str_eq(check_function_name("Cache.put"), "put");
+	cr_expect_str_eq(check_function_name("f.<locals>.g"), "g");
+	cr_expect_str_eq(check_function_name("main"), "main");
+}
+
+Test(report_model_check, figures_of_a_recording_name_the_programs_own_code)
+{
+	struct recording r;
+	struct check_figures f = { 0 };
+	struct check_rule type = rule(CHECK_OPTION_MAX, "type:X=1");
+	struct err err = ERR_INIT;
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	feed_site(&r, 1, 1, "loads /usr/lib/python3.12/json/__init__.py:9 < main /w/app.py:3");
+	struct fact_site bare = { .site = 2, .thread = 1 };
+	struct fact_sink s = recording_sink(&r);
+	cr_assert_eq(s.site(s.ctx, &bare, NULL), 0);
+	struct fact_delta d[2] = { { .site = 1, .alloc_blocks = 2, .alloc_bytes = 500 },
+				   { .site = 2, .alloc_blocks = 9, .alloc_bytes = 900 } };
+	feed_interval(&r, 0, 1, d, 2);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_EXITED, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	cr_assert_eq(check_figures_add(&f, &r, "/w", NULL, 0, NULL), 0);
+	cr_expect_eq(check_last(&f, "alloc_bytes"), 500);
+	cr_expect_eq(check_last(&f, "leaked"), 500);
+	cr_assert_eq(f.sites.len, 1);
+	cr_expect_str_eq(f.sites.at[0].file, "app.py");
+	cr_expect_eq(f.sites.at[0].line, 3);
+	cr_expect_eq(check_figures_add(&f, &r, "/w", &type, 1, &err), ERR_USAGE);
+	cr_expect(strstr(err.text, "snapshot"), "%s", err.text);
+	check_figures_deinit(&f);
+	recording_deinit(&r);
+}

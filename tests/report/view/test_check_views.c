@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Every format of the gate on one hostile report; JSON formats by what their schemas require. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "report/view/check_view.h"
+
+static struct check_figures now;
+static struct check_rule rules[12];
+static struct check_answer answer;
+static struct check_question question;
+static struct check_report report;
+static struct out out;
+static const char *const hostile = "a,b%c:d\n::error::x]]><b>&\"'|`\033[31m";
+
+static void setup(void)
+{
+	double v = 1500;
+	struct check_metric m;
+	cr_assert_eq(check_metric_parse("peak", 4, &m, NULL), 0);
+	cr_assert_eq(vec_push(&check_series_of(&now, &m)->runs, v), 0);
+	for (size_t i = 0; i < 12; i++) {
+		struct check_finding f = { .rule = &rules[i], .now = 1500, .allowed = 1000 };
+		f.verdict = i == 11 ? CHECK_WARNED : CHECK_FAILED;
+		f.nculprits = 2;
+		f.culprits[0] = (struct check_culprit){ hostile, hostile, 7, 0, 500 };
+		f.culprits[1] = (struct check_culprit){ "a b.py", "f", 0, 0, 400 };
+		cr_assert_eq(check_rule_parse(CHECK_OPTION_MAX, "peak=1000", &rules[i], NULL), 0);
+		cr_assert_eq(vec_push(&answer.findings, f), 0);
+	}
+	answer.failed = 11;
+	answer.warned = 1;
+	question.now = &now;
+	report = (struct check_report){ .name = hostile,
+					.question = &question,
+					.answer = &answer,
+					.notes = { hostile },
+					.nnotes = 1,
+					.status = 1,
+					.exit_status = 0,
+					.runs = 1 };
+	out_init(&out, OUT_MEMORY);
+}
+
+static void teardown(void)
+{
+	out_deinit(&out);
+	check_answer_deinit(&answer);
+	check_figures_deinit(&now);
+}
+
+TestSuite(report_view_check_views, .init = setup, .fini = teardown);
+
+static const char *draw(const struct check_view *v)
+{
+	v->draw(&report, &out);
+	out_put(&out, "", 1);
+	cr_assert_eq(out_check(&out, NULL), 0);
+	const char *text = (const char *)out.buf.bytes;
+	cr_assert_null(strchr(text, '\033'), "%s", v->name);
+	return text;
+}
+
+static json_t *draw_json(const struct check_view *v)
+{
+	json_error_t why;
+	json_t *root = json_loads(draw(v), 0, &why);
+	cr_assert(root, "%s: %s: %s", v->name, why.text, (char *)out.buf.bytes);
+	return root;
+}
+
+static size_t lines_with(const char *text, const char *what)
+{
+	size_t n = 0;
+	for (const char *p = text; (p = strstr(p, what)); p++)
+		n++;
+	return n;
+}
+
+static json_t *in(json_t *v, const char *name)
+{
+	json_t *found = json_object_get(v, name);
+	cr_assert(found, "%s is missing", name);
+	return found;
+}
+
+Test(report_view_check_views, json_has_everything)
+{
+	json_t *root = draw_json(&check_view_json);
+	cr_expect_str_eq(json_string_value(in(root, "schema")), "pymemprof-check/1");
+	cr_expect_eq(json_array_size(in(root, "findings")), 12);
+	cr_expect_eq(json_integer_value(json_array_get(in(in(root, "metrics"), "peak"), 0)), 1500);
+	cr_expect_eq(json_array_size(in(root, "notes")), 1);
+	json_decref(root);
+}
+
+Test(report_view_check_views, sarif_has_what_its_schema_requires)
+{
+	json_t *root = draw_json(&check_view_sarif);
+	cr_expect_str_eq(json_string_value(in(root, "version")), "2.1.0");
+	json_t *one = json_array_get(in(root, "runs"), 0), *driver = in(in(one, "tool"), "driver");
+	cr_expect(json_is_string(in(driver, "name")));
+	cr_assert_eq(json_array_size(in(one, "results")), 12);
+	json_t *result = json_array_get(in(one, "results"), 0);
+	cr_expect(json_is_string(in(in(result, "message"), "text")));
+	cr_expect_str_eq(json_string_value(in(result, "level")), "error");
+	json_t *place = in(json_array_get(in(result, "locations"), 0), "physicalLocation");
+	const char *uri = json_string_value(in(in(place, "artifactLocation"), "uri"));
+	cr_expect_null(strpbrk(uri, " <>:\"\n"), "%s", uri);
+	cr_expect_eq(json_integer_value(in(in(place, "region"), "startLine")), 7);
+	place = in(json_array_get(in(result, "relatedLocations"), 0), "physicalLocation");
+	cr_expect_geq(json_integer_value(in(in(place, "region"), "startLine")), 1);
+	const char *id = json_string_value(in(result, "ruleId"));
+	bool known = false;
+	for (size_t i = 0; i < json_array_size(in(driver, "rules")); i++)
+		known |= strcmp(id, json_string_value(in(json_array_get(in(driver, "rules"), i),
+							 "id"))) == 0;
+	cr_expect(known);
+	json_decref(root);
+}
+
+Test(report_view_check_views, gitlab_has_the_five_members_of_code_quality)
+{
+	json_t *root = draw_json(&check_view_gitlab), *one = json_array_get(root, 0);
+	cr_assert_eq(json_array_size(root), 12);
+	cr_expect(json_is_string(in(one, "description")) && json_is_string(in(one, "check_name")));
+	cr_expect_eq(strlen(json_string_value(in(one, "fingerprint"))), 16);
+	cr_expect_str_eq(json_string_value(in(one, "severity")), "major");
+	cr_expect(json_is_string(in(in(one, "location"), "path")));
+	cr_expect_eq(json_integer_value(in(in(in(one, "location"), "lines"), "begin")), 7);
+	json_decref(root);
+}
+
+Test(report_view_check_views, histories_get_value_and_range)
+{
+	json_t *root = draw_json(&check_view_bencher);
+	json_t *measures = json_object_iter_value(json_object_iter(root));
+	cr_expect_eq(json_integer_value(in(in(measures, "peak"), "value")), 1500);
+	cr_expect_eq(json_integer_value(in(in(measures, "peak"), "upper_value")), 1500);
+	json_decref(root);
+	buf_clear(&out.buf);
+	root = draw_json(&check_view_ghbench);
+	json_t *one = json_array_get(root, 0);
+	cr_expect(json_is_string(in(one, "name")) && json_is_string(in(one, "unit")));
+	cr_expect_eq(json_integer_value(in(one, "value")), 1500);
+	cr_expect(json_is_string(in(one, "range")));
+	json_decref(root);
+}
+
+Test(report_view_check_views, annotations_are_ten_at_most_and_cannot_be_forged)
+{
+	const char *text = draw(&check_view_github);
+	cr_expect_eq(lines_with(text, "\n"), 10);
+	cr_expect_eq(lines_with(text, "\n::"), 9, "every line is ours");
+	cr_expect(strstr(text, "file=a%2Cb%25c%3Ad"), "%s", text);
+}
+
+Test(report_view_check_views, junit_is_well_formed)
+{
+	const char *text = draw(&check_view_junit);
+	cr_expect_eq(lines_with(text, "<testcase "), 12);
+	cr_expect_eq(lines_with(text, "<failure "), 11);
+	cr_expect_eq(lines_with(text, "<b>"), 0);
+	cr_expect(strstr(text, "failures=\"11\""), "%s", text);
+	/* Every opened element is closed, and no ampersand stands alone. */
+	cr_expect_eq(lines_with(text, "<testcase "), lines_with(text, "</testcase>"));
+	cr_expect_eq(lines_with(text, "<failure "), lines_with(text, "</failure>"));
+	for (const char *p = text; (p = strchr(p, '&')); p++)
+		cr_expect(strspn(p + 1, "abcdefghijklmnopqrstuvwxyz#0123456789") ==
+			  strcspn(p + 1, ";"));
+}
+
+Test(report_view_check_views, markdown_is_short_and_has_its_marker)
+{
+	const char *text = draw(&check_view_markdown);
+	cr_expect_eq(strncmp(text, "<!-- pymemprof:check -->\n", 25), 0);
+	cr_expect_leq(lines_with(text, "\n"), 60);
+	cr_expect_eq(lines_with(text, "<b>"), 0);
+}
+
+Test(report_view_check_views, text_names_file_and_line)
+{
+	const char *text = draw(&check_view_text);
+	cr_expect(strstr(text, "FAILED"));
+	cr_expect(strstr(text, "a b.py:0 f"), "%s", text);
+}
+
+Test(report_view_check_views, kinds_are_found_by_name)
+{
+	const struct check_view *v;
+	for (size_t i = 0; check_views[i]; i++)
+		cr_expect(check_view_find(check_views[i]->name, strlen(check_views[i]->name), &v,
+					  NULL) == 0 && v == check_views[i]);
+	cr_expect_eq(check_view_find("xml", 3, &v, NULL), ERR_USAGE);
+}
