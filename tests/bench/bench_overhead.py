@@ -225,9 +225,9 @@ def table(rows, ways, pinning, python):
 	out.append("")
 	out.append("%-15s" % "cost" + "".join("%18s" % way for way in ways[1:]))
 	for row in rows:
-		out.append("%-15s" % row["program"] + "".join("%18s" % ("%.2f %5.1fM %5.1fM" % (
-			row[way]["tracer"], row[way]["rss"] / 2 ** 20, row[way]["file"] / 2 ** 20)) for way in ways[1:]))
-	out.append("(processor time of the recorder over the target's, memory added to the target, file; MiB)")
+		out.append("%-15s" % row["program"] + "".join("%18s" % ("%.2f %6d %6d" % (
+			row[way]["tracer"], row[way]["rss"] / 1024, row[way]["file"] / 1024)) for way in ways[1:]))
+	out.append("(processor time of the recorder over the target's, KiB added to the target, KiB of file)")
 	return "\n".join(out)
 
 
