@@ -8,17 +8,21 @@
 #include "cli/draw.h"
 #include "tracer/stream/pmp.h"
 
+#define MAX_SIZE_LEAST 200000 /* bytes: what a page without any stack may need */
+
 static const struct opt options[] = {
 	{ 0, "view", "VIEW",
 	  "summary (default), leaks, sites, flame, timeline, threads; of a snapshot: types, "
 	  "fragmentation, ledger, gc",
 	  "summary leaks sites flame timeline threads types fragmentation ledger gc", NULL },
-	{ 'F', "format", "FORMAT", "text (default), json, csv, folded, digest",
-	  "text json csv folded digest", NULL },
+	{ 'F', "format", "FORMAT", "text (default), html, json, csv, folded, digest",
+	  "text html json csv folded digest", NULL },
 	{ 0, "metric", "METRIC",
 	  "order and weight: live (default), peak, allocated, freed, temporary",
 	  "live peak allocated freed temporary", NULL },
 	{ 'n', "top", "N", "rows to show", NULL, NULL },
+	{ 0, "max-size", "SIZE", "of an HTML page: small stacks are merged until it fits (2MB)", NULL,
+	  NULL },
 	{ 'o', "output", "FILE", "write there instead of standard output; - is standard output",
 	  NULL, NULL },
 	{ 'f', "force", NULL, "replace FILE when it exists", NULL, NULL },
@@ -32,6 +36,8 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 {
 	const char *view = opt_value(args, "view"), *format = opt_value(args, "format");
 	const char *metric = opt_value(args, "metric"), *top = opt_value(args, "top");
+	const char *most = opt_value(args, "max-size");
+	uint64_t size = 0;
 	int rc = 0;
 	*w = (struct draw_wish){ .cli = cli,
 				 .view = &view_text,
@@ -47,9 +53,15 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 	if (rc == 0 && top)
 		rc = opt_number("--top", top, 1, 10000000, &rows, err);
 	w->options.top = (size_t)rows;
+	if (rc == 0 && most) {
+		rc = opt_size("max-size", most, &size, err);
+		if (rc == 0 && size < MAX_SIZE_LEAST)
+			rc = err_set(err, ERR_USAGE, "--max-size: at least 200000");
+		w->options.max_bytes = (size_t)size;
+	}
 	if (rc == 0 && format && !(w->view = view_find(format)))
 		rc = err_set(err, ERR_USAGE,
-			     "unknown format '%.40s'; one of text, json, csv, folded", format);
+			     "unknown format '%.40s'; one of text, html, json, csv, folded", format);
 	if (rc == 0 && !(w->view->questions >> w->options.question & 1))
 		rc = err_set(err, ERR_USAGE, "format %s has no %s view", w->view->name,
 			     view_question_name(w->options.question));

@@ -158,7 +158,7 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	int rc = take_options(args, &r->options, err);
 	if (rc == 0 && format && !(r->wish.view = view_find(format)))
 		rc = err_set(err, ERR_USAGE,
-			     "unknown format '%.40s'; one of text, json, csv, folded", format);
+			     "unknown format '%.40s'; one of text, html, json, csv, folded", format);
 	if (rc == 0 && to_stdout && running)
 		rc = err_set(err, ERR_USAGE,
 			     "standard output belongs to the program: -o needs a file");

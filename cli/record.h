@@ -38,8 +38,8 @@
 		{ 'F',                                                                             \
 		  "format",                                                                        \
 		  "FORMAT",                                                                        \
-		  "of the report at the end: text, json, csv, folded",                             \
-		  "text json csv folded",                                                          \
+		  "of the report at the end: text, html, json, csv, folded",                             \
+		  "text html json csv folded",                                                          \
 		  NULL },                                                                          \
 	{                                                                                          \
 		0, "trace-python-allocators", NULL, NULL, NULL, NULL                               \

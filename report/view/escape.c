@@ -133,6 +133,10 @@ static size_t form(enum escape_to to, const char *s, size_t len, uint32_t c, uns
 		if (mark || c == ';')
 			return terminal_form(one, c);
 		break;
+	case ESCAPE_HTML:
+		if (!bad && c < 0x80 && strchr("<>&\"'", (int)c) && c)
+			return (size_t)snprintf(one, ONE_MAX, "&#%u;", (unsigned)c);
+		/* fall through */
 	case ESCAPE_UTF8:
 	case ESCAPE_ASCII:
 		if (c == '\\' && !bad) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The only place where text of the target (function names, file names, thread names, the
- * executable's name) becomes terminal, JSON, CSV or folded text. Its promise: whatever
+ * executable's name) becomes terminal, JSON, CSV, HTML or folded text. Its promise: whatever
  * bytes come in, what goes out is valid UTF-8 (or ASCII), cannot move a cursor, change a
- * colour, reorder a line, end a quoted string or start a formula in a spreadsheet.
+ * colour, reorder a line, end a quoted string, open an element or start a formula in a spreadsheet.
  */
 #ifndef PYMEMPROF_REPORT_VIEW_ESCAPE_H
 #define PYMEMPROF_REPORT_VIEW_ESCAPE_H
@@ -15,6 +15,7 @@ enum escape_to {
 	ESCAPE_ASCII,  /* one that does not: everything above 0x7e is written as an escape */
 	ESCAPE_JSON,   /* the inside of a JSON string; the quotes are the caller's */
 	ESCAPE_CSV,    /* one whole CSV field, quotes included where they are needed */
+	ESCAPE_HTML,   /* text of an element, or inside a quoted attribute */
 	ESCAPE_FOLDED, /* one frame of a folded stack: no ';', no line break */
 };
 
@@ -31,7 +32,8 @@ enum escape_to {
  * controls, invisible format characters, line separators and (in ASCII) everything else
  * become \uNNNN or \UNNNNNNNN; a backslash becomes two. JSON: what JSON asks for, the same
  * invisible characters as \uNNNN, a bad byte as \ufffd. A run of more than four combining
- * marks is cut by escaping the fifth and later ones.
+ * marks is cut by escaping the fifth and later ones. HTML: the terminal form in UTF-8, with
+ * < > & and both quotes as character references.
  */
 size_t escape(enum escape_to to, const char *text, size_t n, char *out, size_t cap);
 

@@ -55,6 +55,14 @@ const char *text_bytes(const struct text *t, struct units *buf, uint64_t bytes);
 const char *text_count(const struct text *t, struct units *buf, uint64_t count);
 const char *text_rate(const struct text *t, struct units *buf, double bytes_per_s);
 
+/* The verdict's one word and its sentence, as every face says them. */
+#define TEXT_VERDICT_MAX (GROWTH_REASON_MAX + 160)
+enum text_role text_verdict(struct text *t, const char **ret_head, char words[TEXT_VERDICT_MAX]);
+
+/* What the snapshot says about fragmentation, one sentence. */
+#define TEXT_FRAGMENTATION_MAX 400
+void text_fragmentation(const struct heap_model *m, char line[TEXT_FRAGMENTATION_MAX]);
+
 /* Sections. */
 void text_section_header(struct text *t);
 void text_section_verdict(struct text *t);

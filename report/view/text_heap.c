@@ -157,31 +157,37 @@ int text_section_types(struct text *t, size_t top, struct err *err)
 
 /* --- fragmentation ------------------------------------------------------------------------ */
 
-static void fragmentation_verdict(struct text *t, const struct heap_model *m)
+void text_fragmentation(const struct heap_model *m, char line[TEXT_FRAGMENTATION_MAX])
 {
 	uint64_t live, pinned;
 	size_t n = heap_model_nearly_empty(m, NEARLY_EMPTY, &live, &pinned);
 	double share = heap_model_fragmentation(m);
 	struct units a, b, c;
-	char line[400];
 
 	if (m->heap.arenas == 0)
-		snprintf(line, sizeof line, "no pymalloc arenas: the target uses another allocator.");
+		snprintf(line, TEXT_FRAGMENTATION_MAX, "no pymalloc arenas: the target uses another allocator.");
 	else if (share < 0.15)
-		snprintf(line, sizeof line, "little: %.0f %% of %s of arenas is free.", share * 100,
+		snprintf(line, TEXT_FRAGMENTATION_MAX, "little: %.0f %% of %s of arenas is free.", share * 100,
 			 units_bytes(&a, m->heap.arena_bytes));
 	else if (n && pinned * 4 >= m->heap.arena_bytes)
-		snprintf(line, sizeof line,
+		snprintf(line, TEXT_FRAGMENTATION_MAX,
 			 "heavy: %.0f %% of %s of arenas is free, but %zu nearly empty %s (%s) cannot "
 			 "be returned because %s of live blocks pin them.",
 			 share * 100, units_bytes(&a, m->heap.arena_bytes), n,
 			 n == 1 ? "arena" : "arenas", units_bytes(&b, pinned),
 			 units_bytes(&c, live));
 	else
-		snprintf(line, sizeof line,
+		snprintf(line, TEXT_FRAGMENTATION_MAX,
 			 "%.0f %% of %s of arenas is free, spread over arenas that are in use; new objects "
 			 "will fill it first.",
 			 share * 100, units_bytes(&a, m->heap.arena_bytes));
+}
+
+static void fragmentation_verdict(struct text *t, const struct heap_model *m)
+{
+	char line[TEXT_FRAGMENTATION_MAX];
+
+	text_fragmentation(m, line);
 	out_put(t->out, "\n", 1);
 	text_wrapped(t, "FRAGMENTATION", 15, line);
 }

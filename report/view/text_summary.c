@@ -51,52 +51,60 @@ static void say_growing(struct text *t, char *buf, size_t cap)
 }
 
 /* A snapshot judges nothing by itself: what is there is the answer. */
-static void snapshot_verdict(struct text *t)
+static void snapshot_verdict(const struct text *t, char *words, size_t cap)
 {
 	const struct fact_heap *h = &heaps_last(&t->r->heaps)->heap;
 	uint64_t objects = 0;
 	struct units a, b;
-	char line[256];
 
 	for (size_t i = 0; i < heaps_last(&t->r->heaps)->types.len; i++)
 		objects += heaps_last(&t->r->heaps)->types.at[i].count;
-	snprintf(line, sizeof line, "%s objects; %s in arenas and %s in large blocks are live.%s",
+	snprintf(words, cap, "%s objects; %s in arenas and %s in large blocks are live.%s",
 		 units_count(&a, objects), units_bytes(&b, h->block_bytes),
 		 units_bytes(&(struct units){ 0 }, h->large_bytes),
 		 h->torn ? " Parts were torn: see LIMITS." : "");
-	text_wrapped(t, "SNAPSHOT", 10, line);
+}
+
+enum text_role text_verdict(struct text *t, const char **ret_head, char words[TEXT_VERDICT_MAX])
+{
+	const struct recording *r = t->r;
+	const struct growth_verdict *v = &r->overall;
+
+	if (recording_is_snapshot(r)) {
+		*ret_head = "SNAPSHOT";
+		snapshot_verdict(t, words, TEXT_VERDICT_MAX);
+		return TEXT_STRONG;
+	}
+	if (r->nsuspects > 0 || v->class == GROWTH_LEAKING) {
+		bool sure = r->nconfident > 0 || r->nsuspects == 0;
+		*ret_head = sure ? "GROWING" : "PERHAPS GROWING";
+		say_growing(t, words, TEXT_VERDICT_MAX);
+		return sure ? TEXT_BAD : TEXT_STRONG;
+	}
+	*ret_head = "STEADY";
+	growth_reason(v, words);
+	if (v->class == GROWTH_SHORT)
+		*ret_head = "TOO SHORT TO TELL";
+	else if (v->class == GROWTH_SLOWING)
+		*ret_head = "SLOWING";
+	else if (v->samples > 0)
+		return TEXT_GOOD;
+	if (v->class == GROWTH_SHORT || v->class == GROWTH_SLOWING)
+		return TEXT_STRONG;
+	*ret_head = "IDLE";
+	snprintf(words, TEXT_VERDICT_MAX, "nothing was allocated through Python's allocators.");
+	return TEXT_GOOD;
 }
 
 void text_section_verdict(struct text *t)
 {
-	const struct recording *r = t->r;
-	const struct growth_verdict *v = &r->overall;
-	char words[GROWTH_REASON_MAX + 160];
-	const char *head = "STEADY";
-	enum text_role role = TEXT_GOOD;
+	char words[TEXT_VERDICT_MAX];
+	const char *head;
+	enum text_role role = text_verdict(t, &head, words);
 
-	if (recording_is_snapshot(r)) {
-		snapshot_verdict(t);
+	if (recording_is_snapshot(t->r)) {
+		text_wrapped(t, head, 10, words);
 		return;
-	}
-	if (r->nsuspects > 0 || v->class == GROWTH_LEAKING) {
-		bool sure = r->nconfident > 0 || r->nsuspects == 0;
-		head = sure ? "GROWING" : "PERHAPS GROWING";
-		role = sure ? TEXT_BAD : TEXT_STRONG;
-		say_growing(t, words, sizeof words);
-	} else if (v->class == GROWTH_SHORT) {
-		head = "TOO SHORT TO TELL";
-		role = TEXT_STRONG;
-		growth_reason(v, words);
-	} else if (v->class == GROWTH_SLOWING) {
-		head = "SLOWING";
-		role = TEXT_STRONG;
-		growth_reason(v, words);
-	} else if (v->samples == 0) {
-		head = "IDLE";
-		snprintf(words, sizeof words, "nothing was allocated through Python's allocators.");
-	} else {
-		growth_reason(v, words);
 	}
 	text_in_role(t, TEXT_STRONG, "VERDICT  ");
 	text_in_role(t, role, head);

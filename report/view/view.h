@@ -30,6 +30,7 @@ struct view_options {
 	size_t top;		  /* rows; 0: the view's own choice */
 	unsigned width;		  /* columns; at least VIEW_WIDTH_MIN */
 	bool utf8, colour;
+	size_t max_bytes;	  /* of an HTML page; 0: the view's own limit */
 	const char *file; /* what was read, for the commands under NEXT; NULL: nothing was kept */
 };
 
@@ -46,7 +47,7 @@ struct view {
 		    struct err *err);
 };
 
-extern const struct view view_text, view_json, view_csv, view_folded, view_digest;
+extern const struct view view_text, view_json, view_csv, view_folded, view_html, view_digest;
 
 /* NULL-terminated list. */
 extern const struct view *const views[];

@@ -42,6 +42,13 @@ Test(report_view_escape, bidirectional_and_invisible_characters_become_visible)
 	cr_assert_str_eq(to(ESCAPE_JSON, "\xf3\xa0\x80\x81"), "\\udb40\\udc01");
 }
 
+Test(report_view_escape, markup_becomes_text)
+{
+	cr_assert_str_eq(to(ESCAPE_HTML, "<a b=\"c\" d='e'>&\033\xff"),
+			 "&#60;a b=&#34;c&#34; d=&#39;e&#39;&#62;&#38;\\x1b\\xff");
+	cr_assert_str_eq(to(ESCAPE_HTML, "\xe2\x80\xae</script>"), "\\u202e&#60;/script&#62;");
+}
+
 Test(report_view_escape, bytes_that_are_no_text_are_shown_as_bytes)
 {
 	cr_assert_str_eq(to(ESCAPE_UTF8, "\xff"

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared by the files of the HTML view: one self-contained page, readable without scripts and
+ * without styles, which a script (report/web) makes explorable. Internal to report/view.
+ */
+#ifndef PYMEMPROF_REPORT_VIEW_HTML_HTML_H
+#define PYMEMPROF_REPORT_VIEW_HTML_HTML_H
+
+#include "report/view/text.h"
+#include "report/view/view.h"
+
+#define HTML_TOP 20	   /* rows of a static table */
+#define HTML_BYTES_MAX 2000000 /* of the page, unless asked otherwise */
+
+/* What was left out of the data so that the page keeps its size. */
+struct html_merged {
+	uint64_t places, live_bytes, alloc_bytes;
+	double share; /* places below this share of every total were merged; 0: none */
+};
+
+/* The static sections, without scripts. Errors: NOMEM, and those of out_check. */
+int html_static(struct text *t, const struct html_merged *merged, struct err *err) MUST_CHECK;
+int html_snapshot(struct text *t, struct err *err) MUST_CHECK; /* those of a snapshot */
+
+/*
+ * All data sections of at most max_bytes, appended to ret: as many places of the tree of
+ * stacks as fit. *ret_merged says what was merged. When not even the smallest data fits, that
+ * is written: the page is larger then. Errors: NOMEM.
+ */
+int html_data(const struct recording *r, size_t max_bytes, struct buf *ret,
+	      struct html_merged *ret_merged, struct err *err) MUST_CHECK;
+
+/* Text of the target, visible and inert, in an element or a quoted attribute. */
+void html_name(struct text *t, const char *s, size_t n);
+void html_name_str(struct text *t, const char *s);
+
+/* "put <span>cache.py:88</span>" of the innermost frame, and the whole stack as a list. */
+void html_place(struct text *t, uint32_t stack);
+void html_stack(struct text *t, uint32_t stack);
+
+/* A table: caption, then one heading per title; a title that begins with '#' is of figures. */
+void html_table(struct text *t, const char *id, const char *caption, const char *const *titles,
+		size_t n);
+void html_table_end(struct text *t);
+
+/* One cell of a figure, its exact value in a data attribute. */
+void html_bytes(struct text *t, uint64_t bytes);
+void html_exact_bytes(struct text *t, uint64_t bytes); /* never an estimate */
+void html_count(struct text *t, uint64_t count);
+void html_percent(struct text *t, uint64_t part, uint64_t whole);
+void html_words(struct text *t, const char *words); /* of ours */
+
+/* The script and the style made at build time, and their hashes for the policy. */
+extern const char html_script[], html_style[];
+extern const size_t html_script_bytes, html_style_bytes;
+extern const char html_script_hash[], html_style_hash[]; /* "sha256-…" */
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes NAME.html and NAME.json of the recordings the web suite looks at into a folder. */
+#include "tests/report/view/sample.h"
+
+#include <stdio.h>
+
+#define BIG_SITES 48000
+
+static int write_file(const struct recording *r, const char *folder, const char *name, const char *format)
+{
+	char path[4096];
+	size_t n;
+	AUTO_FREE char *text = sample_draw(r, format, (struct view_options){ 0 }, &n);
+	snprintf(path, sizeof path, "%s/%s.%s", folder, name, format);
+	FILE *f = fopen(path, "w");
+	if (!f || fwrite(text, 1, n, f) != n || fclose(f) != 0) {
+		perror(path);
+		return 1;
+	}
+	return 0;
+}
+
+/* Stacks of up to eight frames out of 8,000 names: about 10^5 places. */
+static void make_big(struct recording *r)
+{
+	uint32_t seed = 12345;
+	cr_assert_eq(recording_init(r, NULL), 0);
+	feed_target(r, 0);
+	struct fact_sink s = recording_sink(r);
+	static struct fact_delta d[BIG_SITES];
+	for (uint32_t i = 0; i < BIG_SITES; i++) {
+		char names[8][48], files[8][64];
+		struct fact_frame f[8];
+		uint32_t depth = 4 + i % 5;
+		for (uint32_t k = 0; k < depth; k++) {
+			/* Outer frames are shared, inner ones differ. */
+			uint32_t outer = depth - 1 - k;
+			seed = seed * 1664525u + 1013904223u;
+			uint32_t id = outer < 2 ? i / 400 % 40 + outer * 40 :
+				      outer < 4 ? i / 20 + outer : seed >> 8;
+			id %= 8000;
+			snprintf(names[k], sizeof names[k], "Handler%u.step_%u", id % 97, id);
+			snprintf(files[k], sizeof files[k], "/srv/app/package_%u/module_%u.py", id % 23, id % 211);
+			f[k] = (struct fact_frame){ names[k], files[k], id % 900 + 1, 1 };
+		}
+		struct fact_site fact = { .site = i + 1, .thread = 1, .nframes = depth, .frames = f };
+		cr_assert_eq(s.site(s.ctx, &fact, NULL), 0);
+		d[i] = (struct fact_delta){ i + 1, 1 + i % 9, 64 + (seed >> 12) % 40000, 0, 0, 0, 0 };
+	}
+	feed_interval(r, 0, 1, d, BIG_SITES);
+	sample_end(r);
+}
+
+static void make_snapshot(struct recording *r)
+{
+	struct err err = ERR_INIT;
+	cr_assert_eq(recording_init(r, NULL), 0);
+	feed_target(r, 0);
+	sample_snapshot(r, 1, "Session");
+	sample_snapshot(r, 2, "Session");
+	cr_assert_eq(recording_conclude(r, &err), 0);
+}
+
+static void make_empty(struct recording *r)
+{
+	struct err err = ERR_INIT;
+	cr_assert_eq(recording_init(r, NULL), 0);
+	cr_assert_eq(recording_conclude(r, &err), 0);
+}
+
+static void make_plain(struct recording *r)
+{
+	sample_make(r, 0);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*make)(struct recording *r);
+	} all[] = { { "plain", make_plain },
+		    { "empty", make_empty },
+		    { "hostile", sample_make_hostile },
+		    { "snapshot", make_snapshot },
+		    { "big", make_big } };
+	int rc = argc == 2 ? 0 : 2;
+	for (size_t i = 0; rc == 0 && i < sizeof all / sizeof *all; i++) {
+		struct recording r;
+		all[i].make(&r);
+		if (strcmp(all[i].name, "big") == 0)
+			fprintf(stderr, "big: %zu places\n", r.stacks.places.len);
+		rc = write_file(&r, argv[1], all[i].name, "html") ||
+		     write_file(&r, argv[1], all[i].name, "json");
+		recording_deinit(&r);
+	}
+	return rc;
+}
