@@ -58,6 +58,14 @@ static bool own_code(const char *file)
 	return file[0] != '<' && !behind_library(file);
 }
 
+/* From 3.12 on these have no frame of their own (PEP 709): what they make is their function's. */
+static bool inlined_later(const char *function)
+{
+	const char *name = check_function_name(function);
+	return strcmp(name, "<listcomp>") == 0 || strcmp(name, "<dictcomp>") == 0 ||
+	       strcmp(name, "<setcomp>") == 0;
+}
+
 struct where {
 	struct stack_text frame;
 	bool found, importing;
@@ -73,7 +81,7 @@ static struct where place_of(const struct stacks *s, uint32_t stack)
 		w.importing |= strncmp(f.file, "<frozen importlib", 17) == 0;
 		if (!w.found || (!own && own_code(f.file))) {
 			w.frame = f;
-			own = own_code(f.file);
+			own = own_code(f.file) && !inlined_later(f.function);
 		}
 		w.found = true;
 	}

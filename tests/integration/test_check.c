@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `pymemprof check` on a program with one knob for each way it can change: the verdict, the
+ * exit status and the culprit of each, and every exit status.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/cli.h"
+#include "tests/support/target.h"
+
+#define PYTHONS_MAX 32
+#define LIMIT_MS 60000
+
+static char folder[64], baseline[96], script[512];
+static struct python pythons[PYTHONS_MAX];
+static size_t npythons;
+
+static void setup(void)
+{
+	snprintf(folder, sizeof(folder), "/tmp/pymemprof-check-XXXXXX");
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(baseline, sizeof(baseline), "%s/main.json", folder);
+	snprintf(script, sizeof(script), "%s/gate.py", getenv("PYMEMPROF_TARGETS"));
+	npythons = pythons_find(PYTHONS_MAX, pythons);
+	/* The script is a file of this machine: interpreters behind a wrapper may not see it. */
+	size_t kept = 0;
+	for (size_t i = 0; i < npythons; i++)
+		if (!pythons[i].argv[1])
+			pythons[kept++] = pythons[i];
+	npythons = kept;
+	if (npythons == 0)
+		cr_skip_test("no interpreter found");
+	unsetenv("GITHUB_ACTIONS");
+}
+
+static void teardown(void)
+{
+	char command[128];
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	if (system(command) != 0)
+		fprintf(stderr, "%s stays\n", folder);
+}
+
+TestSuite(integration_check, .init = setup, .fini = teardown);
+
+/* Run check with options (NULL-terminated) on the script; JSON on standard output. */
+static json_t *check(const struct python *py, const char *knob, const char *value,
+		     const char *const *options, struct cli *done)
+{
+	const char *args[28] = { "check", "--report", "json" };
+	size_t n = 3;
+	for (size_t i = 0; options[i]; i++)
+		args[n++] = options[i];
+	args[n++] = "--";
+	for (size_t i = 0; py->argv[i]; i++)
+		args[n++] = py->argv[i];
+	args[n++] = script;
+	args[n] = NULL;
+	if (knob)
+		setenv(knob, value, 1);
+	cli_run(done, LIMIT_MS, args);
+	if (knob)
+		unsetenv(knob);
+	return cli_json(done);
+}
+
+#define OPTIONS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void save(void)
+{
+	struct cli done;
+	json_t *r = check(&pythons[0], NULL, NULL,
+			  OPTIONS("--warmup", "1", "--save-baseline", baseline), &done);
+	cr_assert_eq(done.status, 0, "%d: %s", done.status, done.err);
+	json_decref(r);
+	cli_done(&done);
+}
+
+static const struct change {
+	const char *knob, *value, *rule;
+	int status;
+	const char *culprit; /* function */
+} changes[] = {
+	{ NULL, NULL, "peak=5%", 0, NULL },
+	{ "GATE_TABLE", "4050", "peak=5%", 0, NULL },
+	{ "GATE_TABLE", "4600", "peak=5%", 1, "table" },
+	{ "GATE_TABLE", "3000", "peak=5%", 0, NULL },
+	{ "GATE_LEAK", "100", "leaked=64KiB", 1, "leak" },
+	{ "GATE_CACHE", "500", "peak=5%", 1, "cache" },
+	{ "GATE_TEMPORARY", "400", "alloc_bytes=5%", 1, "temporaries" },
+	{ "GATE_TEMPORARY", "400", "peak=5%", 0, NULL },
+};
+
+Test(integration_check, each_change_gets_its_verdict_status_and_culprit)
+{
+	save();
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		const struct change *c = &changes[i];
+		struct cli done;
+		json_t *r = check(&pythons[0], c->knob, c->value,
+				  OPTIONS("--baseline", baseline, "--max-increase", c->rule), &done);
+		cr_expect_eq(done.status, c->status, "%s=%s %s: %d: %s", c->knob, c->value, c->rule,
+			     done.status, done.err);
+		const json_t *first = json_array_get(json_object_get(r, "findings"), 0);
+		const json_t *culprit = json_array_get(json_object_get(first, "culprits"), 0);
+		const char *name = json_string_value(json_object_get(culprit, "function"));
+		const char *file = json_string_value(json_object_get(culprit, "file"));
+		if (c->culprit)
+			cr_expect(name && strcmp(name, c->culprit) == 0 && strstr(file, "gate.py") &&
+				  json_integer_value(json_object_get(culprit, "line")) > 0,
+				  "%s: culprit %s", c->knob, name);
+		else
+			cr_expect_null(name, "%s: culprit %s", c->knob, name);
+		json_decref(r);
+		cli_done(&done);
+	}
+}
+
+Test(integration_check, a_leak_that_was_mended_is_an_improvement)
+{
+	struct cli done;
+	setenv("GATE_LEAK", "100", 1);
+	save();
+	unsetenv("GATE_LEAK");
+	json_t *r = check(&pythons[0], NULL, NULL,
+			  OPTIONS("--baseline", baseline, "--max-increase", "leaked=1KiB"), &done);
+	cr_expect_eq(done.status, 0, "%s", done.err);
+	const json_t *first = json_array_get(json_object_get(r, "findings"), 0);
+	cr_expect_str_eq(json_string_value(json_object_get(first, "verdict")), "improved");
+	json_decref(r);
+	cli_done(&done);
+}
+
+Test(integration_check, allocations_of_an_unchanged_program_repeat_exactly)
+{
+	struct cli done;
+	json_t *r = check(&pythons[0], NULL, NULL,
+			  OPTIONS("--warmup", "1", "--repeat", "20", "--max", "peak=1GiB"), &done);
+	cr_assert_eq(done.status, 0, "%d: %s", done.status, done.err);
+	json_t *metrics = json_object_get(r, "metrics"), *bytes = json_object_get(metrics, "alloc_bytes");
+	json_t *count = json_object_get(metrics, "allocs");
+	cr_assert_eq(json_array_size(bytes), 20);
+	for (size_t i = 1; i < 20; i++) {
+		cr_expect(json_equal(json_array_get(bytes, i), json_array_get(bytes, 0)),
+			  "run %zu: %lld, %lld bytes", i,
+			  json_integer_value(json_array_get(bytes, i)),
+			  json_integer_value(json_array_get(bytes, 0)));
+		cr_expect(json_equal(json_array_get(count, i), json_array_get(count, 0)));
+	}
+	json_decref(r);
+	cli_done(&done);
+}
+
+Test(integration_check, a_leak_for_each_iteration_has_a_rate_and_a_culprit)
+{
+	struct cli done;
+	json_t *r = check(&pythons[0], NULL, NULL,
+			  OPTIONS("--iterations-env", "GATE_CACHE=100,200,400", "--max",
+				  "leak_rate=100"),
+			  &done);
+	cr_expect_eq(done.status, 1, "%d: %s", done.status, done.err);
+	const json_t *first = json_array_get(json_object_get(r, "findings"), 0);
+	double rate = json_number_value(json_object_get(first, "now"));
+	cr_expect(rate > 1990 && rate < 2100, "%f", rate);
+	const json_t *culprit = json_array_get(json_object_get(first, "culprits"), 0);
+	cr_expect_str_eq(json_string_value(json_object_get(culprit, "function")), "cache");
+	json_decref(r);
+	cli_done(&done);
+	r = check(&pythons[0], NULL, NULL,
+		  OPTIONS("--iterations-env", "GATE_TEMPORARY=10,20,40", "--max", "leak_rate=100"),
+		  &done);
+	cr_expect_eq(done.status, 0, "%d: %s", done.status, done.err);
+	json_decref(r);
+	cli_done(&done);
+}
+
+static void expect_status(int want, const struct python *py, const char *knob, const char *value,
+			  const char *const *options)
+{
+	struct cli done;
+	json_decref(check(py, knob, value, options, &done));
+	cr_expect_eq(done.status, want, "want %d: %d: %s", want, done.status, done.err);
+	cli_done(&done);
+}
+
+Test(integration_check, every_status_is_reached)
+{
+	struct cli done;
+	char file[96], cut[96], command[512];
+	expect_status(0, &pythons[0], NULL, NULL, OPTIONS("--max", "peak=1GiB"));
+	expect_status(1, &pythons[0], NULL, NULL, OPTIONS("--max", "peak=1KiB"));
+	expect_status(0, &pythons[0], NULL, NULL, OPTIONS("--warn", "peak=1KiB"));
+	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("--max", "speak=1KiB"));
+	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("-q"));
+	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("--max", "frag=30%"));
+	expect_status(4, &pythons[0], "GATE_EXIT", "3", OPTIONS("--max", "peak=1KiB"));
+	expect_status(5, &pythons[0], NULL, NULL, OPTIONS("--baseline", baseline));
+	expect_status(0, &pythons[0], NULL, NULL,
+		      OPTIONS("--baseline", baseline, "--baseline-lenient"));
+	expect_status(0, &pythons[0], NULL, NULL,
+		      OPTIONS("--baseline", baseline, "--update-baseline"));
+	cr_expect_eq(access(baseline, R_OK), 0);
+	CLI(&done, LIMIT_MS, "check", "--max", "peak=1GiB", "--", "/nonexistent/program");
+	cr_expect_eq(done.status, 3, "%d: %s", done.status, done.err);
+	cli_done(&done);
+	snprintf(file, sizeof(file), "%s/a.pmp", folder);
+	snprintf(cut, sizeof(cut), "%s/cut.pmp", folder);
+	CLI(&done, LIMIT_MS, "run", "-q", "-o", file, "--", pythons[0].argv[0], script);
+	cr_expect_eq(done.status, 0, "%s", done.err);
+	cli_done(&done);
+	CLI(&done, LIMIT_MS, "check", "--max", "peak=1GiB", file);
+	cr_expect_eq(done.status, 0, "%d: %s", done.status, done.err);
+	cli_done(&done);
+	snprintf(command, sizeof(command), "head -c $(($(stat -c %%s %s) - 200)) %s >%s", file, file, cut);
+	cr_assert_eq(system(command), 0);
+	CLI(&done, LIMIT_MS, "check", "--max", "peak=1GiB", cut);
+	cr_expect_eq(done.status, 6, "%d: %s", done.status, done.err);
+	cli_done(&done);
+}
+
+Test(integration_check, another_minor_version_is_refused_unless_lenient)
+{
+	const struct python *other = NULL;
+	for (size_t i = 1; i < npythons; i++)
+		if (pythons[i].minor != pythons[0].minor)
+			other = &pythons[i];
+	if (!other)
+		cr_skip_test("one minor version only");
+	save();
+	expect_status(5, other, NULL, NULL, OPTIONS("--baseline", baseline));
+	expect_status(0, other, NULL, NULL,
+		      OPTIONS("--baseline", baseline, "--baseline-lenient", "--max-increase",
+			      "peak=50%"));
+}
