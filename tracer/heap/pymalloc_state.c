@@ -102,12 +102,13 @@ static uint32_t vector_slots(struct reader *r, const struct py_layout *l, uint64
 	for (size_t i = 0; i < s->n; i++)
 		highest = s->arena_index[i] > highest ? s->arena_index[i] : highest;
 	if (reader_u64(r, vector - 8, &chunk)) {
-		uint64_t bytes = (chunk & ~UINT64_C(7)) - 16;
+		uint64_t bytes = (chunk & ~UINT64_C(7)) - 16, most = 0;
 
-		for (uint64_t n = 16; n <= ARENA_SLOTS_MAX; n *= 2) {
-			if (n > highest && bytes >= n * stride - 8 && bytes < n * stride + 8192)
-				return (uint32_t)n;
-		}
+		/* new_arena doubles it from 16 on: the largest such number that fits. */
+		for (uint64_t n = 16; n <= ARENA_SLOTS_MAX && bytes >= n * stride - 8; n *= 2)
+			most = n;
+		if (most > highest && bytes < 2 * most * stride + 8192)
+			return (uint32_t)most;
 	}
 	return highest + 1;
 }

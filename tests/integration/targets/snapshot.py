@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Holds a heap of many shapes and rests, or notes its process id for ever.
+
+First word: rest [MODULE …] (import these, hold objects, answer lines), append FILE (write the own
+process id to FILE again and again: a second instance of this program would show up in it),
+nproc (become another user whose processes are as many as allowed).
+Commands: state.
+"""
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+
+signals = [0]
+
+
+def on_child(number, frame):
+	signals[0] += 1
+
+
+def say(value, head=""):
+	sys.stdout.write(head + json.dumps(value) + "\n")
+	sys.stdout.flush()
+
+
+class Plain:
+	pass
+
+
+class Slotted:
+	__slots__ = ("a", "b")
+
+
+def shapes():
+	held = []
+	for i in range(20000):
+		plain = Plain()
+		plain.number = i
+		plain.text = "text %d" % i
+		held.append(plain)
+		slotted = Slotted()
+		slotted.a = slotted.b = plain
+		held.append(slotted)
+	held.append([{i: str(i)} for i in range(5000)])
+	held.append([bytearray(3000) for _ in range(500)])
+	held.append(b"y" * 3000000)
+	return held
+
+
+def web(names):
+	"""A little of what such a program does, so that its lazy parts are there."""
+	found = {}
+	for name in names:
+		try:
+			module = importlib.import_module(name)
+		except Exception as error:
+			found[name] = repr(error)
+			continue
+		found[name] = getattr(module, "__version__", "there")
+		if name == "django":
+			from django.conf import settings
+			settings.configure(DEBUG=True, ROOT_URLCONF="django.conf.urls",
+				INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
+			module.setup()
+		elif name == "flask":
+			app = module.Flask("x")
+			app.route("/")(lambda: "hello")
+			for _ in range(100):
+				app.test_client().get("/")
+		elif name == "numpy":
+			keep.append([module.arange(n) for n in (10, 1000, 1000000)])
+		elif name == "pandas":
+			keep.append(module.DataFrame({"a": range(100000), "b": ["s%d" % i for i in range(100000)]}))
+	return found
+
+
+keep = []
+mode = sys.argv[1]
+signal.signal(signal.SIGCHLD, on_child)
+if mode == "append":
+	number = (str(os.getpid()) + "\n").encode()
+	out = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND)
+
+	def churn():
+		while True:
+			[{"n": i} for i in range(1000)]
+			os.write(out, number)
+
+	threading.Thread(target=churn, daemon=True).start()
+	say({}, "READY ")
+elif mode == "nproc":
+	keep.append(shapes())
+	os.setgid(23456)
+	os.setuid(23456)
+	resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+	say({}, "READY ")
+else:
+	found = web(sys.argv[2:])
+	keep.append(shapes())
+	gc.collect()
+	say({"modules": found}, "READY ")
+
+for line in sys.stdin:
+	if line.strip() == "state":
+		say({"sigchld": signals[0], "pid": os.getpid()})

@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The snapshot command from end to end: what it prints adds up to RSS, three ways of reading one
+ * heap agree, and the target never notices: no signal, no zombie, no second copy, no changed byte.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "tests/support/cli.h"
+#include "tests/support/target.h"
+
+#define PYTHONS_MAX 32
+#define TIME_MS 60000
+
+static size_t all_pythons(struct python **ret)
+{
+	static struct python pythons[PYTHONS_MAX];
+	size_t n = pythons_find(PYTHONS_MAX, pythons);
+
+	if (n == 0)
+		cr_skip_test("no interpreter found");
+	*ret = pythons;
+	return n;
+}
+
+static int cycles_wanted(int usual)
+{
+	const char *text = getenv("PYMEMPROF_CYCLES");
+
+	return text && atoi(text) > 0 ? atoi(text) : usual;
+}
+
+static void spawn(struct target *t, const struct python *py, const char *const *args)
+{
+	struct target_options o = { .script = "snapshot.py", .args = args };
+
+	cr_assert(target_spawn(t, py, &o), "%s: %s", py->name, t->error);
+	usleep(50000); /* until it waits for a line */
+}
+
+static const char *pid_word(const struct target *t)
+{
+	static char word[16];
+
+	snprintf(word, sizeof word, "%d", (int)t->pid);
+	return word;
+}
+
+static json_int_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *s = json_string_value(json_object_get(object, key));
+
+	return s ? s : "";
+}
+
+/* snapshot WORD [more] --format json */
+static json_t *snapshot(const char *who, const char *word, const char *more)
+{
+	struct cli done;
+	json_t *report;
+
+	CLI(&done, TIME_MS, "snapshot", word, "--format", "json", more);
+	report = cli_json(&done);
+	cr_assert(done.status == 0 && report, "%s: status %d: %s", who, done.status, done.err);
+	cli_done(&done);
+	return report;
+}
+
+static bool has_note(const json_t *report, const char *code)
+{
+	size_t i;
+	json_t *note;
+
+	json_array_foreach(json_object_get(report, "limits"), i,
+			   note) if (strcmp(text_of(note, "code"), code) == 0) return true;
+	return false;
+}
+
+static json_int_t ledger(const json_t *report, const char *code)
+{
+	json_int_t sum = 0;
+	size_t i;
+	json_t *line;
+
+	json_array_foreach(json_object_get(report, "ledger"), i,
+			   line) if (number(line, "depth") == 0 &&
+				     (!code || strcmp(text_of(line, "code"), code) == 0)) sum +=
+		number(line, "bytes");
+	return sum;
+}
+
+static long long smaps_rss(pid_t pid)
+{
+	AUTO_FREE char *text = target_proc(pid, "smaps");
+	long long sum = 0;
+
+	for (const char *p = text; p && (p = strstr(p, "\nRss:")); p++)
+		sum += atoll(p + 5) * 1024;
+	return sum;
+}
+
+/* "module.name count total": sorted, as one text; addresses are left out. */
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char *types_text(const json_t *report)
+{
+	const json_t *types = json_object_get(report, "types");
+	size_t n = json_array_size(types), size = 1;
+	char **lines = calloc(n + 1, sizeof *lines), *all;
+	json_t *t;
+	size_t i;
+
+	json_array_foreach(types, i, t)
+	{
+		cr_assert(asprintf(&lines[i], "%s.%s %lld objects, %lld bytes, %lld tracked\n",
+				   text_of(t, "module"), text_of(t, "type"), number(t, "count"),
+				   number(t, "total_bytes"), number(t, "tracked")) > 0);
+		size += strlen(lines[i]);
+	}
+	qsort(lines, n, sizeof *lines, by_text);
+	all = calloc(size, 1);
+	for (i = 0; i < n; i++) {
+		strcat(all, lines[i]);
+		free(lines[i]);
+	}
+	free(lines);
+	return all;
+}
+
+/* What differs between two such texts, for the message. */
+static void expect_same_types(const json_t *a, const json_t *b, const char *who, const char *what)
+{
+	AUTO_FREE char *x = types_text(a);
+	AUTO_FREE char *y = types_text(b);
+	size_t i = 0, line = 0;
+
+	cr_assert(json_array_size(json_object_get(a, "types")) > 20, "%s: few types", who);
+	for (; x[i] && x[i] == y[i]; i++)
+		line = x[i] == '\n' ? i + 1 : line;
+	cr_expect(strcmp(x, y) == 0, "%s: %s: %.*s | %.*s", who, what, (int)strcspn(x + line, "\n"),
+		  x + line, (int)strcspn(y + line, "\n"), y + line);
+}
+
+static void check_parts(const json_t *report, const char *who)
+{
+	const json_t *heap = json_object_get(report, "heap");
+	json_int_t parts = number(heap, "object_bytes") + number(heap, "buffer_bytes") +
+			   number(heap, "free_list_bytes") + number(heap, "unknown_bytes");
+	json_t *t;
+	size_t i;
+
+	cr_expect_eq(parts, number(heap, "block_bytes"), "%s: %lld of %lld", who, parts,
+		     number(heap, "block_bytes"));
+	cr_expect_eq(number(heap, "torn"), 0, "%s: torn", who);
+	json_array_foreach(json_object_get(report, "types"), i, t)
+	{
+		json_int_t sum = number(t, "payload_bytes") + number(t, "header_bytes") +
+				 number(t, "gc_head_bytes") + number(t, "dict_bytes") +
+				 number(t, "buffer_bytes") + number(t, "slack_bytes") +
+				 number(t, "rounding_bytes");
+
+		cr_expect_eq(sum, number(t, "total_bytes"), "%s: %s", who, text_of(t, "type"));
+		if (strcmp(text_of(t, "type"), "Plain") == 0)
+			cr_expect_eq(number(t, "count"), 20000, "%s: Plain", who);
+	}
+	static const char *const members[] = { "arenas", "size_classes", "malloc",
+					       "gc",	 "cost",	 "free_lists" };
+	for (i = 0; i < sizeof members / sizeof *members; i++)
+		cr_expect(json_object_get(report, members[i]), "%s: no %s", who, members[i]);
+}
+
+/*
+ * A target at rest: RSS is explained to the byte, and hardly anything is unexplained. Reading a
+ * process itself maps pages of files into it, which are resident then: RSS before and after.
+ */
+static void check_ledger(const json_t *report, pid_t pid, const char *who, long long before)
+{
+	json_int_t sum = ledger(report, NULL), unknown = ledger(report, "unexplained");
+	long long rss = smaps_rss(pid);
+
+	cr_expect(sum >= before && sum <= rss, "%s: ledger %lld, smaps %lld to %lld", who, sum,
+		  before, rss);
+	cr_expect(unknown * 100 < sum, "%s: %lld of %lld unexplained", who, unknown, sum);
+	fprintf(stderr,
+		"%s: RSS %lld KiB, unexplained %.3f %%, blocks of unknown use %.3f %%, stopped %.2f ms\n",
+		who, rss / 1024, 100.0 * (double)unknown / (double)sum,
+		100.0 * (double)number(json_object_get(report, "heap"), "unknown_bytes") /
+			(double)number(json_object_get(report, "heap"), "block_bytes"),
+		(double)number(json_object_get(report, "cost"), "pause_ns") / 1e6);
+}
+
+static int children_of(pid_t pid)
+{
+	char file[64];
+	int n = 0;
+
+	snprintf(file, sizeof file, "task/%d/children", (int)pid);
+	AUTO_FREE char *text = target_proc(pid, file);
+	for (char *p = text; p && *p; p++)
+		n += *p == ' ';
+	return n;
+}
+
+static void check_unharmed(struct target *t, const char *who)
+{
+	json_t *state = target_ask(t, "state", 10000);
+
+	cr_assert(state, "%s: %s", who, t->error);
+	cr_expect_eq(number(state, "sigchld"), 0, "%s: got SIGCHLD", who);
+	cr_expect_eq(target_status(t->pid, "TracerPid"), 0, "%s: still traced", who);
+	cr_expect_eq(children_of(t->pid), 0, "%s: %d children", who, children_of(t->pid));
+	json_decref(state);
+}
+
+Test(integration_snapshot, ledger_adds_up_to_rss_on_every_interpreter)
+{
+	struct python *py;
+	size_t n = all_pythons(&py);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *const args[] = { "rest", NULL };
+		struct target t;
+
+		spawn(&t, &py[i], args);
+		json_decref(snapshot(py[i].name, pid_word(&t), NULL));
+		long long rss = smaps_rss(t.pid);
+		json_t *clone = snapshot(py[i].name, pid_word(&t), NULL);
+		cr_expect_eq(rss, smaps_rss(t.pid), "%s: reading a copy costs nothing", py[i].name);
+		check_parts(clone, py[i].name);
+		check_ledger(clone, t.pid, py[i].name, rss);
+		cr_expect_str_eq(text_of(json_object_get(clone, "cost"), "pause_kind"), "clone",
+				 "%s", py[i].name);
+		json_t *stopped = snapshot(py[i].name, pid_word(&t), "--read-only");
+		cr_expect_str_eq(text_of(json_object_get(stopped, "cost"), "pause_kind"), "stopped",
+				 "%s", py[i].name);
+		check_ledger(stopped, t.pid, py[i].name, rss);
+		expect_same_types(clone, stopped, py[i].name, "--read-only");
+		check_unharmed(&t, py[i].name);
+		json_decref(clone);
+		json_decref(stopped);
+		target_kill(&t);
+	}
+}
+
+Test(integration_snapshot, real_programs_are_explained)
+{
+	static const char *const programs[][6] = {
+		{ "rest", "django", NULL },
+		{ "rest", "flask", NULL },
+		{ "rest", "numpy", "pandas", NULL },
+		{ "rest", "asyncio", "sqlite3", "xml.etree.ElementTree", "ssl", NULL },
+	};
+	struct python *py;
+	size_t n = all_pythons(&py), seen = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!strstr(py[i].argv[0], "/usr/bin/"))
+			continue; /* only there may such packages be installed */
+		for (size_t k = 0; k < sizeof programs / sizeof *programs; k++) {
+			struct target t;
+			char who[128];
+
+			spawn(&t, &py[i], programs[k]);
+			const json_t *found = json_object_get(t.ready, "modules");
+			const char *version = text_of(found, programs[k][1]);
+			snprintf(who, sizeof who, "%.40s, %.20s %.60s", py[i].name, programs[k][1],
+				 version);
+			if (strstr(version, "Error")) {
+				fprintf(stderr, "%s: skipped\n", who);
+				target_kill(&t);
+				continue;
+			}
+			seen++;
+			long long rss = smaps_rss(t.pid);
+			json_t *report = snapshot(who, pid_word(&t), NULL);
+			check_parts(report, who);
+			check_ledger(report, t.pid, who, rss);
+			json_decref(report);
+			target_kill(&t);
+		}
+	}
+	if (seen == 0)
+		cr_skip_test("no such programs here");
+}
+
+/* --- core files --------------------------------------------------------------------------- */
+
+static bool run_gcore(pid_t pid, const char *stem)
+{
+	char word[16];
+	int status;
+	pid_t child = fork();
+
+	snprintf(word, sizeof word, "%d", (int)pid);
+	if (child == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 1);
+		dup2(null, 2);
+		execlp("gcore", "gcore", "-o", stem, word, (char *)NULL);
+		_exit(127);
+	}
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+Test(integration_snapshot, core_file_shows_the_same_types_as_the_process)
+{
+	char stem[] = "/tmp/pymemprof-core-XXXXXX";
+	struct python *py;
+	size_t n = all_pythons(&py), seen = 0;
+
+	cr_assert(mkdtemp(stem));
+	for (size_t i = 0; i < n; i++) {
+		const char *const args[] = { "rest", NULL };
+		char name[64], core[128];
+		struct target t;
+
+		if (strcmp(py[i].argv[0], "chroot") == 0)
+			continue; /* its files are elsewhere: a core does not say where */
+		spawn(&t, &py[i], args);
+		snprintf(name, sizeof name, "%s/c", stem);
+		if (!run_gcore(t.pid, name)) {
+			target_kill(&t);
+			continue;
+		}
+		seen++;
+		json_t *live = snapshot(py[i].name, pid_word(&t), NULL);
+		snprintf(core, sizeof core, "%s.%d", name, (int)t.pid);
+		json_t *dead = snapshot(py[i].name, core, NULL);
+		expect_same_types(live, dead, py[i].name, "core");
+		cr_expect_str_eq(text_of(json_object_get(dead, "cost"), "pause_kind"), "core");
+		json_decref(live);
+		json_decref(dead);
+		struct stat st;
+		struct cli cut;
+		cr_assert_eq(stat(core, &st), 0);
+		cr_assert_eq(truncate(core, st.st_size / 2), 0);
+		CLI(&cut, TIME_MS, "snapshot", core);
+		cr_expect(cut.status == 3 || cut.status == 0 || cut.status == 6, "%s: %d",
+			  py[i].name, cut.status);
+		cr_expect(cut.status == 0 || strstr(cut.err, "cut off"), "%s: %s", py[i].name,
+			  cut.err);
+		cli_done(&cut);
+		unlink(core);
+		target_kill(&t);
+	}
+	rmdir(stem);
+	if (seen == 0)
+		cr_skip_test("no gcore here");
+}
+
+/* --- undisturbed -------------------------------------------------------------------------- */
+
+Test(integration_snapshot, hundreds_of_snapshots_in_a_row_of_a_busy_target)
+{
+	struct python *py;
+	size_t n = all_pythons(&py);
+
+	for (size_t i = 0; i < n; i++) {
+		struct target_options o = { .script = "busy.py" };
+		struct target t;
+		int cycles = cycles_wanted(500) / (i == 0 ? 1 : 10), torn = 0, done = 0;
+		double pause = 0, worst = 0;
+
+		cr_assert(target_spawn(&t, &py[i], &o), "%s", t.error);
+		for (; done < cycles; done++) {
+			json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
+			double ms =
+				(double)number(json_object_get(report, "cost"), "pause_ns") / 1e6;
+
+			torn += number(json_object_get(report, "heap"), "torn") != 0;
+			pause += ms;
+			worst = ms > worst ? ms : worst;
+			json_decref(report);
+		}
+		json_t *check = target_ask(&t, "check", 30000);
+		cr_expect(check && json_array_size(json_object_get(check, "errors")) == 0 &&
+				  json_array_size(json_object_get(check, "stuck")) == 0,
+			  "%s: disturbed", py[i].name);
+		cr_expect_eq(children_of(t.pid), 0, "%s: zombies", py[i].name);
+		fprintf(stderr, "%s: %d snapshots, %d torn, stopped %.2f ms each, %.2f at most\n",
+			py[i].name, done, torn, pause / done, worst);
+		json_decref(check);
+		target_kill(&t);
+	}
+}
+
+/* Lines of the file that are not `pid`. */
+static size_t foreign_lines(const char *path, pid_t pid)
+{
+	AUTO_FCLOSE FILE *f = fopen(path, "re");
+	char line[64];
+	size_t foreign = 0, all = 0;
+
+	cr_assert(f);
+	while (fgets(line, sizeof line, f)) {
+		foreign += atoi(line) != pid;
+		all++;
+	}
+	cr_expect(all > 100, "%s: only %zu lines", path, all);
+	return foreign;
+}
+
+static void kill_many(const struct python *py, unsigned *seed, int kills)
+{
+	char file[] = "/tmp/pymemprof-pids-XXXXXX";
+	AUTO_CLOSE int fd = mkstemp(file);
+	const char *const args[] = { "append", file, NULL };
+	struct target t;
+
+	spawn(&t, py, args);
+	for (int i = 0; i < kills; i++) {
+		const char *words[] = { "snapshot", pid_word(&t), "-o", "/dev/null", "-f", NULL };
+		struct cli_job job;
+		struct cli result;
+
+		cr_assert(cli_start(&job, NULL, words));
+		*seed = *seed * 1103515245u + 12345u;
+		usleep((*seed >> 8) % 40000);
+		cli_finish(&job, SIGKILL, 10000, &result);
+		cli_done(&result);
+	}
+	cr_expect_eq(foreign_lines(file, t.pid), 0, "%s: a copy ran", py->name);
+	/* The next one takes away what the killed ones left. */
+	json_decref(snapshot(py->name, pid_word(&t), NULL));
+	check_unharmed(&t, py->name);
+	target_kill(&t);
+	unlink(file);
+}
+
+Test(integration_snapshot, killed_at_any_instant_it_leaves_one_instance_running)
+{
+	struct python *py;
+	size_t n = all_pythons(&py);
+	unsigned seed = 20240811;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(py[i].argv[0], "chroot") != 0)
+			kill_many(&py[i], &seed, cycles_wanted(200) / (i == 0 ? 1 : 10));
+}
+
+Test(integration_snapshot, without_room_for_a_copy_it_reads_the_stopped_process)
+{
+	struct python *py;
+	size_t n = all_pythons(&py);
+	const char *const args[] = { "nproc", NULL };
+	struct target t;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to make a process of another user");
+	for (size_t i = 0; i < n; i++) {
+		spawn(&t, &py[i], args);
+		json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
+		cr_expect_str_eq(text_of(json_object_get(report, "cost"), "pause_kind"), "stopped",
+				 "%s", py[i].name);
+		cr_expect(has_note(report, "clone-refused"), "%s: no note", py[i].name);
+		check_parts(report, py[i].name);
+		check_unharmed(&t, py[i].name);
+		json_decref(report);
+		target_kill(&t);
+	}
+}
+
+/* The C library's rseq area holds the number of the CPU: it must not change by itself. */
+static void pin(struct target *t)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	cr_assert_eq(sched_setaffinity(t->pid, sizeof one, &one), 0);
+	json_decref(target_ask(t, "state", 10000)); /* it runs there once */
+	usleep(50000);
+}
+
+/* FNV-1a over writable private memory; dead stack below the pointer may differ. */
+static uint64_t memory_hash(pid_t pid)
+{
+	static unsigned char page[1 << 16];
+	AUTO_FREE char *maps = target_proc(pid, "maps");
+	char path[32];
+	uint64_t h = 1469598103934665603u;
+
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+	AUTO_CLOSE int mem = open(path, O_RDONLY | O_CLOEXEC);
+	for (char *line = strtok(maps, "\n"); line; line = strtok(NULL, "\n")) {
+		unsigned long from, to;
+		char flags[8];
+
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, flags) != 3 || flags[1] != 'w' ||
+		    strstr(line, "[stack]"))
+			continue;
+		for (unsigned long at = from; at < to; at += sizeof page) {
+			size_t want = to - at < sizeof page ? to - at : sizeof page;
+			ssize_t n = pread(mem, page, want, (off_t)at);
+
+			for (ssize_t i = 0; i < n; i++)
+				h = (h ^ page[i]) * 1099511628211u;
+		}
+	}
+	return h;
+}
+
+Test(integration_snapshot, no_byte_of_the_process_is_changed)
+{
+	struct python *py;
+	size_t n = all_pythons(&py);
+	const char *const args[] = { "rest", NULL };
+	struct target t;
+
+	for (size_t i = 0; i < n; i++) {
+		spawn(&t, &py[i], args);
+		pin(&t);
+		uint64_t before = memory_hash(t.pid);
+		AUTO_FREE char *maps = target_proc(t.pid, "maps");
+		json_decref(snapshot(py[i].name, pid_word(&t), NULL));
+		json_decref(snapshot(py[i].name, pid_word(&t), "--read-only"));
+		AUTO_FREE char *maps_after = target_proc(t.pid, "maps");
+		cr_expect_str_eq(maps, maps_after, "%s: mappings differ", py[i].name);
+		cr_expect_eq(before, memory_hash(t.pid), "%s: memory differs", py[i].name);
+		target_kill(&t);
+	}
+}
+
+/* --- the command -------------------------------------------------------------------------- */
+
+Test(integration_snapshot, kept_snapshot_is_reported_as_it_was_shown)
+{
+	char file[] = "/tmp/pymemprof-snap-XXXXXX";
+	AUTO_CLOSE int fd = mkstemp(file);
+	const char *const args[] = { "rest", NULL };
+	struct python *py;
+	struct cli done, shown;
+	struct target t;
+
+	(void)all_pythons(&py);
+	spawn(&t, &py[0], args);
+	CLI(&done, TIME_MS, "snapshot", pid_word(&t), "-o", file);
+	cr_expect_eq(done.status, 2, "%s exists: status %d", file, done.status);
+	cli_done(&done);
+	CLI(&done, TIME_MS, "snapshot", "-p", pid_word(&t), "-o", file, "-f");
+	cr_expect_eq(done.status, 0, "%s", done.err);
+	cr_expect(strstr(done.err, "process stopped") && strstr(done.err, "(clone)"), "%s",
+		  done.err);
+	cli_done(&done);
+	static const char *const views[] = { "summary", "types", "fragmentation", "ledger", "gc" };
+	for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+		CLI(&shown, TIME_MS, "report", "--view", views[i], file);
+		cr_expect(shown.status == 0 && shown.out_len > 100, "%s: %d %s", views[i],
+			  shown.status, shown.err);
+		cli_done(&shown);
+	}
+	CLI(&done, TIME_MS, "report", "--format", "json", file);
+	json_t *kept = cli_json(&done), *fresh = snapshot("fresh", pid_word(&t), NULL);
+	cr_assert(kept);
+	expect_same_types(kept, fresh, py[0].name, "file");
+	cr_expect_eq(ledger(kept, NULL), ledger(fresh, NULL));
+	cli_done(&done);
+	json_decref(kept);
+	json_decref(fresh);
+	target_kill(&t);
+	unlink(file);
+}
+
+Test(integration_snapshot, what_cannot_be_read_is_refused_by_name)
+{
+	const char *const env[] = { "PYTHONMALLOC=malloc", NULL };
+	const char *const debug[] = { "PYTHONMALLOC=pymalloc_debug", NULL };
+	const char *const args[] = { "rest", NULL };
+	struct target_options o = { .script = "snapshot.py", .args = args, .env = env };
+	struct python *py;
+	size_t n = all_pythons(&py);
+	struct target t;
+	struct cli done;
+
+	for (size_t i = 0; i < n; i++) {
+		o.env = env;
+		cr_assert(target_spawn(&t, &py[i], &o), "%s", t.error);
+		CLI(&done, TIME_MS, "snapshot", pid_word(&t));
+		cr_expect(done.status == 3 && strstr(done.err, "PYTHONMALLOC"), "%s: %d %s",
+			  py[i].name, done.status, done.err);
+		cli_done(&done);
+		target_kill(&t);
+		o.env = debug;
+		cr_assert(target_spawn(&t, &py[i], &o), "%s", t.error);
+		json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
+		check_parts(report, py[i].name);
+		json_decref(report);
+		target_kill(&t);
+	}
+	CLI(&done, TIME_MS, "snapshot", "/proc/self/exe");
+	cr_expect(done.status == 3 && strstr(done.err, "not a core"), "%s", done.err);
+	cli_done(&done);
+	CLI(&done, TIME_MS, "snapshot");
+	cr_expect_eq(done.status, 2);
+	cli_done(&done);
+}
