@@ -6,6 +6,7 @@
 #include "report/model/heaps.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ROWS_MAX (1u << 22) /* of one kind in one snapshot */
@@ -134,13 +135,46 @@ PLAIN(gc, fact_heap_gc, gc)
 PLAIN(cycle, fact_heap_cycle, cycles)
 PLAIN(malloc, fact_heap_malloc, mallocs)
 
+static int by_type(const void *a, const void *b)
+{
+	uint32_t x = ((const struct fact_heap_type *)a)->type;
+	uint32_t y = ((const struct fact_heap_type *)b)->type;
+
+	return x < y ? -1 : x > y;
+}
+
+static int buffer_by_type(const void *a, const void *b)
+{
+	uint32_t x = ((const struct fact_heap_buffer *)a)->type;
+	uint32_t y = ((const struct fact_heap_buffer *)b)->type;
+
+	return x < y ? -1 : x > y;
+}
+
+/* There may be a hundred thousand types: rows are found by halving. They mostly come in order. */
+static void put_in_order(struct heap_model *m)
+{
+	bool types = true, buffers = true;
+
+	for (size_t i = 1; i < m->types.len; i++)
+		types = types && m->types.at[i - 1].type <= m->types.at[i].type;
+	for (size_t i = 1; i < m->buffers.len; i++)
+		buffers = buffers && m->buffers.at[i - 1].type <= m->buffers.at[i].type;
+	if (!types)
+		qsort(m->types.at, m->types.len, sizeof *m->types.at, by_type);
+	if (!buffers)
+		qsort(m->buffers.at, m->buffers.len, sizeof *m->buffers.at, buffer_by_type);
+}
+
 static int on_end(void *ctx, uint32_t snapshot, struct err *err)
 {
 	struct heap_model *m = current(heaps_of(ctx));
 
 	(void)snapshot, (void)err;
-	if (m)
+	if (m) {
+		put_in_order(m);
 		m->complete = true;
+	}
 	return 0;
 }
 
@@ -182,12 +216,26 @@ const struct heap_model *heaps_baseline(const struct heaps *h)
 
 const struct fact_heap_type *heap_type_of(const struct heap_model *m, uint32_t type)
 {
-	if (type && type <= m->types.len && m->types.at[type - 1].type == type)
-		return &m->types.at[type - 1];
-	for (size_t i = 0; i < m->types.len; i++)
-		if (m->types.at[i].type == type)
-			return &m->types.at[i];
-	return NULL;
+	struct fact_heap_type key = { .type = type };
+
+	return m->types.len ?
+		       bsearch(&key, m->types.at, m->types.len, sizeof *m->types.at, by_type) :
+		       NULL;
+}
+
+size_t heap_type_buffers(const struct heap_model *m, uint32_t type)
+{
+	size_t low = 0, high = m->buffers.len;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (m->buffers.at[mid].type < type)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 const char *heap_type_label(const struct fact_heap_type *t, char *ret, size_t n)

@@ -46,6 +46,9 @@ const struct heap_model *heaps_baseline(const struct heaps *h);
 /* The row of a type number, or NULL. Borrowed. */
 const struct fact_heap_type *heap_type_of(const struct heap_model *m, uint32_t type);
 
+/* Index of the first row of m->buffers that belongs to a type; its rows follow one another. */
+size_t heap_type_buffers(const struct heap_model *m, uint32_t type);
+
 /* "module.Name", "Name" for builtins; written into ret (of n bytes), returns ret. */
 const char *heap_type_label(const struct fact_heap_type *t, char *ret, size_t n);
 

@@ -57,11 +57,11 @@ static void put_snapshot(struct json *j, const struct fact_heap *h)
 static void put_buffers(struct json *j, const struct heap_model *m, uint32_t type)
 {
 	json_open(j, "buffers", '[');
-	for (size_t i = 0; i < m->buffers.len; i++) {
+	for (size_t i = heap_type_buffers(m, type); i < m->buffers.len; i++) {
 		const struct fact_heap_buffer *b = &m->buffers.at[i];
 
 		if (b->type != type)
-			continue;
+			break;
 		json_open(j, NULL, '{');
 		json_word(j, "kind", b->kind);
 		json_number(j, "count", b->count);
