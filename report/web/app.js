@@ -62,6 +62,17 @@ function remember(push) {
 		history[push ? 'pushState' : 'replaceState'](null, '', a);
 }
 
+/* Selection, focus and form of the flame view out of an address. */
+function seek(tree, p) {
+	const at = tree.find(p.get('at')), from = tree.find(p.get('from'));
+	state.metric = METRICS.some(([m]) => m === p.get('m')) ? p.get('m') : 'live';
+	state.selected = at.node;
+	state.focus = from.node;
+	state.twin = p.get('as') === 'rows';
+	if (!at.exact || !from.exact)
+		banner('The stack of this link is not in this file; its nearest caller is selected.');
+}
+
 async function follow() {
 	const [view, tail] = (location.hash.slice(1) || 'summary').split('?');
 	const p = new URLSearchParams(tail || '');
@@ -74,14 +85,12 @@ async function follow() {
 			(view === 'types' ? 'a snapshot.' : 'a recording.'));
 	state.view = available.includes(view) ? view : 'summary';
 	if (state.view === 'flame') {
-		const tree = state.tree ??= await loadTree();
-		state.metric = METRICS.some(([m]) => m === p.get('m')) ? p.get('m') : 'live';
-		const at = tree.find(p.get('at')), from = tree.find(p.get('from'));
-		state.selected = at.node;
-		state.focus = from.node;
-		state.twin = p.get('as') === 'rows';
-		if (!at.exact || !from.exact)
-			banner('The stack of this link is not in this file; its nearest caller is selected.');
+		try {
+			seek(state.tree ??= await loadTree(), p);
+		} catch (e) {
+			fail(e);
+			state.view = 'summary';
+		}
 	}
 	await show();
 }
