@@ -145,3 +145,18 @@ Test(cli_opt, choices_are_whole_words)
 	cr_assert_eq(opt_choice("on-full", "dro", "block drop", &place, NULL), ERR_USAGE);
 	cr_assert_eq(opt_choice("on-full", "", "block drop", &place, NULL), ERR_USAGE);
 }
+
+Test(cli_opt, an_option_given_again_keeps_every_value_in_order)
+{
+	size_t at = 0;
+	cr_assert_eq(PARSE("--top=1", "-fo", "x", "--max-rows", "2", "-n3"), 0);
+	cr_expect_str_eq(opt_next(&args, "top", &at), "1");
+	cr_expect_str_eq(opt_next(&args, "top", &at), "2");
+	cr_expect_str_eq(opt_next(&args, "top", &at), "3");
+	cr_expect_null(opt_next(&args, "top", &at));
+	at = 0;
+	cr_expect_str_eq(opt_next(&args, "output", &at), "x");
+	cr_expect_null(opt_next(&args, "output", &at));
+	at = 0;
+	cr_expect_null(opt_next(&args, "force", &at));
+}

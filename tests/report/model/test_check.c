@@ -257,3 +257,15 @@ Test(report_model_check, figures_of_a_recording_name_the_programs_own_code)
 	check_figures_deinit(&f);
 	recording_deinit(&r);
 }
+
+Test(report_model_check, what_was_not_measured_is_not_nothing)
+{
+	struct check_figures n = figures("peak", 1);
+	struct check_rule r = rule(CHECK_OPTION_MAX, "leaked=1");
+	struct check_question q = { .now = &n, .rules = &r, .nrules = 1 };
+	struct check_answer a;
+	struct err err = ERR_INIT;
+	cr_assert_eq(check_judge(&q, &a, &err), ERR_USAGE);
+	cr_expect(strstr(err.text, "leaked was not measured"), "%s", err.text);
+	check_figures_deinit(&n);
+}
