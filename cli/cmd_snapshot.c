@@ -26,7 +26,8 @@ static const struct opt options[] = {
 	  NULL },
 	{ 0, "view", "VIEW", "summary (default), types, fragmentation, ledger, gc",
 	  "summary types fragmentation ledger gc", NULL },
-	{ 'F', "format", "FORMAT", "text (default), json, csv, digest", "text json csv digest",
+	{ 'F', "format", "FORMAT", "text (default), html, json, csv, digest",
+	  "text html json csv digest",
 	  NULL },
 	{ 'n', "top", "N", "rows to show", NULL, NULL },
 	{ 0, "assume-layout", "VERSION", "treat an unknown version of Python as VERSION", NULL,
@@ -115,7 +116,7 @@ static int take_view(struct job *j, const struct opt_args *args, struct err *err
 		rc = opt_number("--top", top, 1, 10000000, &rows, err);
 	w->options.top = (size_t)rows;
 	if (rc == 0 && format && !(w->view = view_find(format)))
-		rc = err_set(err, ERR_USAGE, "unknown format '%.40s'; one of text, json, csv",
+		rc = err_set(err, ERR_USAGE, "unknown format '%.40s'; one of text, html, json, csv",
 			     format);
 	if (rc == 0 && !(w->view->questions >> w->options.question & 1))
 		rc = err_set(err, ERR_USAGE, "format %s has no %s view", w->view->name,

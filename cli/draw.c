@@ -72,3 +72,18 @@ int draw_recording(struct recording *r, const struct draw_wish *wish, struct err
 		rc = err_sys(err, errno, "cannot write %.180s", wish->path);
 	return rc < 0 ? rc : draw_status(r);
 }
+
+int draw_page_check(const char *path, bool force, struct err *err)
+{
+	struct stat st;
+	if (!path || force || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path), "file-exists");
+}
+
+int draw_page(struct recording *r, const struct cli *cli, const char *path, bool force,
+	      struct err *err)
+{
+	struct draw_wish wish = { .cli = cli, .view = &view_html, .path = path, .force = force };
+	return path ? draw_recording(r, &wish, err) : STATUS_FINE;
+}

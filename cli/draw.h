@@ -26,6 +26,14 @@ struct draw_wish {
  */
 int draw_recording(struct recording *r, const struct draw_wish *wish, struct err *err) MUST_CHECK;
 
+/*
+ * The HTML page of --html into path. draw_page_check says before any work is done that the file
+ * exists already. path NULL: nothing. Errors: those of draw_recording.
+ */
+int draw_page_check(const char *path, bool force, struct err *err) MUST_CHECK;
+int draw_page(struct recording *r, const struct cli *cli, const char *path, bool force,
+	      struct err *err) MUST_CHECK;
+
 /* STATUS_FINE or STATUS_INCOMPLETE, from the end and the notes of a recording. */
 int draw_status(const struct recording *r);
 

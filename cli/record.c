@@ -136,6 +136,8 @@ struct recorder {
 	struct cli *cli;
 	const struct record_job *job;
 	const char *path; /* NULL: nothing is kept */
+	const char *html; /* NULL: no page */
+	bool force;
 	struct session_options options;
 	struct progress progress;
 	struct recording recording;
@@ -149,6 +151,8 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	const char *format = opt_value(args, "format");
 	bool running = r->job->argv != NULL;
 	r->path = opt_value(args, "output");
+	r->html = opt_value(args, "html");
+	r->force = opt_given(args, "force");
 	r->options = session_options_default();
 	r->progress.cli = r->cli;
 	r->progress.silent = r->cli->quiet || running;
@@ -162,8 +166,10 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	if (rc == 0 && to_stdout && running)
 		rc = err_set(err, ERR_USAGE,
 			     "standard output belongs to the program: -o needs a file");
+	if (rc == 0)
+		rc = draw_page_check(r->html, r->force, err);
 	struct pmp_options p = { .path = r->path,
-				 .force = opt_given(args, "force"),
+				 .force = r->force,
 				 .events = r->options.events };
 	if (rc == 0 && r->path)
 		rc = pmp_writer_new(&p, &r->writer, err);
@@ -238,6 +244,8 @@ static int report(struct recorder *r, struct err *err)
 		rc = draw_recording(&r->recording, &r->wish, err);
 	else
 		rc = recording_conclude(&r->recording, err);
+	if (rc >= 0)
+		rc = draw_page(&r->recording, r->cli, r->html, r->force, err);
 	if (rc < 0)
 		return rc;
 	status = draw_status(&r->recording);

@@ -13,6 +13,7 @@
 #define RECORD_OPTIONS                                                                             \
 	{ 'o',	"output", "FILE", "keep the recording in FILE (.pmp); - is standard output",       \
 	  NULL, NULL },                                                                            \
+		{ 0, "html", "FILE", "also write a page for browsers to FILE", NULL, NULL },       \
 		{ 'f', "force", NULL, "replace FILE when it exists", NULL, NULL },                 \
 		{ 'd', "duration", "TIME", "end after 30s, 5m, 2h …", NULL, NULL },                \
 		{ 0,	   "sample",                                                               \
