@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What a snapshot costs, beside what a user would do instead.
+
+The target holds a mix of instances, dicts, tuples, floats and strings (about 150 bytes of RSS per
+object) and waits. Reported per size: how long it stood still (as the snapshot says, and as a
+thread of the target that does nothing but look at the clock says), time and CPU of the command for
+types and fragmentation, its memory per object; and how long the target itself needs for
+gc.get_objects() with sys.getsizeof, which sees containers only and stops the program meanwhile.
+"""
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TARGET = r'''
+import collections, gc, sys, time
+class Row:
+	def __init__(self, i):
+		self.number = i + 1000
+		self.name = "row number %d" % i + "." * 440
+		self.pair = (i, float(i))
+gc.disable()
+n = int(sys.argv[1]) // 6
+rows = [Row(i) for i in range(n)]
+more = [{i: [i + 0.5]} for i in range(n // 4)]
+gc.enable()
+gc.freeze()
+sys.stdout.write("READY %d\n" % sys.getallocatedblocks())
+sys.stdout.flush()
+for line in sys.stdin:
+	start = time.perf_counter()
+	if line.startswith("self"):
+		gc.unfreeze()
+		sizes = collections.Counter()
+		for o in gc.get_objects():
+			sizes[type(o)] += sys.getsizeof(o)
+		sys.stdout.write("%.6f\n" % (time.perf_counter() - start))
+	else:
+		worst, last = 0.0, start
+		while last - start < float(line):
+			now = time.perf_counter()
+			worst, last = max(worst, now - last), now
+		sys.stdout.write("%.6f\n" % worst)
+	sys.stdout.flush()
+'''
+
+
+def interpreters(wanted):
+	tool = os.environ.get("PYMEMPROF_INTERPRETERS") or os.path.join(HERE, "../../tools/interpreters")
+	lines = subprocess.run([tool], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True).stdout
+	for line in lines.splitlines():
+		name, _, _, command = line.split("\t")
+		if wanted in name:
+			yield name, command.split()
+
+
+def ask(target, line):
+	target.stdin.write(line + "\n")
+	target.stdin.flush()
+
+
+def one(pymemprof, target, watch):
+	before = resource.getrusage(resource.RUSAGE_CHILDREN)
+	if watch:
+		ask(target, "3")
+		time.sleep(0.3)
+	begin = time.perf_counter()
+	done = subprocess.run([pymemprof, "snapshot", str(target.pid), "--format", "json"], stdout=subprocess.PIPE)
+	wall = time.perf_counter() - begin
+	after = resource.getrusage(resource.RUSAGE_CHILDREN)
+	if done.returncode != 0:
+		sys.exit("bench_snapshot: status %d" % done.returncode)
+	seen = float(target.stdout.readline()) if watch else None
+	cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+	return json.loads(done.stdout), wall, cpu, seen
+
+
+def main():
+	parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+	parser.add_argument("--pymemprof", default=os.environ.get("PYMEMPROF"))
+	parser.add_argument("--python", default=os.environ.get("PYMEMPROF_ONLY", ""), help="part of a name in tools/interpreters")
+	parser.add_argument("--objects", default="100000,1000000,5000000")
+	parser.add_argument("--turns", type=int, default=3)
+	options = parser.parse_args()
+	titles = ["objects", "RSS MiB", "stop ms", "ms/GiB", "seen inside ms", "wall s", "CPU s", "tool B/object", "in the target s"]
+	print("%-16s" % "" + "".join("%16s" % title for title in titles))
+	for name, command in interpreters(options.python):
+		for count in options.objects.split(","):
+			target = subprocess.Popen(command + ["-c", TARGET, count], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+						  universal_newlines=True)
+			target.stdout.readline()
+			runs = [one(options.pymemprof, target, False) for _ in range(options.turns)]
+			seen = [one(options.pymemprof, target, True)[3] for _ in range(options.turns)]
+			ask(target, "self")
+			own = float(target.stdout.readline())
+			target.kill()
+			target.wait()
+			report = runs[0][0]
+			objects = sum(t["count"] for t in report["types"])
+			rss = sum(line["bytes"] for line in report["ledger"] if line["depth"] == 0)
+			stop = statistics.median(r[0]["cost"]["pause_ns"] for r in runs) / 1e6
+			row = ["%d" % objects, "%.0f" % (rss / 2**20), "%.2f" % stop, "%.1f" % (stop * 2**30 / rss),
+			       "%.2f" % (min(seen) * 1e3), "%.2f" % statistics.median(r[1] for r in runs),
+			       "%.2f" % statistics.median(r[2] for r in runs),
+			       "%.1f" % (report["cost"]["tracer_rss_bytes"] / objects), "%.2f" % own]
+			print("%-16s" % name + "".join("%16s" % cell for cell in row), flush=True)
+
+
+if __name__ == "__main__":
+	main()
