@@ -92,6 +92,7 @@ int session_init(struct session *s, pid_t pid, const struct session_options *opt
 
 void session_deinit(struct session *s)
 {
+	session_snapshot_drop(s);
 	if (s->hooked)
 		(void)undo_run(&s->undo, 0, NULL);
 	inject_free(s->inject);
@@ -346,8 +347,14 @@ int session_record(struct session *s, struct err *err)
 
 	if (r == 0) {
 		say_attached(s);
-		r = session_listen(s, &end, &why);
+		if (s->options->snapshots && !s->from_start)
+			r = session_snapshot_begin(s, &why);
+		if (r == 0)
+			r = session_listen(s, &end, &why);
+		if (r == 0)
+			r = session_snapshot_wait(s, &why);
 	}
+	session_snapshot_drop(s);
 	/* Another program runs there now, or none: there is nothing to take back. */
 	if (end == FACT_END_EXITED || end == FACT_END_EXECED)
 		s->hooked = false;
@@ -355,6 +362,8 @@ int session_record(struct session *s, struct err *err)
 	if (r == 0)
 		r = left;
 	s->result->end = end;
+	if (r == 0 && s->options->snapshots && !s->from_start && end == FACT_END_DETACHED)
+		r = session_snapshot_last(s, &why);
 	/* What was learned is worth saying, also when something failed on the way. */
 	int pushed = session_push_end(s, end, r < 0 ? NULL : &why);
 	if (r == 0)

@@ -26,6 +26,7 @@ struct session_options {
 	uint32_t stall_limit_ms;
 	bool drop_on_full;	    /* else the target waits for us, up to stall_limit_ms */
 	bool events;		    /* push every event too */
+	bool snapshots;		    /* attach: of the heap, at the beginning and at the end */
 	uint64_t live_max;	    /* most live blocks followed; 0: default */
 	const char *assume_layout;  /* "3.15" for an unknown version, or NULL */
 };

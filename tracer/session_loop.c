@@ -260,6 +260,8 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 		if (r == 0 && now >= s->next_tick_ns) {
 			r = look_at_agent(s, ret_end, err);
 			if (r == 0)
+				r = session_snapshot_poll(s, err);
+			if (r == 0)
 				r = tick(s, now, err);
 		}
 	}

@@ -17,6 +17,8 @@
 #include "tracer/stream/fanout.h"
 #include "tracer/stream/ledger.h"
 
+struct session_side; /* a snapshot being taken: session_snapshot.c */
+
 struct session {
 	pid_t pid;
 	int pidfd;
@@ -47,6 +49,8 @@ struct session {
 	uint64_t target_cpu_start_ns, target_cpu_ns, tracer_cpu_start_ns;
 	uint64_t rss_bytes;
 	struct agent_public agent; /* newest counters read */
+	struct session_side *side; /* NULL: none */
+	uint32_t snapshots;	   /* begun so far */
 	uint64_t dropped_by_head;  /* newest count in a batch */
 };
 
@@ -73,6 +77,18 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err) M
 int session_drain(void *ctx, struct err *err);
 /* Account for stream bytes that did not come through the pipe. */
 int session_feed(struct session *s, const uint8_t *bytes, size_t n, struct err *err) MUST_CHECK;
+
+/* session_snapshot.c: what fails there becomes a note, except a failing sink. */
+/* Freeze the target now, with live hooks, and have the copy walked. */
+int session_snapshot_begin(struct session *s, struct err *err) MUST_CHECK;
+/* Has that walk ended? Then push what it found. */
+int session_snapshot_poll(struct session *s, struct err *err) MUST_CHECK;
+/* Wait for it, reading the pipe meanwhile. */
+int session_snapshot_wait(struct session *s, struct err *err) MUST_CHECK;
+/* One more, without hooks, from beginning to end. */
+int session_snapshot_last(struct session *s, struct err *err) MUST_CHECK;
+/* Forget one that is being taken. */
+void session_snapshot_drop(struct session *s);
 
 /* session_facts.c */
 int session_push_target(struct session *s, struct err *err) MUST_CHECK;

@@ -47,7 +47,7 @@ static void core_free_p(struct core **c)
 	core_free(*c);
 }
 
-static void snapshot_deinit(struct snapshot *s)
+void snapshot_deinit(struct snapshot *s)
 {
 	(void)!stop_detach(s->stop, NULL);
 	(void)!freeze_free(s->freeze, NULL, NULL);
@@ -250,7 +250,7 @@ static void add_unforked(struct smaps *copy, const struct smaps *target)
 	}
 }
 
-static int read_copy(struct snapshot *s, struct err *err)
+int snapshot_read_copy(struct snapshot *s, struct err *err)
 {
 	AUTO(maps_deinit_p) struct maps maps = { 0 };
 	AUTO(smaps_deinit_p) struct smaps usage = { 0 };
@@ -310,7 +310,7 @@ static int stop_patiently(struct snapshot *s, struct err *err)
 }
 
 /* Kill and reap the copy, and those an earlier, killed pymemprof left. */
-static void unfreeze(struct snapshot *s)
+void snapshot_unfreeze(struct snapshot *s)
 {
 	struct err *err = &s->result->unfrozen;
 	struct freeze *copy = TAKE(s->freeze);
@@ -378,11 +378,29 @@ static int take_stopped(struct snapshot *s, struct err *err)
 		r = let_go(s, err);
 		if (r == 0)
 			r = push_target(s, err);
-		return r < 0 ? r : read_copy(s, err);
+		return r < 0 ? r : snapshot_read_copy(s, err);
 	}
 	s->result->cost.pause_kind = FACT_PAUSE_STOPPED;
 	r = push_target(s, err);
 	return r < 0 ? r : read_stopped(s, err);
+}
+
+int snapshot_hold(struct snapshot *s, struct err *err)
+{
+	int r = maps_read(s->pid, &s->maps, err), gone;
+
+	if (r == 0)
+		r = stop_attach(s->pid, &s->stop, err);
+	if (r < 0)
+		return r;
+	r = good_instant(s, err);
+	if (r == 0)
+		r = stack_pointers(s, err);
+	if (r == 0)
+		r = copy(s, err);
+	mark_time(s);
+	gone = let_go(s, r < 0 ? NULL : err);
+	return gone < 0 && r >= 0 ? gone : r;
 }
 
 /* A sink's failure is told by sink_failed, not as an error of ours. */
@@ -416,7 +434,7 @@ int snapshot_take(pid_t pid, const struct snapshot_options *options,
 		return r;
 	r = take_stopped(&s, err);
 	int gone = let_go(&s, r < 0 ? NULL : err);
-	unfreeze(&s);
+	snapshot_unfreeze(&s);
 	return conclude(&s, r < 0 ? r : gone, err);
 }
 

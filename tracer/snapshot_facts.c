@@ -131,13 +131,16 @@ int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps 
 	/* Before the walk: reading memory maps pages that were not there. */
 	if (r == 0 && pages_of)
 		r = resident_pages(account, pages_of, err);
+	if (r == 0 && s->agent_at)
+		resident_rest(account, s->agent_at, RESIDENT_AGENT);
 	if (r == 0)
 		r = heap_walk(mem, &s->py, maps, NULL, &h, err);
 	if (r == 0)
 		r = heap_find_cycles(h, err);
 	if (r < 0)
 		return r;
-	heap_totals(h)->snapshot = 1;
+	heap_totals(h)->snapshot = s->number ? s->number : 1;
+	heap_totals(h)->at_ns = s->at_ns;
 	heap_totals(h)->at_unix_ns = s->at_unix_ns;
 	heap_totals(h)->inside_allocator = s->inside && !heap_totals(h)->collecting;
 	return push_rows(s, h, account, mem, maps, err);

@@ -38,9 +38,21 @@ struct snapshot {
 	struct freeze *freeze;
 	struct VEC(uint64_t) sp; /* of the threads */
 	uint64_t begun_ns, begun_cpu_ns, at_unix_ns;
+	uint32_t number; /* of the snapshot; 0: the only one */
+	uint64_t at_ns;	 /* since the recording began */
+	uint64_t agent_at; /* address of our agent's mapping; 0: none */
 	char note[256]; /* why no clone was made; "" */
 	bool inside;	/* no good instant was found in time */
 };
+
+void snapshot_deinit(struct snapshot *s);
+
+/* Stop, copy, let go: 1 when there is a copy, 0 when the kernel refused (see note). */
+int snapshot_hold(struct snapshot *s, struct err *err) MUST_CHECK;
+/* Walk the copy and push what it holds. */
+int snapshot_read_copy(struct snapshot *s, struct err *err) MUST_CHECK;
+/* Kill and reap the copy; what went wrong is in the result. */
+void snapshot_unfreeze(struct snapshot *s);
 
 uint64_t snapshot_now_ns(void);
 uint64_t snapshot_cpu_ns(void);

@@ -198,6 +198,11 @@ static void check_ledger(const json_t *report, pid_t pid, const char *who, long 
 	cr_expect(sum >= before && sum <= rss, "%s: ledger %lld, smaps %lld to %lld", who, sum,
 		  before, rss);
 	cr_expect(unknown * 100 < sum, "%s: %lld of %lld unexplained", who, unknown, sum);
+	/* The target holds 3 MB in one bytes object, and 500 bytearrays of 3000. */
+	cr_expect(ledger(report, "mapped_python") >= 3000000, "%s: %lld in own mappings", who,
+		  ledger(report, "mapped_python"));
+	cr_expect(ledger(report, "large_blocks") >= 1500000, "%s: %lld in large blocks", who,
+		  ledger(report, "large_blocks"));
 	fprintf(stderr,
 		"%s: RSS %lld KiB, unexplained %.3f %%, blocks of unknown use %.3f %%, stopped %.2f ms\n",
 		who, rss / 1024, 100.0 * (double)unknown / (double)sum,
@@ -370,16 +375,16 @@ Test(integration_snapshot, core_file_shows_the_same_types_as_the_process)
 
 Test(integration_snapshot, hundreds_of_snapshots_in_a_row_of_a_busy_target)
 {
+	const char *const args[] = { "append", "/dev/null", NULL };
 	struct python *py;
 	size_t n = all_pythons(&py);
 
 	for (size_t i = 0; i < n; i++) {
-		struct target_options o = { .script = "busy.py" };
 		struct target t;
 		int cycles = cycles_wanted(500) / (i == 0 ? 1 : 10), torn = 0, done = 0;
 		double pause = 0, worst = 0;
 
-		cr_assert(target_spawn(&t, &py[i], &o), "%s", t.error);
+		spawn(&t, &py[i], args);
 		for (; done < cycles; done++) {
 			json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
 			double ms =
@@ -390,13 +395,35 @@ Test(integration_snapshot, hundreds_of_snapshots_in_a_row_of_a_busy_target)
 			worst = ms > worst ? ms : worst;
 			json_decref(report);
 		}
+		check_unharmed(&t, py[i].name);
+		fprintf(stderr, "%s: %d snapshots, %d torn, stopped %.2f ms each, %.2f at most\n",
+			py[i].name, done, torn, pause / done, worst);
+		target_kill(&t);
+	}
+}
+
+/* The same target as of attach: it would notice an EINTR. It makes classes for ever, so not long. */
+Test(integration_snapshot, system_calls_are_not_disturbed)
+{
+	struct target_options o = { .script = "busy.py" };
+	struct python *py;
+	size_t n = all_pythons(&py);
+
+	for (size_t i = 0; i < n; i++) {
+		struct target t;
+		struct cli done;
+
+		cr_assert(target_spawn(&t, &py[i], &o), "%s", t.error);
+		for (int k = 0; k < 10; k++) {
+			CLI(&done, TIME_MS, "snapshot", pid_word(&t), "--view", "ledger");
+			cr_expect_eq(done.status, 0, "%s: %s", py[i].name, done.err);
+			cli_done(&done);
+		}
 		json_t *check = target_ask(&t, "check", 30000);
 		cr_expect(check && json_array_size(json_object_get(check, "errors")) == 0 &&
 				  json_array_size(json_object_get(check, "stuck")) == 0,
 			  "%s: disturbed", py[i].name);
 		cr_expect_eq(children_of(t.pid), 0, "%s: zombies", py[i].name);
-		fprintf(stderr, "%s: %d snapshots, %d torn, stopped %.2f ms each, %.2f at most\n",
-			py[i].name, done, torn, pause / done, worst);
 		json_decref(check);
 		target_kill(&t);
 	}
@@ -576,6 +603,43 @@ Test(integration_snapshot, kept_snapshot_is_reported_as_it_was_shown)
 	json_decref(kept);
 	json_decref(fresh);
 	target_kill(&t);
+	unlink(file);
+}
+
+Test(integration_snapshot, recording_begins_and_ends_with_a_snapshot_when_asked)
+{
+	char file[] = "/tmp/pymemprof-snap-XXXXXX";
+	AUTO_CLOSE int fd = mkstemp(file);
+	const char *const args[] = { "append", "/dev/null", NULL };
+	struct python *py;
+	size_t n = all_pythons(&py), i;
+
+	for (size_t k = 0; k < n; k++) {
+		struct target t;
+		struct cli done;
+
+		spawn(&t, &py[k], args);
+		CLI(&done, TIME_MS, "attach", "--snapshot", "-d", "1s", "-o", file, "-f",
+		    pid_word(&t));
+		cr_expect_eq(done.status, 0, "%s: %d %s", py[k].name, done.status, done.err);
+		cli_done(&done);
+		CLI(&done, TIME_MS, "report", "--format", "json", file);
+		json_t *report = cli_json(&done), *type;
+		cr_assert(report, "%s", done.err);
+		cli_done(&done);
+		cr_expect_eq(number(json_object_get(report, "heap"), "snapshot"), 2, "%s",
+			     py[k].name);
+		cr_expect(!has_note(report, "no-snapshot"), "%s", py[k].name);
+		cr_expect_eq(number(json_object_get(report, "cost"), "dropped"), 0, "%s",
+			     py[k].name);
+		bool grown = false;
+		json_array_foreach(json_object_get(report, "types"), i, type) grown |=
+			json_object_get(type, "baseline_count") != NULL;
+		cr_expect(grown, "%s: nothing to compare with", py[k].name);
+		check_unharmed(&t, py[k].name);
+		json_decref(report);
+		target_kill(&t);
+	}
 	unlink(file);
 }
 

@@ -138,7 +138,9 @@ static bool is_python(const struct heap *h, uint64_t user)
 	for (uint64_t pre = 0; pre <= 64; pre += 8) {
 		uint64_t i = map_get(&h->outside_index, user + pre, OUTSIDE_REJECTED);
 
-		if (i == OUTSIDE_BUFFER && (pre == 0 || pre == h->lead))
+		if (i == OUTSIDE_REJECTED)
+			continue;
+		if (i & OUTSIDE_BUFFER && (pre == 0 || pre == h->lead))
 			return true;
 		if (i < h->outside.len &&
 		    h->lead + types_at(&h->types, h->outside.at[i].type)->pre == pre)
