@@ -25,7 +25,8 @@ struct stop_regs {
 /*
  * Seize and stop every thread of pid. On failure nothing stays seized. Errors: GONE (no such
  * process, zombie), DENIED (hint "ptrace-denied", "other-user", "yama" …; already traced: hint
- * "already-traced"), UNSUPPORTED (own pid, kernel thread).
+ * "already-traced"), UNSUPPORTED (own pid, kernel thread). While it holds, the caller's nice value is
+ * −20 where setpriority(2) allows that; stop_detach puts it back.
  */
 int stop_attach(pid_t pid, struct stop **ret, struct err *err) MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +57,22 @@ Test(tracer_process_stop, all_threads_stand_still_and_go_on_afterwards)
 	cr_assert_eq(status.tracer, 0);
 	cr_assert_eq(atomic_load(&v.page->interrupted), 0);
 	cr_assert_eq(atomic_load(&v.page->epoll_interrupted), 0);
+	victim_end(&v);
+}
+
+Test(tracer_process_stop, we_hurry_only_while_others_wait)
+{
+	struct victim v;
+	struct stop *s;
+	int before = getpriority(PRIO_PROCESS, 0);
+
+	spy_require_ptrace();
+	v = victim_start("busy", NULL);
+	s = attach(v.pid);
+	if (geteuid() == 0)
+		cr_expect_eq(getpriority(PRIO_PROCESS, 0), -20);
+	cr_assert_eq(stop_detach(s, NULL), 0);
+	cr_expect_eq(getpriority(PRIO_PROCESS, 0), before);
 	victim_end(&v);
 }
 
