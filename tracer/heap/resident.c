@@ -19,6 +19,7 @@ struct resident_range {
 	uint64_t start, end, rss, swap;
 	uint64_t *present; /* bit per page; NULL: all or nothing, by `whole` */
 	bool whole;
+	bool file; /* shows a file: nobody claims parts of it */
 	enum resident_line rest;
 	uint64_t claimed[RESIDENT_LINES];
 };
@@ -135,6 +136,7 @@ int resident_new(const struct smaps *usage, struct resident **ret, struct err *e
 					      .rss = usage->usage[i].rss,
 					      .swap = usage->usage[i].swap,
 					      .whole = usage->usage[i].rss != 0,
+					      .file = *usage->maps.ranges[i].path == '/',
 					      .rest = line };
 		r->rss += x->rss;
 		r->swap += x->swap;
@@ -158,8 +160,8 @@ static int pages_of(struct resident_range *x, struct pagemap *p, struct err *err
 	uint64_t n = (x->end - x->start) / PAGE;
 
 	x->whole = x->rss == x->end - x->start;
-	/* Nobody claims parts of a file or of what is not there. */
-	if (x->whole || !x->rss || (x->rest != RESIDENT_UNEXPLAINED && x->rest != RESIDENT_STACKS))
+	/* The kernel may join bss and arenas that happen to lie behind it: names decide, not lines. */
+	if (x->whole || !x->rss || x->file)
 		return 0;
 	x->present = calloc(n / 64 + 1, sizeof(uint64_t));
 	if (!x->present)

@@ -3,6 +3,7 @@
 #include "tracer/heap/resident.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -174,13 +175,39 @@ Test(tracer_heap_resident, lines_add_up_to_rss_whatever_is_claimed)
 			m = &s.maps.ranges[(seed >> 8) % s.maps.count];
 			a = m->start + (seed >> 4) % (m->end - m->start);
 			b = a + (seed >> 6) % MIB;
-			(void)resident_claim(r, a, b, (enum resident_line)((seed >> 16) %
-									   RESIDENT_LINES));
+			(void)resident_claim(r, a, b,
+					     (enum resident_line)((seed >> 16) % RESIDENT_LINES));
 		}
 		push(r);
 		resident_free(r);
 		smaps_deinit(&s);
 	}
+	munmap(mine, MIB);
+}
+
+/* Arenas may be mapped right behind a library, so that they look like its bss. */
+Test(tracer_heap_resident, memory_behind_a_library_can_be_claimed)
+{
+	char *mine = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t at = (uint64_t)(uintptr_t)mine;
+	char lines[400];
+	struct resident *r;
+
+	cr_assert_neq(mine, MAP_FAILED);
+	(void)madvise(mine, MIB, MADV_NOHUGEPAGE);
+	mine[0] = mine[4096] = 1;
+	snprintf(lines, sizeof lines,
+		 "%lx-%lx rw-p 00000000 08:01 8 /usr/lib/libz.so.1\nRss: 4 kB\n"
+		 "%lx-%lx rw-p 00000000 00:00 0 \nRss: 8 kB\n",
+		 (unsigned long)at - 4096, (unsigned long)at, (unsigned long)at,
+		 (unsigned long)at + MIB);
+	r = made_of(lines);
+	cr_assert_eq(resident_pages(r, getpid(), NULL), 0);
+	cr_assert_eq(resident_claim(r, at + 4096, at + MIB, RESIDENT_OBJECTS), 4096);
+	push(r);
+	cr_assert_eq(line("objects"), 4096);
+	cr_assert_eq(line("libraries"), 4096 + 4096, "the rest is its bss");
+	resident_free(r);
 	munmap(mine, MIB);
 }
 
