@@ -4,8 +4,8 @@
 
 static const struct opt options[] = {
 	{ 'p', "pid", "PID", "the process, when not given as a word", NULL, NULL },
-	{ 0, "snapshot", NULL,
-	  "also take snapshots of the whole heap: when the recording begins and when it ends", NULL,
+	{ 0, "no-snapshot", NULL,
+	  "take no snapshots of the whole heap when the recording begins and when it ends", NULL,
 	  NULL },
 	RECORD_OPTIONS,
 	{ 0 },

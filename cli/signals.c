@@ -21,7 +21,8 @@ static void wake(void)
 static void on_stop(int sig)
 {
 	(void)sig;
-	stop_asked = 1;
+	if (stop_asked < 100)
+		stop_asked = stop_asked + 1; /* a second one is stronger */
 	wake();
 }
 

@@ -47,7 +47,8 @@ struct session_progress {
 struct session_hooks {
 	const struct fact_sink *const *sinks; /* borrowed, at most FANOUT_MAX */
 	size_t nsinks;
-	const volatile sig_atomic_t *stop; /* not 0: detach and finish; set by a signal handler */
+	/* Not 0: detach and finish; set by a signal handler. Larger still: no last snapshot. */
+	const volatile sig_atomic_t *stop;
 	volatile sig_atomic_t *forward;	   /* run: a signal for the child; set back to 0 */
 	int wake_fd;			   /* readable: look at stop at once; ≤ 0: none */
 	void *ctx;

@@ -232,6 +232,8 @@ int session_snapshot_last(struct session *s, struct err *err)
 
 	if (!side)
 		return err_nomem(err);
+	side->hooks.stop = s->hooks->stop;
+	side->snap.stop_from = s->hooks->stop ? *s->hooks->stop : 0;
 	r = snapshot_hold(&side->snap, &why);
 	if (r == 0)
 		r = err_set(&why, ERR_SYS, "%.180s", side->snap.note);

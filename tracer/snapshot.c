@@ -95,7 +95,7 @@ static int64_t guard_read(struct mem_source *src, taddr addr, void *buf, size_t 
 
 	if (g->deadline_ns && !g->late)
 		g->late = snapshot_now_ns() > g->deadline_ns;
-	if (g->late || (g->stop && *g->stop))
+	if (g->late || (g->stop && *g->stop > g->stop_from))
 		return ERR_GONE;
 	return mem_read_some(g->under, addr, buf, n);
 }
@@ -104,9 +104,10 @@ static const struct mem_ops guard_ops = { guard_read, NULL };
 
 static struct snapshot_guard guard_of(const struct snapshot *s, struct mem_source *under)
 {
-	return (struct snapshot_guard){
-		{ &guard_ops, under->word_bytes }, under, s->hooks->stop, 0, false
-	};
+	return (struct snapshot_guard){ .base = { &guard_ops, under->word_bytes },
+					.under = under,
+					.stop = s->hooks->stop,
+					.stop_from = s->stop_from };
 }
 
 /* A walk that was ended by its guard did not lose its target. */
@@ -119,7 +120,8 @@ static int guard_explain(const struct snapshot_guard *g, int r, struct err *err)
 				err_set(err, ERR_INTERRUPTED,
 					"reading the stopped process takes longer than allowed"),
 				"max-pause");
-	return g->stop && *g->stop ? err_set(err, ERR_INTERRUPTED, "interrupted") : r;
+	return g->stop && *g->stop > g->stop_from ? err_set(err, ERR_INTERRUPTED, "interrupted") :
+						    r;
 }
 
 /* --- the instant -------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ struct snapshot_guard {
 	struct mem_source base;
 	struct mem_source *under;
 	const volatile sig_atomic_t *stop;
+	sig_atomic_t stop_from; /* *stop up to here is not meant for us */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	bool late;
 };
@@ -40,6 +41,7 @@ struct snapshot {
 	uint64_t begun_ns, begun_cpu_ns, at_unix_ns;
 	uint32_t number; /* of the snapshot; 0: the only one */
 	uint64_t at_ns;	 /* since the recording began */
+	sig_atomic_t stop_from; /* the signals that ended the recording do not end its last snapshot */
 	uint64_t agent_at; /* address of our agent's mapping; 0: none */
 	char note[256]; /* why no clone was made; "" */
 	bool inside;	/* no good instant was found in time */

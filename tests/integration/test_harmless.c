@@ -226,7 +226,7 @@ static bool attach_cycle(struct target *t, const char *who, int cycle)
 {
 	char pid[16];
 	snprintf(pid, sizeof(pid), "%d", (int)t->pid);
-	const char *args[] = { "attach", pid, "-o", "/dev/null", "-f", NULL };
+	const char *args[] = { "attach", pid, "-o", "/dev/null", "-f", "--no-snapshot", NULL };
 	struct cli_job job;
 	struct cli done;
 	if (!cli_start(&job, NULL, args))
