@@ -24,7 +24,10 @@
 
 #define STEP_US 1000
 #define FUNCTION_BYTES 1024 /* of pymalloc's four entry points, more than any build needs */
-#define REAP_TRIES 50	    /* a debugger may hold the target when the copy is to be reaped */
+#define DETECT_TRIES 20
+#define DETECT_RETRY_NS 3000000
+#define REAP_ROUNDS 64 /* of orphans, each a list as long as it is looked at */
+#define REAP_TRIES 50  /* a debugger may hold the target when the copy is to be reaped */
 #define REAP_RETRY_NS 100000000
 
 static void maps_deinit_p(struct maps *m)
@@ -71,8 +74,14 @@ static int snapshot_init(struct snapshot *s, const struct snapshot_options *opti
 static int identify(struct snapshot *s, pid_t pid, struct mem_source *mem, const struct maps *maps,
 		    struct err *err)
 {
+	const struct timespec wait = { .tv_nsec = DETECT_RETRY_NS };
 	int r = py_detect(pid, mem, maps, s->options->assume_layout, &s->py, err);
 
+	/* It runs: what is read may be half old, half new. */
+	for (int i = 0; r == ERR_CORRUPT && pid > 0 && i < DETECT_TRIES; i++) {
+		nanosleep(&wait, NULL);
+		r = py_detect(pid, mem, maps, s->options->assume_layout, &s->py, err);
+	}
 	if (r < 0)
 		return r;
 	if (!s->py.initialized)
@@ -337,7 +346,8 @@ void snapshot_unfreeze(struct snapshot *s)
 	}
 	r = freeze_free(copy, remote, err);
 	if (r == 0)
-		(void)freeze_reap_orphans(remote, NULL);
+		for (int i = 0; i < REAP_ROUNDS && freeze_reap_orphans(remote, NULL) > 0; i++)
+			;
 	remote_free(remote);
 	(void)!let_go(s, NULL);
 	if (r == 0)
