@@ -24,7 +24,7 @@
 
 #define STEP_US 1000
 #define FUNCTION_BYTES 1024 /* of pymalloc's four entry points, more than any build needs */
-#define DETECT_TRIES 20
+#define DETECT_TRIES 5
 #define DETECT_RETRY_NS 3000000
 #define REAP_ROUNDS 64 /* of orphans, each a list as long as it is looked at */
 #define REAP_TRIES 50  /* a debugger may hold the target when the copy is to be reaped */
@@ -74,14 +74,8 @@ static int snapshot_init(struct snapshot *s, const struct snapshot_options *opti
 static int identify(struct snapshot *s, pid_t pid, struct mem_source *mem, const struct maps *maps,
 		    struct err *err)
 {
-	const struct timespec wait = { .tv_nsec = DETECT_RETRY_NS };
 	int r = py_detect(pid, mem, maps, s->options->assume_layout, &s->py, err);
 
-	/* It runs: what is read may be half old, half new. */
-	for (int i = 0; r == ERR_CORRUPT && pid > 0 && i < DETECT_TRIES; i++) {
-		nanosleep(&wait, NULL);
-		r = py_detect(pid, mem, maps, s->options->assume_layout, &s->py, err);
-	}
 	if (r < 0)
 		return r;
 	if (!s->py.initialized)
@@ -94,6 +88,39 @@ static int identify(struct snapshot *s, pid_t pid, struct mem_source *mem, const
 					"this Python does not use pymalloc (PYTHONMALLOC=malloc?)"),
 				"no-pymalloc");
 	return 0;
+}
+
+static int identify_again(struct snapshot *s, struct err *err)
+{
+	int r;
+
+	maps_deinit(&s->maps);
+	r = maps_read(s->pid, &s->maps, err);
+	return r < 0 ? r : identify(s, s->pid, s->mem, &s->maps, err);
+}
+
+/*
+ * A process that runs may be read half old, half new, and its mappings change: look again a few
+ * times with fresh ones, at last while nobody runs.
+ */
+static int identify_running(struct snapshot *s, struct err *err)
+{
+	const struct timespec wait = { .tv_nsec = DETECT_RETRY_NS };
+	struct stop *stop = NULL;
+	int r = identify(s, s->pid, s->mem, &s->maps, err);
+
+	for (int i = 0; r == ERR_CORRUPT && i < DETECT_TRIES; i++) {
+		nanosleep(&wait, NULL);
+		r = identify_again(s, err);
+	}
+	if (r != ERR_CORRUPT)
+		return r;
+	r = stop_attach(s->pid, &stop, err);
+	if (r < 0)
+		return r;
+	r = identify_again(s, err);
+	int gone = stop_detach(stop, r < 0 ? NULL : err);
+	return r < 0 ? r : gone;
 }
 
 /* --- a source that ends ------------------------------------------------------------------- */
@@ -439,7 +466,7 @@ int snapshot_take(pid_t pid, const struct snapshot_options *options,
 	if (r == 0)
 		r = live_new(pid, &s.mem, err);
 	if (r == 0)
-		r = identify(&s, pid, s.mem, &s.maps, err);
+		r = identify_running(&s, err);
 	if (r == 0)
 		r = stop_attach(pid, &s.stop, err);
 	if (r < 0)
