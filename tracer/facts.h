@@ -167,6 +167,8 @@ struct fact_sink {
 	int (*heap_gc)(void *ctx, const struct fact_heap_gc *f, struct err *err);
 	int (*heap_cycle)(void *ctx, const struct fact_heap_cycle *f, struct err *err);
 	int (*heap_malloc)(void *ctx, const struct fact_heap_malloc *f, struct err *err);
+	int (*heap_join)(void *ctx, const struct fact_heap_join *f, struct err *err);
+	int (*heap_held)(void *ctx, const struct fact_heap_held *f, struct err *err);
 	int (*ledger)(void *ctx, const struct fact_ledger *f, struct err *err);
 	int (*heap_end)(void *ctx, uint32_t snapshot, struct err *err);
 };

@@ -2,7 +2,7 @@
 /*
  * The waist, second half: what one snapshot of the heap says. Included by facts.h. A snapshot
  * is pushed as one heap, then any number of type, class, arena, free list, unknown and cycle
- * rows, gc rows, ledger lines, and heap_end. Every byte of an allocated pymalloc block is in
+ * rows, gc rows, ledger lines, join and held rows, and heap_end. Every byte of an allocated pymalloc block is in
  * exactly one column of exactly one type row, one free-list row or one unknown row.
  */
 #ifndef PYMEMPROF_TRACER_HEAP_FACTS_H
@@ -164,6 +164,50 @@ struct fact_heap_gc {
 struct fact_heap_cycle {
 	uint32_t type;
 	uint64_t count, bytes;
+};
+
+enum fact_join_use {
+	FACT_JOIN_OBJECT = 0, /* the block is an object of the type */
+	FACT_JOIN_BUFFER,     /* it is a buffer of an object of the type: items, keys, text … */
+	FACT_JOIN_FREE_LIST,  /* an object that waits to be used again */
+	FACT_JOIN_OTHER,      /* no object and nobody's buffer: C data */
+	FACT_JOIN_GONE,	      /* freed between the recording's last event and the snapshot */
+};
+
+/*
+ * Recording and snapshot joined by address: the blocks made at one site and still alive which
+ * the snapshot found to be objects of one type, or their buffers. One row per site, type and
+ * use. Bytes are those the recording knows: requested.
+ */
+struct fact_heap_join {
+	uint32_t site;	/* of the recording */
+	uint32_t type;	/* 0: unknown */
+	uint8_t use;	/* enum fact_join_use */
+	uint64_t blocks, bytes; /* weighted when sampled */
+	uint64_t oldest_ns, newest_ns; /* births, since start */
+	uint64_t unreachable; /* of blocks: objects only unreachable cycles hold */
+	uint64_t unexplained; /* of blocks: objects with references nothing found accounts for */
+	uint64_t retained_bytes; /* would go with the row's objects; 0: not computed */
+};
+
+/* What limits a container a path goes through. */
+enum fact_bound {
+	FACT_BOUND_NONE = 0,
+	FACT_BOUND_LRU_CACHE, /* functools.lru_cache(maxsize) */
+	FACT_BOUND_DEQUE,     /* collections.deque(maxlen) */
+};
+
+/*
+ * Where objects of one type, made at one site (0: wherever), hang: those whose paths differ in
+ * keys and indices only are one row, so there are few. Largest first for one (site, type).
+ */
+struct fact_heap_held {
+	uint32_t site, type;
+	uint64_t objects;
+	const char *holder; /* the container they gather in: "list listeners of module feed" */
+	const char *path;   /* outermost first, steps separated by " > "; "" unknown */
+	uint8_t bound;	    /* enum fact_bound, of a container on the path */
+	uint64_t bound_size, bound_used; /* its limit and how much of it is used */
 };
 
 /* One line of the account of RSS. Depth 0 lines add up to RSS; deeper ones explain their parent. */

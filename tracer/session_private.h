@@ -17,6 +17,7 @@
 #include "tracer/stream/fanout.h"
 #include "tracer/stream/ledger.h"
 
+struct heap;
 struct session_side; /* a snapshot being taken: session_snapshot.c */
 
 struct session {
@@ -89,6 +90,13 @@ int session_snapshot_wait(struct session *s, struct err *err) MUST_CHECK;
 int session_snapshot_last(struct session *s, struct err *err) MUST_CHECK;
 /* Forget one that is being taken. */
 void session_snapshot_drop(struct session *s);
+
+/*
+ * session_join.c: what the ledger (ctx) holds alive, looked up in a walked heap and pushed as
+ * join rows. A snapshot_extra_fn.
+ */
+int session_join(void *ctx, struct heap *h, const struct fact_sink *sink,
+		 struct err *err) MUST_CHECK;
 
 /* session_facts.c */
 int session_push_target(struct session *s, struct err *err) MUST_CHECK;

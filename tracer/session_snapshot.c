@@ -49,6 +49,8 @@ static struct fact_sink rows_only(const struct fact_sink *all)
 		.heap_gc = all->heap_gc,
 		.heap_cycle = all->heap_cycle,
 		.heap_malloc = all->heap_malloc,
+		.heap_join = all->heap_join,
+		.heap_held = all->heap_held,
 		.ledger = all->ledger,
 		.heap_end = all->heap_end,
 	};
@@ -239,6 +241,8 @@ int session_snapshot_last(struct session *s, struct err *err)
 		r = err_set(&why, ERR_SYS, "%.180s", side->snap.note);
 	if (r > 0) {
 		side->snap.fanout.sink = rows_only(&s->fanout.sink);
+		side->snap.extra = session_join;
+		side->snap.extra_ctx = s->ledger;
 		r = snapshot_read_copy(&side->snap, &why);
 	}
 	side_free(s, side);

@@ -112,6 +112,8 @@ static int push_rows(struct snapshot *s, struct heap *h, struct resident *accoun
 
 	rows.heap_end = NULL;
 	r = heap_push(h, &rows, err);
+	if (r == 0 && s->extra)
+		r = s->extra(s->extra_ctx, h, &rows, err);
 	if (r == 0)
 		r = account_heap(account, h, mem, maps, &threads, &s->fanout.sink, err);
 	if (r == 0)

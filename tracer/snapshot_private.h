@@ -26,6 +26,10 @@ struct snapshot_guard {
 	bool late;
 };
 
+/* Rows a caller of the snapshot adds to it, from the heap while it is at hand. */
+typedef int snapshot_extra_fn(void *ctx, struct heap *h, const struct fact_sink *sink,
+			      struct err *err);
+
 struct snapshot {
 	pid_t pid;
 	const struct snapshot_options *options;
@@ -44,6 +48,8 @@ struct snapshot {
 	sig_atomic_t stop_from; /* the signals that ended the recording do not end its last snapshot */
 	uint64_t agent_at; /* address of our agent's mapping; 0: none */
 	char note[256]; /* why no clone was made; "" */
+	snapshot_extra_fn *extra; /* NULL: none */
+	void *extra_ctx;
 	bool inside;	/* no good instant was found in time */
 };
 

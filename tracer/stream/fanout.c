@@ -64,6 +64,8 @@ FORWARD(heap_unknown, const struct fact_heap_unknown *)
 FORWARD(heap_gc, const struct fact_heap_gc *)
 FORWARD(heap_cycle, const struct fact_heap_cycle *)
 FORWARD(heap_malloc, const struct fact_heap_malloc *)
+FORWARD(heap_join, const struct fact_heap_join *)
+FORWARD(heap_held, const struct fact_heap_held *)
 FORWARD(ledger, const struct fact_ledger *)
 FORWARD(heap_end, uint32_t)
 
@@ -100,6 +102,8 @@ static void wire(struct fanout *f, bool events)
 	WIRE(heap_gc);
 	WIRE(heap_cycle);
 	WIRE(heap_malloc);
+	WIRE(heap_join);
+	WIRE(heap_held);
 	WIRE(ledger);
 	WIRE(heap_end);
 }

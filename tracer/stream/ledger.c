@@ -597,13 +597,10 @@ static int push_peaks(struct ledger *l, struct err *err)
 	return 0;
 }
 
-static int push_blocks(struct ledger *l, struct err *err)
+int ledger_each_block(const struct ledger *l, ledger_block_fn *fn, void *ctx, struct err *err)
 {
 	AUTO_FREE struct block_slot *all = NULL;
 	size_t n;
-
-	if (!l->sink->block)
-		return 0;
 	int r = blocks_sorted(l->blocks, &all, &n, err);
 	if (r < 0)
 		return r;
@@ -617,11 +614,16 @@ static int push_blocks(struct ledger *l, struct err *err)
 			.domain = (uint8_t)word_domain(word),
 			.birth_ns = (word >> 32) * 1000000u,
 		};
-		r = l->sink->block(l->sink->ctx, &f, err);
+		r = fn(ctx, &f, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static int push_blocks(const struct ledger *l, struct err *err)
+{
+	return l->sink->block ? ledger_each_block(l, l->sink->block, l->sink->ctx, err) : 0;
 }
 
 int ledger_finish(struct ledger *l, uint64_t duration_ns, struct err *err)

@@ -66,6 +66,12 @@ int ledger_interval(struct ledger *l, uint64_t to_ns, struct err *err) MUST_CHEC
  */
 int ledger_finish(struct ledger *l, uint64_t duration_ns, struct err *err) MUST_CHECK;
 
+/* Called once for each block alive, ascending by address. A negative return ends it. */
+typedef int ledger_block_fn(void *ctx, const struct fact_block *f, struct err *err);
+/* What is alive now. Errors: NOMEM, or what fn returned. */
+int ledger_each_block(const struct ledger *l, ledger_block_fn *fn, void *ctx,
+		      struct err *err) MUST_CHECK;
+
 struct ledger_live ledger_live(const struct ledger *l);
 const struct ledger_oddities *ledger_oddities(const struct ledger *l);
 const struct sites_limits_hit *ledger_limits_hit(const struct ledger *l);

@@ -112,10 +112,22 @@ static const struct member ledger_members[] = {
 	D(STR, code), D(STR, label), D(U8, depth), D(U64, bytes), D(BOOL, estimate),
 };
 
+#define J(kind, member) M(fact_heap_join, kind, member)
+static const struct member join_members[] = {
+	J(U32, site), J(U32, type), J(U8, use), J(U64, blocks), J(U64, bytes), J(U64, oldest_ns),
+	J(U64, newest_ns), J(U64, unreachable), J(U64, unexplained), J(U64, retained_bytes),
+};
+
+#define O(kind, member) M(fact_heap_held, kind, member)
+static const struct member held_members[] = {
+	O(U32, site), O(U32, type), O(U64, objects), O(STR, holder), O(STR, path), O(U8, bound),
+	O(U64, bound_size), O(U64, bound_used),
+};
+
 #define FORMAT(kind, members)                                                                      \
 	[(kind)-PMP_SNAPSHOT_FIRST] = { (members), sizeof(members) / sizeof(*(members)) }
 
-static const struct row_format formats[PMP_HEAP_KINDS - 1] = {
+static const struct row_format formats[PMP_HEAP_KINDS] = {
 	FORMAT(PMP_HEAP, heap_members),
 	FORMAT(PMP_HEAP_TYPES, type_members),
 	FORMAT(PMP_HEAP_BUFFERS, buffer_members),
@@ -127,6 +139,8 @@ static const struct row_format formats[PMP_HEAP_KINDS - 1] = {
 	FORMAT(PMP_HEAP_CYCLES, cycle_members),
 	FORMAT(PMP_HEAP_MALLOC, malloc_members),
 	FORMAT(PMP_HEAP_LEDGER, ledger_members),
+	FORMAT(PMP_HEAP_JOIN, join_members),
+	FORMAT(PMP_HEAP_HELD, held_members),
 };
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -193,16 +207,16 @@ static int flush_kind(struct pmp_heap *h, unsigned kind, struct err *err)
 	return r;
 }
 
-/* In kind order: the heap, then types, then what names them. */
+/* In kind order: the heap, then types, then what names them; the end comes last. */
 static int flush_all(struct pmp_heap *h, struct err *err)
 {
 	for (unsigned kind = PMP_SNAPSHOT_FIRST; kind < PMP_HEAP_KINDS_END; kind++) {
-		int r = flush_kind(h, kind, err);
+		int r = kind == PMP_HEAP_END ? 0 : flush_kind(h, kind, err);
 
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return flush_kind(h, PMP_HEAP_END, err);
 }
 
 static int put_row(struct pmp_heap *h, unsigned kind, const void *fact, struct err *err)
@@ -238,6 +252,8 @@ CALLBACK(heap_gc, fact_heap_gc, PMP_HEAP_GC)
 CALLBACK(heap_cycle, fact_heap_cycle, PMP_HEAP_CYCLES)
 CALLBACK(heap_malloc, fact_heap_malloc, PMP_HEAP_MALLOC)
 CALLBACK(ledger, fact_ledger, PMP_HEAP_LEDGER)
+CALLBACK(heap_join, fact_heap_join, PMP_HEAP_JOIN)
+CALLBACK(heap_held, fact_heap_held, PMP_HEAP_HELD)
 
 static int on_heap_end(void *ctx, uint32_t snapshot, struct err *err)
 {
@@ -262,6 +278,8 @@ void pmp_heap_init(struct pmp_heap *h, struct pmp_writer *w, struct fact_sink *s
 	sink->heap_cycle = on_heap_cycle;
 	sink->heap_malloc = on_heap_malloc;
 	sink->ledger = on_ledger;
+	sink->heap_join = on_heap_join;
+	sink->heap_held = on_heap_held;
 	sink->heap_end = on_heap_end;
 }
 
@@ -288,6 +306,8 @@ struct row {
 		struct fact_heap_cycle cycle;
 		struct fact_heap_malloc malloc;
 		struct fact_ledger ledger;
+		struct fact_heap_join join;
+		struct fact_heap_held held;
 	} fact;
 	char text[STRINGS_PER_ROW_MAX][STRING_BYTES_MAX];
 	uint8_t blob[POOLS_MAX];
@@ -389,6 +409,8 @@ READER(heap_gc, gc, PMP_HEAP_GC)
 READER(heap_cycle, cycle, PMP_HEAP_CYCLES)
 READER(heap_malloc, malloc, PMP_HEAP_MALLOC)
 READER(ledger, ledger, PMP_HEAP_LEDGER)
+READER(heap_join, join, PMP_HEAP_JOIN)
+READER(heap_held, held, PMP_HEAP_HELD)
 
 static int read_end(struct pmp_reader *r, struct cursor *c, struct err *err)
 {
@@ -413,5 +435,7 @@ const struct pmp_section PMP_HEAP_SECTIONS[] = {
 	{ PMP_HEAP_MALLOC, "malloc", read_heap_malloc },
 	{ PMP_HEAP_LEDGER, "ledger", read_ledger },
 	{ PMP_HEAP_END, "end of snapshot", read_end },
+	{ PMP_HEAP_JOIN, "join", read_heap_join },
+	{ PMP_HEAP_HELD, "held", read_heap_held },
 	{ 0 },
 };

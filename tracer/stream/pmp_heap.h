@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sections 64–75 of a .pmp: the facts of heap snapshots, one section kind per fact, rows of
+ * Sections 64–77 of a .pmp: the facts of heap snapshots, one section kind per fact, rows of
  * varints described by tables. Private to tracer/stream: pmp_write.c owns one struct pmp_heap
  * per writer, pmp_read.c lists PMP_HEAP_SECTIONS.
  */
@@ -24,6 +24,8 @@ enum pmp_heap_kind {
 	PMP_HEAP_MALLOC,
 	PMP_HEAP_LEDGER,
 	PMP_HEAP_END,
+	PMP_HEAP_JOIN,
+	PMP_HEAP_HELD,
 	PMP_HEAP_KINDS_END, /* not a section */
 };
 

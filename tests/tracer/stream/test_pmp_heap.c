@@ -16,7 +16,9 @@ static struct {
 	struct fact_heap_arena arena;
 	struct fact_heap_gc gc;
 	struct fact_ledger ledger;
-	char name[2][64], module[64], label[64];
+	struct fact_heap_join join;
+	struct fact_heap_held held;
+	char name[2][64], module[64], label[64], holder[64], path[64];
 	uint8_t occupancy[64];
 	size_t ntypes, classes, buffers, free_lists, unknowns, cycles, ends;
 } got;
@@ -62,6 +64,22 @@ static int on_ledger(void *ctx, const struct fact_ledger *f, struct err *err)
 	return 0;
 }
 
+static int on_join(void *ctx, const struct fact_heap_join *f, struct err *err)
+{
+	(void)ctx, (void)err;
+	got.join = *f;
+	return 0;
+}
+
+static int on_held(void *ctx, const struct fact_heap_held *f, struct err *err)
+{
+	(void)ctx, (void)err;
+	got.held = *f;
+	strcpy(got.holder, f->holder);
+	strcpy(got.path, f->path);
+	return 0;
+}
+
 #define COUNT(name, type, member)                                                                  \
 	static int on_##name(void *ctx, const struct type *f, struct err *err)                     \
 	{                                                                                          \
@@ -87,8 +105,12 @@ static const struct fact_sink capture = {
 	.heap = on_heap, .heap_type = on_type, .heap_arena = on_arena, .heap_gc = on_gc,
 	.ledger = on_ledger, .heap_class = on_class, .heap_buffer = on_buffer,
 	.heap_free_list = on_free_list, .heap_unknown = on_unknown, .heap_cycle = on_cycle,
-	.heap_end = on_end,
+	.heap_end = on_end, .heap_join = on_join, .heap_held = on_held,
 };
+
+static const struct fact_heap_join join = { 4, 1, FACT_JOIN_BUFFER, 10, 2000, 7, 9, 3, 2, 4000 };
+static const struct fact_heap_held held = { 4, 1, 10, "dict cache of m", "module m > cache > [*]",
+					    FACT_BOUND_DEQUE, 500, 20 };
 
 static const struct fact_heap heap = { .snapshot = 7, .arena_bytes = 1ull << 40, .torn = 3,
 				       .first_torn = 0x7f0012345678, .inside_allocator = true };
@@ -119,6 +141,8 @@ static void push_all(const struct fact_sink *s)
 	r |= s->heap_unknown(s->ctx, &(struct fact_heap_unknown){ .block_bytes = 32 }, &err);
 	r |= s->heap_cycle(s->ctx, &(struct fact_heap_cycle){ .type = 1, .count = 2 }, &err);
 	r |= s->ledger(s->ctx, &(struct fact_ledger){ "objects", "live objects", 1, 99, true }, &err);
+	r |= s->heap_join(s->ctx, &join, &err);
+	r |= s->heap_held(s->ctx, &held, &err);
 	r |= s->heap_end(s->ctx, 7, &err);
 	cr_assert_eq(r, 0, "%s", err.text);
 }
@@ -171,6 +195,11 @@ Test(tracer_stream_pmp_heap, every_fact_comes_back)
 	cr_assert_eq(got.ledger.bytes, 99);
 	cr_assert(got.ledger.estimate);
 	cr_assert_str_eq(got.label, "live objects");
+	cr_assert_eq(memcmp(&got.join, &join, sizeof join), 0);
+	cr_assert_eq(got.held.bound, FACT_BOUND_DEQUE);
+	cr_assert_eq(got.held.bound_used, 20);
+	cr_assert_str_eq(got.holder, held.holder);
+	cr_assert_str_eq(got.path, held.path);
 	cr_assert_eq(got.classes + got.buffers + got.free_lists + got.unknowns + got.cycles + got.ends, 6);
 }
 
