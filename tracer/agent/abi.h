@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#define AGENT_ABI_VERSION 1
+#define AGENT_ABI_VERSION 2
 #define AGENT_MAGIC 0x746e656761504d50ull /* "PMPagent" */
 #define AGENT_MAP_BYTES (512 * 1024)
 #define AGENT_FIXED_OFFSET (60 * 1024)
@@ -71,6 +71,7 @@ struct agent_offsets {
 	int32_t unicode_kind_shift, unicode_ascii_shift, unicode_compact_shift; /* bits inside state */
 	int32_t bytes_size, bytes_data;
 	int32_t ob_type;
+	int32_t frame_locals, code_locals; /* first local variable; how many there are (32 bits) */
 	int32_t interp_gil; /* 3.12+: PyInterpreterState.ceval.gil; -1: there is one GIL */
 };
 
@@ -204,6 +205,7 @@ enum stream_meta {
 	STREAM_THREAD = 4, /* struct stream_thread: defines a thread serial */
 	STREAM_SAMPLE = 5, /* struct stream_sample: sampling interval from here on */
 	STREAM_RESET = 6,  /* no payload: all code, stack and thread serials start again at 1 */
+	STREAM_LABEL = 7,  /* struct stream_label + text: what the program does from here on */
 };
 
 struct stream_hello {
@@ -242,5 +244,18 @@ struct stream_thread {
 struct stream_sample {
 	uint64_t sample_bytes;
 };
+
+/*
+ * The program says what it is busy with: the text pytest is about to put into PYTEST_CURRENT_TEST
+ * ("tests/test_a.py::test_b[1] (call)"), read from a local variable. Everything recorded before is
+ * in the stream before it, the cancel window included. No text: busy with nothing in particular.
+ */
+struct stream_label {
+	uint32_t chars; /* padded to 8 bytes; longer texts lose their middle */
+	uint16_t kind;	/* bytes per character: 1, 2, 4 */
+	uint16_t flags;
+};
+
+#define AGENT_LABEL_CHARS 1024
 
 #endif

@@ -124,6 +124,29 @@ static inline bool stack_maybe_code(uint64_t addr)
 	return agent_state.code_bits[bit / 64] >> (bit % 64) & 1;
 }
 
+/* --- label.c: what the program says it is doing --------------------------------------------- */
+
+/* A str in the program's memory, as far as it is compact: PEP 393. chars NULL: it is not. */
+struct text {
+	const uint8_t *chars;
+	uint64_t length;
+	uint32_t kind; /* bytes per character */
+};
+
+struct text text_of(uint64_t object);
+struct text text_first(struct text t, uint64_t most);
+struct text text_last(struct text t, uint64_t most);
+static inline uint32_t text_words(struct text t)
+{
+	return (uint32_t)((t.length * t.kind + 7) / 8);
+}
+void text_copy(uint64_t *to, struct text t);
+
+/* Is the code object at addr, so called, the function that sets the label? */
+bool label_knows(uint64_t addr, struct text name, struct text file);
+/* Look at its local variable; a new text is sent, after everything that came before it. */
+void label_look(void);
+
 /* --- site.c: what the reader has been told --------------------------------------------------- */
 
 #define SITE_SETS (AGENT_SITES / AGENT_SITE_WAYS)

@@ -45,66 +45,6 @@ void site_flush_temps(void)
 
 /* --- code objects --------------------------------------------------------------------------- */
 
-struct text {
-	const uint8_t *chars;
-	uint64_t length;
-	uint32_t kind; /* bytes per character */
-};
-
-/* A str, as far as it is compact: PEP 393 (Include/cpython/unicodeobject.h, 3.3+). */
-static struct text text_of(uint64_t object)
-{
-	const struct agent_offsets *o = &agent_fixed.off;
-	struct text t = { NULL, 0, 1 };
-	uint32_t state;
-
-	if (!object)
-		return t;
-	state = lane_load32(object, o->unicode_state);
-	if (!(state >> o->unicode_compact_shift & 1))
-		return t;
-	t.kind = state >> o->unicode_kind_shift & 7;
-	if (t.kind != 1 && t.kind != 2 && t.kind != 4)
-		return (struct text){ NULL, 0, 1 };
-	t.length = lane_load(object, o->unicode_length);
-	t.chars = (const uint8_t *)object + (state >> o->unicode_ascii_shift & 1 ?
-						     o->unicode_ascii_data :
-						     o->unicode_compact_data);
-	return t;
-}
-
-static struct text text_first(struct text t, uint64_t most)
-{
-	if (t.length > most)
-		t.length = most;
-	return t;
-}
-
-static struct text text_last(struct text t, uint64_t most)
-{
-	if (t.length > most) {
-		t.chars += (t.length - most) * t.kind;
-		t.length = most;
-	}
-	return t;
-}
-
-static uint32_t text_words(struct text t)
-{
-	return (uint32_t)((t.length * t.kind + 7) / 8);
-}
-
-static void text_copy(uint64_t *to, struct text t)
-{
-	uint8_t *p = (uint8_t *)to;
-	uint64_t n = t.length * t.kind;
-
-	if (n)
-		to[(n - 1) / 8] = 0; /* padding */
-	for (uint64_t i = 0; i < n; i++)
-		p[i] = t.chars[i];
-}
-
 static bool put_code(uint64_t addr, uint32_t serial)
 {
 	const struct agent_offsets *o = &agent_fixed.off;
@@ -128,6 +68,8 @@ static bool put_code(uint64_t addr, uint32_t serial)
 	};
 	text_copy((uint64_t *)(c + 1), name);
 	text_copy((uint64_t *)(c + 1) + text_words(name), file);
+	if (label_knows(addr, name, file))
+		COLD->label_code = serial;
 	return true;
 }
 
@@ -181,6 +123,8 @@ uint32_t site_code_forget(uint64_t addr)
 		hole = i;
 	}
 	agent_state.codes[hole].addr = 0;
+	if (serial == COLD->label_code)
+		COLD->label_code = 0;
 	COLD->codes_used--;
 	--*sample_page(addr);
 	return serial;
@@ -238,7 +182,7 @@ bool site_forget_all(void)
 	for (int i = 0; i < AGENT_THREADS; i++)
 		agent_state.threads[i] = (struct agent_thread){ 0 };
 	COLD->next_site = COLD->next_code = COLD->next_thread = 0;
-	COLD->codes_used = COLD->thread_serial = 0;
+	COLD->codes_used = COLD->thread_serial = COLD->label_code = 0;
 	LANE->depth = 0;
 	LANE->site_serial = 0;
 	return true;

@@ -128,6 +128,12 @@ static __attribute__((noinline)) bool describe(struct agent_frame *e, struct age
 	if (!e->code)
 		return false;
 	e->line = line_of(code, lasti);
+	if (e->code == COLD->label_code) {
+		/* not remembered: each time its instruction changes it is to be looked at again */
+		COLD->label_frame = e->frame;
+		LANE->untold |= AGENT_UNTOLD_LABEL;
+		return true;
+	}
 	*ret = (struct agent_line){ e->instr, e->code, e->line };
 	return true;
 }
@@ -210,7 +216,7 @@ static inline void entry_set(uint32_t i, uint64_t frame, uint64_t instr)
 		e->code = known->code;
 		e->line = known->line;
 	} else if (!describe(e, known)) {
-		LANE->untold = 1;
+		LANE->untold |= AGENT_UNTOLD_FRAME;
 	}
 	e->hash = STACK[i - 1].hash;
 	if (SYS_LIKELY(e->code != 0))
@@ -323,18 +329,29 @@ static inline __attribute__((always_inline)) bool stack_same(uint64_t leaf, bool
  * A frame of this stack could not be described: the pipe is full, or the table of code objects is.
  * In the second case everything is forgotten and the stack taken anew. False: the event is lost.
  */
-static __attribute__((noinline)) bool start_over(void)
+static bool start_over(void)
 {
 	LANE->untold = 0;
 	LANE->depth = 0;
 	if (!site_codes_full() || !site_forget_all())
 		return false;
 	walk_all(leaf_of(LANE->tstate), agent_fixed.frame_kind == AGENT_FRAME_OBJECT);
-	if (!LANE->untold)
+	if (!(LANE->untold & AGENT_UNTOLD_FRAME))
 		return true;
 	LANE->untold = 0;
 	LANE->depth = 0;
 	return false;
+}
+
+/* The stack in the cache is no ordinary one. False: the event is lost. */
+static __attribute__((noinline)) bool look_again(void)
+{
+	if (LANE->untold & AGENT_UNTOLD_FRAME && !start_over())
+		return false;
+	if (LANE->untold)
+		label_look();
+	LANE->untold = 0;
+	return true;
 }
 
 static inline __attribute__((always_inline)) int32_t site_of_cached(void)
@@ -342,7 +359,7 @@ static inline __attribute__((always_inline)) int32_t site_of_cached(void)
 	uint64_t hash;
 	int32_t site;
 
-	if (SYS_UNLIKELY(LANE->untold) && !start_over())
+	if (SYS_UNLIKELY(LANE->untold) && !look_again())
 		return -1;
 	hash = STACK[LANE->depth].hash;
 	site = site_find(hash);

@@ -81,6 +81,9 @@ struct agent_side_event {
 	uint64_t size;
 };
 
+#define AGENT_UNTOLD_FRAME 1u /* the reader could not be told of one of its frames */
+#define AGENT_UNTOLD_LABEL 2u /* one of them may know a new label (label.c) */
+
 /* Everything a call of the GIL holder usually touches, in the fewest cache lines. */
 struct agent_lane {
 	uint64_t tstate, tp;	 /* of the last caller; tstate 0: a thread without one */
@@ -93,7 +96,7 @@ struct agent_lane {
 	uint32_t depth;		 /* entries of the cached stack, 0: none */
 	uint32_t site_index;	 /* site of the cached stack … */
 	uint32_t site_serial;	 /* … valid while sites[site_index].serial is this; 0: not known */
-	uint32_t untold;	 /* the cached stack has a frame the reader could not be told of */
+	uint32_t untold;	 /* AGENT_UNTOLD_…: the cached stack wants another look */
 	uint32_t countdown;	 /* allocations until the next look at the clock */
 	uint32_t period;	 /* what countdown starts from */
 	uint64_t sample_left;	 /* bytes until the next sample */
@@ -113,8 +116,10 @@ struct agent_cold {
 	uint32_t codes_used;
 	uint32_t thread_serial;	 /* of the lane's thread, 0: not looked up */
 	uint32_t samples_used;
-	uint32_t reserved;
+	uint32_t label_code;	 /* serial of the function that knows the label; 0: not seen */
 	uint32_t truncated;	 /* the cached stack lacks its outermost frames */
+	uint64_t label_frame;	 /* its frame in the cached stack */
+	uint64_t label;		 /* hash of the text last sent; 0: none */
 	uint64_t thread_seed;
 	uint64_t main_gil;	 /* when agent_fixed did not know it */
 	uint64_t samples_limit;	 /* used entries at which the interval doubles */

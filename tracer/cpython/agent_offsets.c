@@ -30,6 +30,7 @@ static void frame_offsets(const struct py_layout *l, struct agent_offsets *ret)
 		ret->frame_code = l->PyFrameObject_f_code;
 		ret->frame_instr = l->PyFrameObject_f_lasti;
 		ret->frame_owner = PY_ABSENT;
+		ret->frame_locals = l->PyFrameObject_f_localsplus;
 		return;
 	case PY_FRAME_CFRAME:
 		ret->tstate_frame = l->PyThreadState_cframe;
@@ -43,6 +44,7 @@ static void frame_offsets(const struct py_layout *l, struct agent_offsets *ret)
 	ret->frame_code = l->_PyInterpreterFrame_f_executable;
 	ret->frame_instr = l->_PyInterpreterFrame_instr_ptr;
 	ret->frame_owner = l->_PyInterpreterFrame_owner;
+	ret->frame_locals = l->_PyInterpreterFrame_localsplus;
 }
 
 void agent_offsets_of(const struct py_layout *l, struct agent_offsets *ret)
@@ -70,6 +72,7 @@ void agent_offsets_of(const struct py_layout *l, struct agent_offsets *ret)
 		.bytes_size = l->PyVarObject_ob_size,
 		.bytes_data = l->PyBytesObject_ob_sval,
 		.ob_type = l->PyObject_ob_type,
+		.code_locals = l->PyCodeObject_co_nlocals,
 	};
 	frame_offsets(l, ret);
 }

@@ -359,6 +359,7 @@ int sites_meta(struct sites *s, const struct record *r, struct err *err)
 		return 0;
 	case STREAM_HELLO:
 	case STREAM_SAMPLE:
+	case STREAM_LABEL:
 		break;
 	}
 	return 1;

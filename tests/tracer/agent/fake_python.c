@@ -203,6 +203,8 @@ static void fill_offsets(enum agent_frame_kind kind)
 		.bytes_size = offsetof(struct fake_bytes, size),
 		.bytes_data = offsetof(struct fake_bytes, data),
 		.ob_type = 8,
+		.frame_locals = offsetof(struct fake_frame, locals),
+		.code_locals = offsetof(struct fake_code, size),
 		.interp_gil = 8,
 	};
 	agent_fixed.frame_kind = kind;
@@ -311,13 +313,19 @@ static uint64_t fake_string(const char *s)
 
 struct fake_code *fake_code(const char *static_name, uint32_t first_line, uint32_t n)
 {
+	return fake_code_in("m.py", static_name, first_line, n);
+}
+
+struct fake_code *fake_code_in(const char *static_file, const char *static_name,
+			       uint32_t first_line, uint32_t n)
+{
 	struct fake_code *c = hook_obj_malloc(NULL, sizeof(*c));
 
 	memset(c, 0, sizeof(*c));
 	c->type = (uint64_t)&code_type_word;
 	c->size = n;
 	c->name = fake_string(static_name);
-	c->filename = fake_string("m.py");
+	c->filename = fake_string(static_file);
 	c->linetable = (uint64_t)&table_of_32;
 	c->firsttraceable_and_line = first_line;
 	return c;
@@ -366,6 +374,14 @@ void fake_call(struct fake_code *c, uint32_t instr)
 	t->depth++;
 	set_leaf(t);
 	fake_at(instr);
+}
+
+void fake_local(uint32_t i, const char *text)
+{
+	struct fake_tstate *t = holder();
+	uint64_t tag = agent_fixed.frame_kind == AGENT_FRAME_STACKREF ? 1 : 0;
+
+	t->frames[t->depth - 1].locals[i] = (text ? fake_string(text) : 0) | tag;
 }
 
 void fake_return(void)

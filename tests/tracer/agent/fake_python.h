@@ -42,6 +42,7 @@ struct fake_frame {
 	uint64_t previous; /* f_back */
 	uint64_t instr;	   /* instr_ptr, or f_lasti in the low half */
 	uint8_t owner, pad[7];
+	uint64_t locals[4]; /* references: tagged where frame_kind says so */
 };
 
 struct fake_tstate {
@@ -70,6 +71,11 @@ void fake_done(void);
 void fake_gil(int t);
 /* A code object of n instructions, each on its own line, in a block from the obj domain. */
 struct fake_code *fake_code(const char *static_name, uint32_t first_line, uint32_t n);
+/* The same in another file; its name and file are at most 39 characters long. */
+struct fake_code *fake_code_in(const char *static_file, const char *static_name,
+			       uint32_t first_line, uint32_t n);
+/* A str for a local variable of the innermost frame; at most 39 characters. NULL: not assigned. */
+void fake_local(uint32_t i, const char *text);
 void fake_code_free(struct fake_code *c);
 /* Frames of the thread that holds the GIL. */
 void fake_call(struct fake_code *c, uint32_t instr);

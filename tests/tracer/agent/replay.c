@@ -191,6 +191,18 @@ static bool take_thread(struct replay *r, const uint64_t *w, size_t n)
 	return true;
 }
 
+static bool take_label(struct replay *r, const uint64_t *w, size_t n)
+{
+	const struct stream_label *l = (const struct stream_label *)w;
+
+	if (n != 1 + ((size_t)l->chars * l->kind + 7) / 8)
+		return refuse(r, "label of another length", n);
+	snprintf(r->label, sizeof(r->label), "%.*s", (int)l->chars, (const char *)(w + 1));
+	r->label_live = r->live;
+	r->labels++;
+	return true;
+}
+
 static bool take_meta(struct replay *r, const uint64_t *w, size_t n)
 {
 	switch (w[0] >> 8 & 0xff) {
@@ -207,6 +219,8 @@ static bool take_meta(struct replay *r, const uint64_t *w, size_t n)
 	case STREAM_SAMPLE:
 		r->sample_bytes = w[1];
 		return true;
+	case STREAM_LABEL:
+		return take_label(r, w + 1, n - 1);
 	case STREAM_RESET:
 		r->resets++;
 		forget_serials(r);

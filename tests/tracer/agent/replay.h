@@ -40,6 +40,8 @@ struct replay {
 	uint64_t frees, foreign_frees, unfrees, doubled; /* doubled: ALLOC of a live address */
 	uint64_t stacks, codes, threads, resets, hellos, batches;
 	uint64_t sample_bytes;
+	uint64_t labels, label_live; /* how many; live blocks when the last one came */
+	char label[64];		     /* its first characters */
 	struct stream_batch last;
 	uint32_t *site_of; /* agent's serial → sites index + 1 */
 	size_t nserials;

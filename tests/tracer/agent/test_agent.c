@@ -555,3 +555,80 @@ Test(tracer_agent, a_new_thread_state_at_a_dead_ones_address_is_another_thread)
 	site("t1");
 	site("t77");
 }
+
+/* pytest's _update_current_test_var allocates while `value` is what it is. */
+static void label(struct fake_code *f, const char *text, uint32_t instr)
+{
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 24));
+	fake_call(f, instr);
+	fake_local(3, text);
+	fake_at(instr + 1);
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 40));
+	fake_return();
+}
+
+#define RUNNER "site-packages/_pytest/runner.py"
+#define SETTER "_update_current_test_var"
+
+Test(tracer_agent, what_a_test_runner_says_it_is_doing_is_told_in_order)
+{
+	struct fake_code *f, *g;
+	void *p, *q;
+
+	fake_go();
+	g = fake_code("g", 10, 8);
+	f = fake_code_in(RUNNER, SETTER, 50, 8);
+	fake_call(g, 3);
+	p = hook_obj_malloc(NULL, 100);
+	label(f, "a.py::one (call)", 2);
+	q = hook_obj_malloc(NULL, 100);
+	collect();
+	cr_assert_eq(replay.labels, 1);
+	cr_assert_str_eq(replay.label, "a.py::one (call)");
+	cr_assert_eq(replay.label_live, 3, "what waited in the window came first");
+	label(f, "a.py::one (call)", 2);
+	collect();
+	cr_assert_eq(replay.labels, 1, "it is the same");
+	label(f, "a.py::two[\"x\"] (setup)", 2);
+	collect();
+	cr_assert_str_eq(replay.label, "a.py::two[\"x\"] (setup)");
+	label(f, NULL, 5);
+	collect();
+	cr_assert_eq(replay.labels, 3);
+	cr_assert_str_eq(replay.label, "");
+	hook_obj_free(NULL, p);
+	hook_obj_free(NULL, q);
+}
+
+Test(tracer_agent, labels_are_read_from_every_kind_of_frame)
+{
+	const enum agent_frame_kind kinds[] = { AGENT_FRAME_OBJECT, AGENT_FRAME_CFRAME,
+						AGENT_FRAME_CURRENT, AGENT_FRAME_STACKREF };
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		teardown();
+		fake_init(kinds[i]);
+		replay_init(&replay);
+		fake_go();
+		label(fake_code_in(RUNNER, SETTER, 50, 8), "b (teardown)", 2);
+		collect();
+		cr_expect_str_eq(replay.label, "b (teardown)", "kind %d", kinds[i]);
+		label(fake_code_in(RUNNER, SETTER, 50, 8), NULL, 2);
+		collect();
+		cr_expect_str_eq(replay.label, "", "kind %d", kinds[i]);
+	}
+}
+
+Test(tracer_agent, functions_of_other_files_names_and_shapes_set_no_label)
+{
+	fake_go();
+	label(fake_code_in("my_pytest/run.py", SETTER, 50, 8), "x (call)", 2);
+	label(fake_code_in(RUNNER, "_update_current_test", 50, 8), "x (call)", 2);
+	label(fake_code_in(RUNNER, SETTER, 50, 3), "x (call)", 2);
+	collect();
+	cr_assert_eq(replay.labels, 0);
+	agent_fixed.sample_bytes = 64;
+	label(fake_code_in(RUNNER, SETTER, 90, 8), "x (call)", 2);
+	agent_fixed.sample_bytes = 0;
+	collect();
+	cr_assert_eq(replay.labels, 0, "samples are too few to be in order");
+}
