@@ -51,7 +51,7 @@ int py_symbol(const struct py *py, const char *name, taddr *ret, uint64_t *ret_b
 int py_symbol_local(const struct py *py, const char *name, taddr *ret, struct err *err)
 {
 	struct symbol sym;
-	int r = symtab_static(py->image, name, &sym, err);
+	int r = py->image ? symtab_static(py->image, name, &sym, err) : 0;
 
 	if (r <= 0)
 		return r < 0 ? err_wrap(err, r, "symbols of the interpreter") : 0;

@@ -161,7 +161,7 @@ static int vector_fits(const struct py *py, struct mem_source *mem, uint64_t v,
 		if (r < 0)
 			return r == ERR_GONE ? r : 0;
 		if (taddr_is_null(arena) || pools->pool[i].v < arena.v ||
-		    pools->pool[i].v - arena.v >= (uint64_t)l->arena_bytes)
+		    pools->pool[i].v - arena.v >= (uint64_t)l->arena_bytes + (uint64_t)l->pool_bytes)
 			return 0;
 	}
 	return 1;
@@ -189,21 +189,27 @@ static int search_arenas(const struct py *py, struct mem_source *mem, const uint
 
 /*
  * Entries of the vector by the size of the malloc chunk it lies in: glibc keeps it in the word
- * before (malloc/malloc.c), the vector has a power of two of entries, at least 16
- * (INITIAL_ARENA_OBJECTS). 0 when that makes no sense.
+ * before (malloc/malloc.c); new_arena doubles the vector from 16 entries on, and a chunk is at
+ * most a page larger than asked for. When that makes no sense, up to the highest index pools
+ * mention: whoever walks refuses implausible entries one by one.
  */
-static uint32_t vector_capacity(const struct py *py, struct mem_source *mem, taddr vector)
+static uint32_t vector_capacity(const struct py *py, struct mem_source *mem, taddr vector,
+				const struct pools *pools)
 {
-	uint64_t chunk, max = 16, entry = (uint64_t)py->layout->arena_object_sizeof;
+	uint64_t chunk = 0, bytes, most = 0, entry = (uint64_t)py->layout->arena_object_sizeof;
+	uint32_t highest = 0, index;
 
+	for (size_t i = 0; i < pools->count; i++)
+		if (mem_u32(mem, taddr_add(pools->pool[i], py->layout->pool_header_arenaindex),
+			    &index, NULL) == 0 &&
+		    index < ARENAS_MAX && index > highest)
+			highest = index;
 	if (mem_word(mem, taddr_add(vector, -8), &chunk, NULL) < 0)
-		return 0;
-	chunk &= ~UINT64_C(7);
-	if (chunk < max * entry || chunk > (uint64_t)ARENAS_MAX * entry)
-		return 0;
-	while (max * 2 * entry <= chunk)
-		max *= 2;
-	return (uint32_t)max;
+		return highest + 1;
+	bytes = (chunk & ~UINT64_C(7)) - 8;
+	for (uint64_t n = 16; n <= ARENAS_MAX && n * entry <= bytes; n *= 2)
+		most = n;
+	return most > highest && bytes < 2 * most * entry + 8192 ? (uint32_t)most : highest + 1;
 }
 
 static int local_or_null(const struct py *py, const char *name, taddr *ret, struct err *err)
@@ -266,7 +272,7 @@ static int find_static(const struct py *py, struct mem_source *mem, struct obmal
 	if (r == 0 && !taddr_is_null(o->arenas_at))
 		r = mem_ptr(mem, o->arenas_at, &o->arenas, err);
 	if (r == 0 && !taddr_is_null(o->arenas) && !o->maxarenas)
-		o->maxarenas = vector_capacity(py, mem, o->arenas);
+		o->maxarenas = vector_capacity(py, mem, o->arenas, &pools);
 	return r;
 }
 
@@ -372,4 +378,23 @@ int obmalloc_find(const struct py *py, struct mem_source *mem, taddr interp, str
 		return r;
 	*ret = o;
 	return 0;
+}
+
+int obmalloc_at_sheet(const struct py *py, struct mem_source *mem, taddr interp,
+		      struct obmalloc *ret, struct err *err)
+{
+	const struct py_layout *l = py->layout;
+	struct obmalloc o = { .classes = classes_of(l) };
+	taddr state = taddr_add(interp, l->PyInterpreterState_obmalloc);
+	int r = 0;
+
+	if (l->obmalloc_home == PY_OBMALLOC_STATIC)
+		return err_set(err, ERR_CORRUPT, "pymalloc's books are not where a sheet could say");
+	if (l->obmalloc_home == PY_OBMALLOC_POINTER)
+		r = mem_ptr(mem, state, &state, err);
+	if (r == 0)
+		r = fill_state(py, mem, state, &o, err);
+	if (r == 0)
+		*ret = o;
+	return r;
 }

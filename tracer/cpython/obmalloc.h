@@ -30,4 +30,11 @@ struct obmalloc {
 int obmalloc_find(const struct py *py, struct mem_source *mem, taddr interp, struct obmalloc *ret,
 		  struct err *err) MUST_CHECK;
 
+/*
+ * The same place without looking whether it holds a state (3.12+): for memory caught in the
+ * middle of a change. Errors: CORRUPT (statics have no such place), FAULT, GONE.
+ */
+int obmalloc_at_sheet(const struct py *py, struct mem_source *mem, taddr interp,
+		      struct obmalloc *ret, struct err *err) MUST_CHECK;
+
 #endif

@@ -4,12 +4,12 @@
 
 #include <string.h>
 
+#include "tracer/cpython/dict.h"
 #include "tracer/cpython/interp.h"
 #include "tracer/cpython/obmalloc.h"
 #include "tracer/cpython/str.h"
 
 #define MODULES_MAX 100000
-#define INDEX_BYTES_MAX (UINT64_C(1) << 30)
 
 static int failed(struct err *err, const char *what)
 {
@@ -116,47 +116,11 @@ static int test_gc(const struct py *py, struct mem_source *mem, struct err *err)
 	return 0;
 }
 
-/* Address of the first entry, its size, and the place of the key in it. */
-static int keys_entries(struct mem_source *mem, const struct py_layout *l, taddr keys,
-			uint64_t *ret_entries, uint64_t *ret_size, uint64_t *ret_key, struct err *err)
-{
-	uint64_t size, index_bytes = UINT64_MAX;
-	uint8_t log2, kind = 0;
-	int r;
-
-	*ret_size = (uint64_t)l->PyDictKeyEntry_sizeof;
-	*ret_key = (uint64_t)l->PyDictKeyEntry_me_key;
-	switch (l->dict_keys) {
-	case PY_KEYS_LOOKUP:
-		r = mem_word(mem, taddr_add(keys, l->PyDictKeysObject_dk_size), &size, err);
-		if (r < 0)
-			return r;
-		index_bytes = size <= 0xff ? size : size <= 0xffff ? size * 2 : size * 4;
-		break;
-	case PY_KEYS_LOG2:
-		r = mem_u8(mem, taddr_add(keys, l->PyDictKeysObject_dk_log2_index_bytes), &log2, err);
-		if (r == 0)
-			r = mem_u8(mem, taddr_add(keys, l->PyDictKeysObject_dk_kind), &kind, err);
-		if (r < 0)
-			return r;
-		index_bytes = log2 < 48 ? UINT64_C(1) << log2 : UINT64_MAX;
-		break;
-	}
-	if (index_bytes > INDEX_BYTES_MAX)
-		return failed(err, "sys.modules has an absurd size");
-	if (kind) {
-		*ret_size = (uint64_t)l->PyDictUnicodeEntry_sizeof;
-		*ret_key = (uint64_t)l->PyDictUnicodeEntry_me_key;
-	}
-	*ret_entries = keys.v + (uint64_t)l->PyDictKeysObject_dk_indices + index_bytes;
-	return 0;
-}
-
 /* sys.modules is a dict with a key "sys": dict, keys and str are as the sheet says. */
 static int test_modules(const struct py *py, struct mem_source *mem, struct err *err)
 {
 	const struct py_layout *l = py->layout;
-	uint64_t n, entries = 0, size = 0, key_at = 0;
+	struct keys_shape k;
 	taddr modules, keys;
 	int r = mem_ptr(mem, taddr_add(py->main_interp, l->PyInterpreterState_imports_modules),
 			&modules, err);
@@ -166,24 +130,21 @@ static int test_modules(const struct py *py, struct mem_source *mem, struct err 
 	if (taddr_is_null(modules))
 		return 0; /* Py_Initialize has not come that far */
 	r = mem_ptr(mem, taddr_add(modules, l->PyDictObject_ma_keys), &keys, err);
-	if (r == 0)
-		r = mem_word(mem, taddr_add(keys, l->PyDictKeysObject_dk_nentries), &n, err);
-	if (r == 0)
-		r = keys_entries(mem, l, keys, &entries, &size, &key_at, err);
 	if (r < 0)
 		return r;
-	if (n > MODULES_MAX)
+	if (!keys_shape_at(mem, l, keys.v, &k) || k.entries > MODULES_MAX)
 		return failed(err, "sys.modules has an absurd size");
-	for (uint64_t i = 0; i < n; i++) {
+	for (uint64_t i = 0; i < k.entries; i++) {
 		taddr key;
 
-		r = mem_ptr(mem, taddr_of(entries + i * size + key_at), &key, err);
+		r = mem_ptr(mem, taddr_of(keys.v + k.entries_at + i * k.entry_bytes + k.key_at),
+			    &key, err);
 		if (r < 0)
 			return r;
 		if (!taddr_is_null(key) && str_equals(mem, l, key, "sys", NULL) > 0)
 			return 0;
 	}
-	return n ? failed(err, "sys.modules has no \"sys\"") : 0;
+	return k.entries ? failed(err, "sys.modules has no \"sys\"") : 0;
 }
 
 int selftest_run(const struct py *py, struct mem_source *mem, struct err *err)

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracer/cpython/interp.h"
 #include "tracer/heap/glibc.h"
 #include "tracer/heap/heap.h"
-#include "tracer/heap/pymalloc_state.h"
 
 #define CHUNK_HEAD 16			/* before the user's address: prev_size and size */
 #define HEAP_BYTES (UINT64_C(64) << 20) /* HEAP_MAX_SIZE, malloc/arena.c */
@@ -109,23 +109,28 @@ static void account_chunk(struct account *a, uint64_t chunk)
 static void account_frames(struct account *a)
 {
 	const struct py_layout *l = a->h->l;
-	uint64_t interp = 0, at, chunk;
-	uint32_t index;
+	int32_t field[] = { l->PyThreadState_datastack_chunk,
+			    l->PyThreadState_datastack_cached_chunk };
+	struct mem_source *mem = &a->h->r.base;
+	struct interp_iter it;
+	taddr interp;
 
-	if (l->PyThreadState_datastack_chunk < 0)
+	if (l->PyThreadState_datastack_chunk < 0 || interp_iter_init(&it, a->h->py, mem, NULL) < 0)
 		return;
-	while (heap_interp_next(&a->h->r, a->h->py, &interp, &index)) {
-		at = interp + (uint64_t)l->PyInterpreterState_threads_head;
-		for (uint32_t i = 0; i < STATES_MAX && reader_u64(&a->h->r, at, &at) && at; i++) {
-			if (reader_u64(&a->h->r, at + (uint64_t)l->PyThreadState_datastack_chunk,
-				       &chunk))
-				account_chunk(a, chunk);
-			if (l->PyThreadState_datastack_cached_chunk >= 0 &&
-			    reader_u64(&a->h->r,
-				       at + (uint64_t)l->PyThreadState_datastack_cached_chunk,
-				       &chunk))
-				account_chunk(a, chunk);
-			at += (uint64_t)l->PyThreadState_next;
+	while (interp_next(&it, &interp, NULL) > 0) {
+		struct thread_iter threads;
+		struct interp_thread t;
+
+		if (thread_iter_init(&threads, a->h->py, mem, interp, NULL) < 0)
+			continue;
+		while (thread_next(&threads, &t, NULL) > 0) {
+			for (size_t i = 0; i < 2; i++) {
+				uint64_t chunk;
+
+				if (field[i] >= 0 &&
+				    reader_u64(&a->h->r, t.tstate.v + (uint64_t)field[i], &chunk))
+					account_chunk(a, chunk);
+			}
 		}
 	}
 }

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tracer/cpython/interp.h"
 #include "tracer/heap/object.h"
-#include "tracer/heap/pymalloc_state.h"
 
 #define LIST_MAX 100000
 #define ARRAY_MAX 512
@@ -177,21 +177,25 @@ static void linked_lists(struct heap *h, uint64_t at)
 void freelist_mark(struct heap *h)
 {
 	const struct py_layout *l = h->l;
-	uint64_t interp = 0;
-	uint32_t index;
+	struct interp_iter it;
+	taddr interp;
 
-	while (heap_interp_next(&h->r, h->py, &interp, &index)) {
+	if (interp_iter_init(&it, h->py, &h->r.base, NULL) < 0)
+		return;
+	while (interp_next(&it, &interp, NULL) > 0) {
+		uint64_t lists = interp.v + (uint64_t)l->PyInterpreterState_object_state_freelists;
+
 		switch (l->free_lists) {
 		case PY_FREE_LISTS_STATIC:
 			break; /* freelist_mark_dead finds them */
 		case PY_FREE_LISTS_IN_INTERP:
-			interp_lists(h, interp);
+			interp_lists(h, interp.v);
 			break;
 		case PY_FREE_LISTS_ARRAYS:
-			array_lists(h, interp + (uint64_t)l->PyInterpreterState_object_state_freelists);
+			array_lists(h, lists);
 			break;
 		case PY_FREE_LISTS_LINKED:
-			linked_lists(h, interp + (uint64_t)l->PyInterpreterState_object_state_freelists);
+			linked_lists(h, lists);
 			break;
 		}
 	}

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#include "tracer/heap/pymalloc_state.h"
+#include "tracer/cpython/interp.h"
+
 
 #define GC_NEXT_MASK (~UINT64_C(3))
 #define GC_PREV_MASK (~UINT64_C(3))
@@ -43,16 +44,10 @@ static uint64_t u64_at(const uint8_t *p, int32_t off)
 }
 
 /* Heads by generation; in the incremental collector, which old space is which alternates. */
-static void heads_fill(struct gclist *g, const struct py_layout *l, const uint8_t *b)
+static void heads_fill(struct gclist *g, const struct py_layout *l, taddr first)
 {
-	uint64_t first = g->state + (uint64_t)l->gc_runtime_state_generations;
-	uint64_t stride = (uint64_t)l->gc_generation_sizeof;
-
-	/* Debian's 3.13.5 moves the array by four bytes; the pointer is right everywhere. */
-	if (l->gc_runtime_state_generation0 >= 0)
-		first = le64(b + l->gc_runtime_state_generation0);
 	for (unsigned i = 0; i < GCLIST_GENERATIONS; i++)
-		g->head[i] = first + i * stride;
+		g->head[i] = first.v + i * (uint64_t)l->gc_generation_sizeof;
 	g->head[GCLIST_PERMANENT] =
 		g->state + (uint64_t)l->gc_runtime_state_permanent_generation;
 }
@@ -111,8 +106,10 @@ static int state_read(struct reader *r, const struct py *py, struct gclist *g)
 	const struct py_layout *l = py->layout;
 	size_t n = (size_t)l->gc_runtime_state_sizeof;
 	uint8_t b[512];
+	taddr first;
 
-	if (n > sizeof(b) || !reader_get(r, g->state, b, n))
+	if (n > sizeof(b) || !reader_get(r, g->state, b, n) ||
+	    interp_gc_generations(py, &r->base, taddr_of(g->interp_addr), &first, NULL) < 0)
 		return -1;
 	g->head_bytes = (uint32_t)l->PyGC_Head_sizeof;
 	g->incremental = l->gc_kind == PY_GC_INCREMENTAL;
@@ -122,7 +119,7 @@ static int state_read(struct reader *r, const struct py *py, struct gclist *g)
 	g->garbage_list = u64_at(b, l->gc_runtime_state_garbage);
 	g->long_lived_total = u64_at(b, l->gc_runtime_state_long_lived_total);
 	g->long_lived_pending = u64_at(b, l->gc_runtime_state_long_lived_pending);
-	heads_fill(g, l, b);
+	heads_fill(g, l, first);
 	counters_fill(g, r, l);
 	if (g->incremental) {
 		/* gc.get_count(): (young, the old space being filled, 0) — Modules/gcmodule.c 3.14.0 */
@@ -145,17 +142,18 @@ int gclist_read(struct reader *r, const struct py *py, struct gclists *ret, stru
 {
 	const struct py_layout *l = py->layout;
 	struct gclists lists = VEC_INIT;
-	uint64_t interp = 0;
-	uint32_t index;
+	struct interp_iter it;
+	taddr interp;
 
-	while (heap_interp_next(r, py, &interp, &index)) {
+	if (interp_iter_init(&it, py, &r->base, err) < 0)
+		return err_set(err, r->gone ? r->gone : ERR_CORRUPT,
+			       "the list of interpreters cannot be read");
+	while (interp_next(&it, &interp, NULL) > 0) {
 		bool in_runtime = l->gc_home == PY_GC_IN_RUNTIME;
-		struct gclist g = { .interp_addr = interp };
+		struct gclist g = { .interp_addr = interp.v, .state = interp_gc(py, interp).v };
 		uint64_t id = 0;
 
-		g.state = in_runtime ? py->runtime.v + (uint64_t)l->_PyRuntimeState_gc
-				     : interp + (uint64_t)l->PyInterpreterState_gc;
-		(void)reader_u64(r, interp + (uint64_t)l->PyInterpreterState_id, &id);
+		(void)reader_u64(r, interp.v + (uint64_t)l->PyInterpreterState_id, &id);
 		g.interp = in_runtime ? 0 : (int64_t)id;
 		if (state_read(r, py, &g) < 0)
 			continue;

@@ -5,8 +5,9 @@
  */
 #include "tracer/heap/getsizeof.h"
 
+#include "tracer/cpython/dict.h"
+#include "tracer/cpython/str.h"
 #include "tracer/heap/object.h"
-#include "tracer/heap/pyread.h"
 
 #define HEAD_BYTES 1024
 #define DEQUE_BLOCK_ITEMS 64
@@ -45,7 +46,7 @@ static uint64_t dict_size(const struct subject *s)
 	uint64_t size = s->t->basic;
 	struct keys_shape k;
 
-	if (!keys_shape_at(&s->h->r, l, field(s, l->PyDictObject_ma_keys), &k))
+	if (!keys_shape_at(&s->h->r.base, l, field(s, l->PyDictObject_ma_keys), &k))
 		return 0;
 	if (field(s, l->PyDictObject_ma_values))
 		size += (l->dict_keys == PY_KEYS_LOG2 ? k.entries + k.usable : k.capacity) * 8;
@@ -67,9 +68,9 @@ static uint64_t str_size(const struct subject *s)
 {
 	const struct py_layout *l = s->h->l;
 	uint64_t size, utf8, data = 0;
-	struct str_shape f;
+	struct str_form f;
 
-	if (!str_shape(l, s->o, s->avail, &f))
+	if (!str_form_of(l, s->o, s->avail, taddr_of(s->addr), &f))
 		return 0;
 	size = f.head_bytes;
 	if (f.compact)
@@ -105,7 +106,7 @@ static uint64_t type_size(const struct subject *s)
 	if (!(field(s, l->PyTypeObject_tp_flags) & PY_TPFLAG_HEAPTYPE))
 		return (uint64_t)l->PyTypeObject_sizeof;
 	keys = field(s, l->PyHeapTypeObject_ht_cached_keys);
-	if (!keys || !keys_shape_at(&s->h->r, l, keys, &k))
+	if (!keys || !keys_shape_at(&s->h->r.base, l, keys, &k))
 		return (uint64_t)l->PyHeapTypeObject_sizeof;
 	return (uint64_t)l->PyHeapTypeObject_sizeof + k.bytes;
 }
@@ -143,7 +144,7 @@ static uint64_t set_size(const struct subject *s)
 static uint64_t int_size(const struct subject *s)
 {
 	const struct py_layout *l = s->h->l;
-	uint64_t n = pyread_int_digits(l, s->o), least = (uint64_t)l->int_min_digits;
+	uint64_t n = object_int_digits(l, s->o), least = (uint64_t)l->int_min_digits;
 
 	return (uint64_t)l->PyLongObject_ob_digit + (n < least ? least : n) * 4;
 }

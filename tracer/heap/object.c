@@ -7,7 +7,8 @@
  */
 #include "tracer/heap/object.h"
 
-#include "tracer/heap/pyread.h"
+#include "tracer/cpython/str.h"
+
 
 
 #define REFCOUNT_MAX (UINT64_C(1) << 36)
@@ -46,12 +47,22 @@ bool object_immortal(const struct py_layout *l, const uint8_t *o)
 	return false;
 }
 
+uint64_t object_int_digits(const struct py_layout *l, const uint8_t *o)
+{
+	int64_t n;
+
+	if (l->int_repr == PY_INT_TAG)
+		return le64(o + l->PyLongObject_lv_tag) >> 3;
+	n = (int64_t)le64(o + l->PyVarObject_ob_size);
+	return n < 0 ? (uint64_t)-n : (uint64_t)n;
+}
+
 static uint64_t str_own(const struct heap *h, const struct heap_type *t, const uint8_t *o,
 			size_t avail)
 {
-	struct str_shape s;
+	struct str_form s;
 
-	if (!str_shape(h->l, o, avail, &s))
+	if (!str_form_of(h->l, o, avail, TADDR_NULL, &s))
 		return 0;
 	if (!s.compact)
 		return t->basic + t->inline_bytes;
@@ -117,7 +128,7 @@ uint64_t object_own_bytes(struct heap *h, const struct heap_type *t, const uint8
 		return 0;
 	switch (t->family) {
 	case HEAP_INT:
-		n = pyread_int_digits(h->l, o);
+		n = object_int_digits(h->l, o);
 		return n < OWN_MAX / 8 ? t->basic + (n ? n : 1) * 4 : 0;
 	case HEAP_STR:
 		return str_own(h, t, o, avail);

@@ -17,6 +17,9 @@
 bool object_refcount_sane(const struct py_layout *l, const uint8_t *o);
 bool object_immortal(const struct py_layout *l, const uint8_t *o);
 
+/* |lv_tag >> 3| or |ob_size|: digits of the int whose bytes are at hand. */
+uint64_t object_int_digits(const struct py_layout *l, const uint8_t *o);
+
 /*
  * Bytes asked for from the object's first byte on: fields, items, inline values. o has `avail`
  * local bytes. 0 when the object contradicts its type.

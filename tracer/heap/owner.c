@@ -5,9 +5,10 @@
  */
 #include "tracer/heap/owner.h"
 
+#include "tracer/cpython/dict.h"
+#include "tracer/cpython/str.h"
 #include "tracer/heap/object.h"
 #include "tracer/heap/outside.h"
-#include "tracer/heap/pyread.h"
 
 #define NODES_MAX (1u << 26) /* of one list: beyond it the list is a lie */
 #define BYTES_MAX (UINT64_C(1) << 46)
@@ -195,7 +196,7 @@ static void dict_buffers(struct heap *h, uint32_t type, uint64_t addr, const uin
 		return;
 	}
 	owner_claim_weak(h, keys, type);
-	if (!keys_shape_at(&h->r, l, keys, &s))
+	if (!keys_shape_at(&h->r.base, l, keys, &s))
 		s = (struct keys_shape){ 0 };
 	values_claim(h, type, values,
 		     l->dict_values == PY_VALUES_BARE ? s.capacity : s.entries + s.usable,
@@ -238,9 +239,9 @@ static void str_buffers(struct heap *h, uint32_t type, uint64_t addr, const uint
 {
 	const struct py_layout *l = h->l;
 	uint64_t data = 0, text_bytes, utf8, n;
-	struct str_shape s;
+	struct str_form s;
 
-	if (!str_shape(l, o, avail, &s))
+	if (!str_form_of(l, o, avail, taddr_of(addr), &s))
 		return;
 	text_bytes = (s.length + 1) * s.kind;
 	if (l->PyASCIIObject_wstr >= 0 && avail >= (size_t)l->PyASCIIObject_sizeof) {

@@ -11,13 +11,30 @@
 
 #define READER_BAD (UINT64_C(1) << 63)
 
+static int64_t reader_source_read(struct mem_source *src, taddr addr, void *buf, size_t n)
+{
+	struct reader *r = (struct reader *)src;
+	uint64_t faults = r->faults;
+	size_t got;
+
+	if (n <= READER_PAGE_BYTES && reader_get(r, addr.v, buf, n))
+		return (int64_t)n;
+	r->faults = faults; /* whoever asks through the source is told, and may go on */
+	got = reader_bulk(r, addr.v, buf, n);
+	return r->gone ? r->gone : (int64_t)got;
+}
+
+static const struct mem_ops reader_ops = { reader_source_read, NULL };
+
 int reader_init(struct reader *r, struct mem_source *mem, size_t cache_bytes, struct err *err)
 {
 	size_t pages = 16;
 
 	while (pages * 2 * READER_PAGE_BYTES <= cache_bytes)
 		pages *= 2;
-	*r = (struct reader){ .mem = mem, .mask = pages - 1 };
+	*r = (struct reader){ .base = { &reader_ops, mem->word_bytes },
+			      .mem = mem,
+			      .mask = pages - 1 };
 	r->tags = calloc(pages, sizeof(*r->tags));
 	r->pages = malloc(pages * READER_PAGE_BYTES);
 	if (!r->tags || !r->pages) {
@@ -123,4 +140,25 @@ bool reader_u32(struct reader *r, uint64_t addr, uint32_t *ret)
 		return false;
 	*ret = le32(b);
 	return true;
+}
+
+int reader_cstr(struct reader *r, uint64_t addr, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	while (n + 1 < size) {
+		size_t part = READER_PAGE_BYTES - (addr + n) % READER_PAGE_BYTES;
+		char *nul;
+
+		if (part > size - 1 - n)
+			part = size - 1 - n;
+		if (!reader_get(r, addr + n, ret + n, part))
+			return -1;
+		nul = memchr(ret + n, 0, part);
+		if (nul)
+			return (int)(nul - ret);
+		n += part;
+	}
+	ret[n] = 0;
+	return (int)n;
 }

@@ -12,12 +12,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/le.h"
 #include "tracer/mem/source.h"
 
 #define READER_PAGE_BYTES 4096
 
-/* Read mem; the rest is private. */
+/* The rest is private. &reader.base serves whoever reads through a mem_source, cached too. */
 struct reader {
+	struct mem_source base;
 	struct mem_source *mem; /* borrowed */
 	uint64_t *tags;		/* page number + 1 per slot; top bit: unreadable */
 	uint8_t *pages;
@@ -41,27 +43,13 @@ bool reader_get(struct reader *r, uint64_t addr, void *buf, size_t n);
  */
 const uint8_t *reader_view(struct reader *r, uint64_t addr, size_t n);
 
+/* NUL-terminated C string, cut to fit; its length or -1. Bytes ≥ 0x80 are kept. */
+int reader_cstr(struct reader *r, uint64_t addr, char *ret, size_t size);
+
 bool reader_u64(struct reader *r, uint64_t addr, uint64_t *ret);
 bool reader_u32(struct reader *r, uint64_t addr, uint32_t *ret);
 
 /* Read past the cache; how many bytes from the start were there. */
 size_t reader_bulk(struct reader *r, uint64_t addr, void *buf, size_t n);
-
-/* Little-endian loads from local bytes. */
-static inline uint64_t le64(const uint8_t *p)
-{
-	uint64_t v;
-
-	__builtin_memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline uint32_t le32(const uint8_t *p)
-{
-	uint32_t v;
-
-	__builtin_memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 #endif

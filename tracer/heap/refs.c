@@ -6,9 +6,9 @@
  */
 #include "tracer/heap/refs.h"
 
+#include "tracer/cpython/dict.h"
 #include "tracer/heap/heap.h"
 #include "tracer/heap/object.h"
-#include "tracer/heap/pyread.h"
 
 #define HEAD_BYTES 1024
 #define PIECE_WORDS 512
@@ -74,20 +74,12 @@ static void dict_refs(struct subject *s)
 {
 	const struct py_layout *l = s->h->l;
 	uint64_t keys = field(s, l->PyDictObject_ma_keys), values = field(s, l->PyDictObject_ma_values);
-	uint32_t key_at, value_at;
 	struct keys_shape k;
 	uint64_t entries;
 
-	if (!keys_shape_at(&s->h->r, l, keys, &k))
+	if (!keys_shape_at(&s->h->r.base, l, keys, &k))
 		return;
 	entries = keys + k.entries_at;
-	if (k.entry_bytes == (uint32_t)l->PyDictKeyEntry_sizeof) {
-		key_at = (uint32_t)l->PyDictKeyEntry_me_key;
-		value_at = (uint32_t)l->PyDictKeyEntry_me_value;
-	} else {
-		key_at = (uint32_t)l->PyDictUnicodeEntry_me_key;
-		value_at = (uint32_t)l->PyDictUnicodeEntry_me_value;
-	}
 	if (values) {
 		if (l->dict_values == PY_VALUES_HEADER) {
 			uint8_t embedded = 1;
@@ -102,8 +94,8 @@ static void dict_refs(struct subject *s)
 		visit_array(s, values, k.entries, 8, ALL_BITS);
 		return;
 	}
-	visit_array(s, entries + key_at, k.entries, k.entry_bytes, ALL_BITS);
-	visit_array(s, entries + value_at, k.entries, k.entry_bytes, ALL_BITS);
+	visit_array(s, entries + k.key_at, k.entries, k.entry_bytes, ALL_BITS);
+	visit_array(s, entries + k.value_at, k.entries, k.entry_bytes, ALL_BITS);
 }
 
 static void odict_refs(struct subject *s)

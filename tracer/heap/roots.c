@@ -7,12 +7,11 @@
 
 #include <string.h>
 
+#include "tracer/cpython/interp.h"
 #include "tracer/heap/object.h"
 #include "tracer/heap/outside.h"
 #include "tracer/heap/owner.h"
-#include "tracer/heap/pymalloc_state.h"
 
-#define THREADS_MAX 65536
 #define CHUNKS_MAX 65536
 #define CHUNK_BYTES_MAX (1u << 28)
 #define ZONE_BYTES_MAX (1u << 28)
@@ -35,22 +34,23 @@ static void frame_chunks(struct heap *h, uint64_t tstate)
 	}
 }
 
-static void threads_visit(struct heap *h, uint64_t interp)
+static void threads_visit(struct heap *h, taddr interp)
 {
-	const struct py_layout *l = h->l;
-	uint64_t at = interp + (uint64_t)l->PyInterpreterState_threads_head;
+	struct thread_iter it;
+	struct interp_thread t;
 
-	for (uint32_t i = 0; i < THREADS_MAX && reader_u64(&h->r, at, &at) && at; i++) {
-		outside_region(h, at, (uint64_t)l->PyThreadState_sizeof);
-		frame_chunks(h, at);
-		at += (uint64_t)l->PyThreadState_next;
+	if (thread_iter_init(&it, h->py, &h->r.base, interp, NULL) < 0)
+		return;
+	while (thread_next(&it, &t, NULL) > 0) {
+		outside_region(h, t.tstate.v, (uint64_t)h->l->PyThreadState_sizeof);
+		frame_chunks(h, t.tstate.v);
 	}
 }
 
 void roots_visit(struct heap *h)
 {
-	uint64_t interp = 0;
-	uint32_t index;
+	struct interp_iter it;
+	taddr interp;
 
 	for (size_t i = 0; i < h->zones.len; i++) {
 		const struct zone *z = &h->zones.at[i];
@@ -58,9 +58,11 @@ void roots_visit(struct heap *h)
 		if (z->is_static && z->end - z->start <= ZONE_BYTES_MAX)
 			outside_region(h, z->start, z->end - z->start);
 	}
-	while (heap_interp_next(&h->r, h->py, &interp, &index)) {
+	if (interp_iter_init(&it, h->py, &h->r.base, NULL) < 0)
+		return;
+	while (interp_next(&it, &interp, NULL) > 0) {
 		h->total.interpreters++;
-		outside_region(h, interp, (uint64_t)h->l->PyInterpreterState_sizeof);
+		outside_region(h, interp.v, (uint64_t)h->l->PyInterpreterState_sizeof);
 		threads_visit(h, interp);
 	}
 }

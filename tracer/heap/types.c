@@ -10,7 +10,8 @@
 
 #include "base/buf.h"
 #include "base/utf8.h"
-#include "tracer/heap/pyread.h"
+#include "tracer/cpython/dict.h"
+#include "tracer/cpython/str.h"
 
 #define BASIC_MAX (1u << 20)
 #define ITEM_MAX (1u << 16)
@@ -191,7 +192,7 @@ static const struct family_name *family_named(const char *name)
 static const struct family_name *family_of(struct types *t, const struct type_bytes *b)
 {
 	char name[64];
-	int n = pyread_cstr(t->r, b->name, name, sizeof(name));
+	int n = reader_cstr(t->r, b->name, name, sizeof(name));
 	bool heap = b->flags & PY_TPFLAG_HEAPTYPE;
 
 	if (n <= 0 || (heap && !strchr(name, '.')))
@@ -205,7 +206,7 @@ static uint32_t class_slots(struct types *t, const struct type_bytes *b)
 	char name[256];
 
 	if (!(b->flags & PY_TPFLAG_HEAPTYPE) || b->nmembers <= 0 || b->nmembers >= 4096 ||
-	    pyread_cstr(t->r, b->name, name, sizeof(name)) < 0 || strchr(name, '.'))
+	    reader_cstr(t->r, b->name, name, sizeof(name)) < 0 || strchr(name, '.'))
 		return 0;
 	return (uint32_t)b->nmembers;
 }
@@ -219,7 +220,7 @@ static int32_t unvisited_of(struct types *t, const struct type_bytes *b)
 	int32_t off = t->py->layout->localobject_wr_callback;
 	char name[32];
 
-	if (off <= 0 || pyread_cstr(t->r, b->name, name, sizeof(name)) < 0 ||
+	if (off <= 0 || reader_cstr(t->r, b->name, name, sizeof(name)) < 0 ||
 	    strcmp(name, "_thread._local"))
 		return 0;
 	return off;
@@ -310,15 +311,15 @@ static void name_fill(struct types *t, struct heap_type *ht, const struct type_b
 	ht->name = ht->module = "";
 	if (b->flags & PY_TPFLAG_HEAPTYPE) {
 		if (reader_u64(t->r, b->addr + (uint64_t)l->PyHeapTypeObject_ht_qualname, &p) &&
-		    pyread_str(t->r, l, p, text, sizeof(text)) > 0)
+		    str_copy(&t->r->base, l, taddr_of(p), text, sizeof(text)) > 0)
 			ht->name = string_keep(t, text);
-		p = pyread_dict_get(t->r, l, b->dict, "__module__");
-		if (p && pyread_str(t->r, l, p, text, sizeof(text)) > 0)
+		p = dict_get(&t->r->base, l, b->dict, "__module__");
+		if (p && str_copy(&t->r->base, l, taddr_of(p), text, sizeof(text)) > 0)
 			ht->module = string_keep(t, text);
 	}
 	if (*ht->name && *ht->module)
 		return;
-	n = pyread_cstr(t->r, b->name, text, sizeof(text));
+	n = reader_cstr(t->r, b->name, text, sizeof(text));
 	if (n <= 0)
 		return;
 	dot = strrchr(text, '.');
@@ -337,7 +338,7 @@ static uint32_t shared_values(struct types *t, const struct type_bytes *b)
 
 	if (!(b->flags & PY_TPFLAG_HEAPTYPE) ||
 	    !reader_u64(t->r, b->addr + (uint64_t)l->PyHeapTypeObject_ht_cached_keys, &keys) ||
-	    !keys || !keys_shape_at(t->r, l, keys, &s))
+	    !keys || !keys_shape_at(&t->r->base, l, keys, &s))
 		return 0;
 	return s.entries + s.usable < 256 ? (uint32_t)(s.entries + s.usable) : 0;
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "tracer/heap/freelist.h"
+#include "tracer/cpython/interp.h"
 #include "tracer/heap/outside.h"
 #include "tracer/heap/owner.h"
-#include "tracer/heap/pymalloc_state.h"
 #include "tracer/heap/roots.h"
 
 #define BUDGET_BYTES (UINT64_C(64) << 20)
@@ -138,22 +138,26 @@ static void seeds_states(struct spread *s)
 	struct heap *h = s->h;
 	const struct py_layout *l = h->l;
 	uint32_t owner = types_pseudo(&h->types, "", "interpreter state");
-	uint32_t thread = types_pseudo(&h->types, "", "thread state"), index;
-	uint64_t interp = 0;
+	uint32_t thread = types_pseudo(&h->types, "", "thread state");
+	struct interp_iter it;
+	taddr interp;
 
 	if (!owner || !thread) {
 		h->nomem = true;
 		return;
 	}
 	region_add(s, h->py->runtime.v, h->py->runtime_bytes, owner);
-	while (heap_interp_next(&h->r, h->py, &interp, &index)) {
-		uint64_t at = interp + (uint64_t)l->PyInterpreterState_threads_head;
+	if (interp_iter_init(&it, h->py, &h->r.base, NULL) < 0)
+		return;
+	while (interp_next(&it, &interp, NULL) > 0) {
+		struct thread_iter threads;
+		struct interp_thread t;
 
-		region_add(s, interp, (uint64_t)l->PyInterpreterState_sizeof, owner);
-		for (uint32_t i = 0; i < THREADS_MAX && reader_u64(&h->r, at, &at) && at; i++) {
-			region_add(s, at, (uint64_t)l->PyThreadState_sizeof, thread);
-			at += (uint64_t)l->PyThreadState_next;
-		}
+		region_add(s, interp.v, (uint64_t)l->PyInterpreterState_sizeof, owner);
+		if (thread_iter_init(&threads, h->py, &h->r.base, interp, NULL) < 0)
+			continue;
+		while (thread_next(&threads, &t, NULL) > 0)
+			region_add(s, t.tstate.v, (uint64_t)l->PyThreadState_sizeof, thread);
 	}
 }
 
