@@ -17,6 +17,7 @@
 #include "cli/outcome.h"
 #include "report/view/out.h"
 #include "tracer/cpython/detect.h"
+#include "tracer/cpython/identify.h"
 #include "tracer/mem/live.h"
 #include "tracer/process/maps.h"
 #include "tracer/process/procfs.h"
@@ -115,13 +116,13 @@ static bool look_at_permission(struct doctor *d, pid_t pid, struct mem_source *m
 	return false;
 }
 
-static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem,
-			   const struct maps *maps)
+static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem)
 {
 	struct err err = ERR_INIT;
+	struct maps maps;
 	struct py py;
 	char text[256];
-	if (py_detect(pid, mem, maps, NULL, &py, &err) < 0) {
+	if (py_identify(pid, mem, NULL, &maps, &py, &err) < 0) {
 		refused(d, "python", &err);
 		return;
 	}
@@ -131,6 +132,7 @@ static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem,
 		 py.debug_allocators ? ", with debug allocators" : "");
 	finding(d, "ok", "python", text);
 	py_deinit(&py);
+	maps_deinit(&maps);
 }
 
 static void examine(struct doctor *d, pid_t pid)
@@ -149,7 +151,7 @@ static void examine(struct doctor *d, pid_t pid)
 		if (refusal_explain(pid, &err) < 0)
 			refused(d, "permission", &err);
 	} else if (look_at_permission(d, pid, mem, &maps)) {
-		look_at_python(d, pid, mem, &maps);
+		look_at_python(d, pid, mem);
 	}
 	mem_free(mem);
 	maps_deinit(&maps);

@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "base/utf8.h"
 #include "tracer/cpython/detect.h"
+#include "tracer/cpython/identify.h"
 #include "tracer/mem/live.h"
 #include "tracer/process/maps.h"
 #include "tracer/process/pidfd.h"
@@ -26,7 +27,6 @@
 #define HOOK_TRIES 4	     /* a thread caught between two words is let run a little */
 #define HOOK_STEP_US 500
 #define ORPHANS_MAX 1000
-#define IDENTIFY_STOPS 3
 #define STOP_TRIES 50 /* a debugger may hold the target when we want to leave */
 #define STOP_RETRY_NS 100000000
 
@@ -104,58 +104,29 @@ void session_deinit(struct session *s)
 	s->pidfd = -1;
 }
 
+static void mem_free_p(struct mem_source **m)
+{
+	mem_free(*m);
+}
+
 static void maps_deinit_p(struct maps *m)
 {
 	maps_deinit(m);
-}
-
-/*
- * The allocator of a busy program may never hold still long enough to be read consistently: look
- * again while nobody runs. DENIED: somebody holds the target already, perhaps we (run).
- */
-static int detect_stopped(pid_t pid, struct mem_source *mem, const struct maps *maps,
-			  const char *assume, struct py *ret_py, struct err *ret_why)
-{
-	struct stop *stop;
-	struct err why = ERR_INIT;
-
-	if (stop_attach(pid, &stop, NULL) < 0)
-		return ERR_DENIED;
-	int r = py_detect(pid, mem, maps, assume, ret_py, &why);
-	int gone = stop_detach(stop, NULL);
-	if (r < 0)
-		*ret_why = why;
-	if (r == 0 && gone < 0)
-		py_deinit(ret_py);
-	return r < 0 ? r : gone;
 }
 
 static int identify(pid_t pid, const char *assume, struct mem_source **ret_mem, struct py *ret_py,
 		    struct err *err)
 {
 	AUTO(maps_deinit_p) struct maps maps = { 0 };
-	struct mem_source *mem;
-	int r = maps_read(pid, &maps, err);
+	AUTO(mem_free_p) struct mem_source *mem = NULL;
+	int r = live_new(pid, &mem, err);
 
+	if (r == 0)
+		r = py_identify(pid, mem, assume, &maps, ret_py, err);
 	if (r < 0)
 		return r;
-	r = live_new(pid, &mem, err);
-	if (r < 0)
-		return r;
-	struct err why = ERR_INIT;
-	r = py_detect(pid, mem, &maps, assume, ret_py, &why);
-	for (int i = 0; r == ERR_CORRUPT && i < IDENTIFY_STOPS; i++) {
-		int stopped = detect_stopped(pid, mem, &maps, assume, ret_py, &why);
-		if (stopped != ERR_DENIED)
-			r = stopped;
-	}
-	if (r < 0) {
-		mem_free(mem);
-		if (err)
-			*err = why;
-		return r;
-	}
 	*ret_mem = mem;
+	mem = NULL;
 	return 0;
 }
 
@@ -395,11 +366,6 @@ int session_attach(pid_t pid, const struct session_options *options,
 }
 
 /* --- orphans ----------------------------------------------------------------------------- */
-
-static void mem_free_p(struct mem_source **m)
-{
-	mem_free(*m);
-}
 
 static void inject_free_p(struct inject **in)
 {

@@ -13,6 +13,7 @@
 
 #include "base/own.h"
 #include "tracer/cpython/detect.h"
+#include "tracer/cpython/identify.h"
 #include "tracer/cpython/interp.h"
 #include "tracer/cpython/tables.h"
 #include "tracer/mem/core.h"
@@ -24,8 +25,6 @@
 
 #define STEP_US 1000
 #define FUNCTION_BYTES 1024 /* of pymalloc's four entry points, more than any build needs */
-#define DETECT_TRIES 5
-#define DETECT_RETRY_NS 3000000
 #define REAP_ROUNDS 64 /* of orphans, each a list as long as it is looked at */
 #define REAP_TRIES 50  /* a debugger may hold the target when the copy is to be reaped */
 #define REAP_RETRY_NS 100000000
@@ -71,56 +70,19 @@ static int snapshot_init(struct snapshot *s, const struct snapshot_options *opti
 	return fanout_init(&s->fanout, hooks->sinks, hooks->nsinks, false, err);
 }
 
-static int identify(struct snapshot *s, pid_t pid, struct mem_source *mem, const struct maps *maps,
-		    struct err *err)
+/* Whether a snapshot can say anything of the interpreter that was found. */
+static int usable(const struct py *py, struct err *err)
 {
-	int r = py_detect(pid, mem, maps, s->options->assume_layout, &s->py, err);
-
-	if (r < 0)
-		return r;
-	if (!s->py.initialized)
+	if (!py->initialized)
 		return err_hint(err,
 				err_set(err, ERR_UNSUPPORTED, "Python has not started yet there"),
 				"not-initialized");
-	if (!s->py.pymalloc)
+	if (!py->pymalloc)
 		return err_hint(err,
 				err_set(err, ERR_UNSUPPORTED,
 					"this Python does not use pymalloc (PYTHONMALLOC=malloc?)"),
 				"no-pymalloc");
 	return 0;
-}
-
-static int identify_again(struct snapshot *s, struct err *err)
-{
-	int r;
-
-	maps_deinit(&s->maps);
-	r = maps_read(s->pid, &s->maps, err);
-	return r < 0 ? r : identify(s, s->pid, s->mem, &s->maps, err);
-}
-
-/*
- * A process that runs may be read half old, half new, and its mappings change: look again a few
- * times with fresh ones, at last while nobody runs.
- */
-static int identify_running(struct snapshot *s, struct err *err)
-{
-	const struct timespec wait = { .tv_nsec = DETECT_RETRY_NS };
-	struct stop *stop = NULL;
-	int r = identify(s, s->pid, s->mem, &s->maps, err);
-
-	for (int i = 0; r == ERR_CORRUPT && i < DETECT_TRIES; i++) {
-		nanosleep(&wait, NULL);
-		r = identify_again(s, err);
-	}
-	if (r != ERR_CORRUPT)
-		return r;
-	r = stop_attach(s->pid, &stop, err);
-	if (r < 0)
-		return r;
-	r = identify_again(s, err);
-	int gone = stop_detach(stop, r < 0 ? NULL : err);
-	return r < 0 ? r : gone;
 }
 
 /* --- a source that ends ------------------------------------------------------------------- */
@@ -462,11 +424,11 @@ int snapshot_take(pid_t pid, const struct snapshot_options *options,
 	if (r == 0)
 		r = refusal_before(pid, err);
 	if (r == 0)
-		r = maps_read(pid, &s.maps, err);
-	if (r == 0)
 		r = live_new(pid, &s.mem, err);
 	if (r == 0)
-		r = identify_running(&s, err);
+		r = py_identify(pid, s.mem, options->assume_layout, &s.maps, &s.py, err);
+	if (r == 0)
+		r = usable(&s.py, err);
 	if (r == 0)
 		r = stop_attach(pid, &s.stop, err);
 	if (r < 0)
@@ -563,7 +525,9 @@ int snapshot_core(const char *path, const struct snapshot_options *options,
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = vec_push(&s.sp, threads[i].sp.v) < 0 ? err_nomem(err) : 0;
 	if (r == 0)
-		r = identify(&s, -1, &guard.base, core_maps(core), err);
+		r = py_detect(-1, &guard.base, core_maps(core), options->assume_layout, &s.py, err);
+	if (r == 0)
+		r = usable(&s.py, err);
 	if (r < 0 && core_missing_bytes(core))
 		return err_wrap(err, r, "%.80s was cut off (%llu bytes are missing)", path,
 				(unsigned long long)core_missing_bytes(core));

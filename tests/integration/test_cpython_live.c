@@ -15,6 +15,7 @@
 #include "tests/support/target.h"
 #include "tracer/cpython/code.h"
 #include "tracer/cpython/detect.h"
+#include "tracer/cpython/identify.h"
 #include "tracer/cpython/frame.h"
 #include "tracer/cpython/interp.h"
 #include "tracer/cpython/obmalloc.h"
@@ -58,9 +59,9 @@ static bool scene_begin(struct scene *s, const struct python *python, const char
 	*s = (struct scene){ .python = python };
 	if (!target_spawn(&s->target, python, &options))
 		return fail(s, "spawn", s->target.error);
-	if (live_new(s->target.pid, &s->mem, &err) < 0 || maps_read(s->target.pid, &s->maps, &err) < 0)
+	if (live_new(s->target.pid, &s->mem, &err) < 0)
 		return fail(s, "open", err.text);
-	if (py_detect(s->target.pid, s->mem, &s->maps, NULL, &s->py, &err) < 0)
+	if (py_identify(s->target.pid, s->mem, NULL, &s->maps, &s->py, &err) < 0)
 		return fail(s, "detect", err.text);
 	return true;
 }
@@ -423,8 +424,8 @@ static bool check_embedded(struct scene *s, pid_t pid)
 	mem_free(s->mem);
 	s->mem = NULL;
 	s->maps = (struct maps){ 0 };
-	if (live_new(pid, &s->mem, &err) < 0 || maps_read(pid, &s->maps, &err) < 0 ||
-	    py_detect(pid, s->mem, &s->maps, NULL, &s->py, &err) < 0)
+	if (live_new(pid, &s->mem, &err) < 0 ||
+	    py_identify(pid, s->mem, NULL, &s->maps, &s->py, &err) < 0)
 		return fail(s, "embedded", err.text);
 	for (int i = 0; i < 20; i++) {
 		int n = attached(s, pid, &access);
@@ -501,8 +502,7 @@ Test(integration_cpython_live, interpreter_whose_file_was_deleted_is_still_read,
 		struct err err = ERR_INIT;
 
 		ok = live_new(s.target.pid, &s.mem, &err) == 0 &&
-		     maps_read(s.target.pid, &s.maps, &err) == 0 &&
-		     py_detect(s.target.pid, s.mem, &s.maps, NULL, &s.py, &err) == 0;
+		     py_identify(s.target.pid, s.mem, NULL, &s.maps, &s.py, &err) == 0;
 		snprintf(s.why, sizeof(s.why), "%s", err.text);
 		ok = ok && check_stacks(&s);
 	}

@@ -11,6 +11,7 @@
 
 #include "base/own.h"
 #include "tracer/cpython/detect.h"
+#include "tracer/cpython/identify.h"
 #include "tracer/mem/live.h"
 
 #define THREADS_MAX 256
@@ -34,8 +35,7 @@ bool live_begin(struct live *l, const struct python *python, const char *script,
 	if (!target_spawn(&l->target, python, &options))
 		return fail(l, "spawn", l->target.error);
 	ok = live_new(l->target.pid, &l->mem, &err) == 0 &&
-	     maps_read(l->target.pid, &maps, &err) == 0 &&
-	     py_detect(l->target.pid, l->mem, &maps, NULL, &l->py, &err) == 0;
+	     py_identify(l->target.pid, l->mem, NULL, &maps, &l->py, &err) == 0;
 	maps_deinit(&maps);
 	return ok || fail(l, "detect", err.text);
 }
