@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "tracer/graph_facts.h"
 #include "tracer/heap_facts.h"
 
 struct fact_target {
@@ -170,6 +171,15 @@ struct fact_sink {
 	int (*heap_join)(void *ctx, const struct fact_heap_join *f, struct err *err);
 	int (*heap_held)(void *ctx, const struct fact_heap_held *f, struct err *err);
 	int (*ledger)(void *ctx, const struct fact_ledger *f, struct err *err);
+	/* Who holds what, after the types: see graph_facts.h. */
+	int (*heap_graph)(void *ctx, const struct fact_heap_graph *f, struct err *err);
+	int (*heap_holder)(void *ctx, const struct fact_heap_holder *f, struct err *err);
+	int (*heap_path)(void *ctx, const struct fact_heap_path *f, struct err *err);
+	int (*heap_step)(void *ctx, const struct fact_heap_step *f, struct err *err);
+	int (*heap_refcount)(void *ctx, const struct fact_heap_refcount *f, struct err *err);
+	int (*heap_module)(void *ctx, const struct fact_heap_module *f, struct err *err);
+	int (*heap_name)(void *ctx, const struct fact_heap_name *f, struct err *err);
+	int (*heap_edges)(void *ctx, const struct fact_heap_edges *f, struct err *err);
 	int (*heap_end)(void *ctx, uint32_t snapshot, struct err *err);
 };
 

@@ -74,6 +74,7 @@ struct fact_heap_type {
 	uint64_t slack_bytes;	/* over-allocation: unused part of owned buffers */
 	uint64_t rounding_bytes; /* size-class rounding of own blocks and buffers */
 	uint64_t instance_dict_bytes; /* __dict__ objects of instances: counted in the row of dict */
+	uint64_t retained_bytes; /* by all its objects together, nothing twice; 0 without a graph */
 };
 
 /* How the buffers of one type divide by kind (dict keys, list items …). */

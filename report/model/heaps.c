@@ -29,6 +29,7 @@ void heaps_deinit(struct heaps *h)
 		vec_deinit(&m->cycles);
 		vec_deinit(&m->mallocs);
 		vec_deinit(&m->ledger);
+		holders_deinit(&m->holders);
 	}
 	vec_deinit(&h->snapshots);
 	arena_deinit(&h->arena);
@@ -170,12 +171,12 @@ static int on_end(void *ctx, uint32_t snapshot, struct err *err)
 {
 	struct heap_model *m = current(heaps_of(ctx));
 
-	(void)snapshot, (void)err;
-	if (m) {
-		put_in_order(m);
-		m->complete = true;
-	}
-	return 0;
+	(void)snapshot;
+	if (!m)
+		return 0;
+	put_in_order(m);
+	m->complete = true;
+	return holders_end(&m->holders, err);
 }
 
 void heaps_sink(struct fact_sink *sink)
@@ -192,6 +193,16 @@ void heaps_sink(struct fact_sink *sink)
 	sink->heap_malloc = on_malloc;
 	sink->ledger = on_ledger;
 	sink->heap_end = on_end;
+	holders_sink(sink);
+}
+
+struct holders *holders_now(void *ctx, struct arena **ret_arena)
+{
+	struct heaps *h = heaps_of(ctx);
+	struct heap_model *m = current(h);
+
+	*ret_arena = &h->arena;
+	return m ? &m->holders : NULL;
 }
 
 /* --- questions ---------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
+#include "report/model/holders.h"
 #include "report/model/table.h"
 #include "tracer/facts.h"
 
@@ -25,6 +26,7 @@ struct heap_model {
 	struct VEC(struct fact_heap_cycle) cycles;
 	struct VEC(struct fact_heap_malloc) mallocs;
 	struct VEC(struct fact_ledger) ledger;
+	struct holders holders;
 	bool complete; /* heap_end arrived */
 };
 

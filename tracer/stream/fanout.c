@@ -67,6 +67,14 @@ FORWARD(heap_malloc, const struct fact_heap_malloc *)
 FORWARD(heap_join, const struct fact_heap_join *)
 FORWARD(heap_held, const struct fact_heap_held *)
 FORWARD(ledger, const struct fact_ledger *)
+FORWARD(heap_graph, const struct fact_heap_graph *)
+FORWARD(heap_holder, const struct fact_heap_holder *)
+FORWARD(heap_path, const struct fact_heap_path *)
+FORWARD(heap_step, const struct fact_heap_step *)
+FORWARD(heap_refcount, const struct fact_heap_refcount *)
+FORWARD(heap_module, const struct fact_heap_module *)
+FORWARD(heap_name, const struct fact_heap_name *)
+FORWARD(heap_edges, const struct fact_heap_edges *)
 FORWARD(heap_end, uint32_t)
 
 /* A callback nobody behind implements stays NULL: whoever pushes may skip the work. */
@@ -105,6 +113,14 @@ static void wire(struct fanout *f, bool events)
 	WIRE(heap_join);
 	WIRE(heap_held);
 	WIRE(ledger);
+	WIRE(heap_graph);
+	WIRE(heap_holder);
+	WIRE(heap_path);
+	WIRE(heap_step);
+	WIRE(heap_refcount);
+	WIRE(heap_module);
+	WIRE(heap_name);
+	WIRE(heap_edges);
 	WIRE(heap_end);
 }
 

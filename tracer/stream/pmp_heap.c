@@ -52,6 +52,7 @@ static const struct member type_members[] = {
 	T(U64, immortal_count), T(U64, large_count), T(U64, total_bytes), T(U64, payload_bytes),
 	T(U64, header_bytes), T(U64, gc_head_bytes), T(U64, dict_bytes), T(U64, buffer_bytes),
 	T(U64, slack_bytes), T(U64, rounding_bytes), T(U64, instance_dict_bytes),
+	T(U64, retained_bytes),
 };
 
 #define B(kind, member) M(fact_heap_buffer, kind, member)
@@ -124,6 +125,53 @@ static const struct member held_members[] = {
 	O(U64, bound_size), O(U64, bound_used),
 };
 
+#define F(kind, member) M(fact_heap_graph, kind, member)
+static const struct member graph_members[] = {
+	F(STR, skipped), F(BOOL, stored), F(U64, objects), F(U64, edges), F(U64, weak_edges),
+	F(U64, roots), F(U64, reached_objects), F(U64, reached_bytes), F(U64, c_only_objects),
+	F(U64, c_only_bytes), F(U64, garbage_objects), F(U64, garbage_bytes), F(U64, tool_bytes),
+	F(U64, edge_tool_bytes), F(U64, build_ns), F(U64, solve_ns), F(U64, audited),
+	F(U64, exact), F(U64, more), F(U64, excess), F(U64, explained), F(U64, fewer),
+};
+
+#define Q(kind, member) M(fact_heap_holder, kind, member)
+static const struct member holder_members[] = {
+	Q(U32, holder), Q(U32, parent), Q(U32, root), Q(U32, type), Q(U32, edge), Q(STR, name),
+	Q(STR, where), Q(U64, count), Q(U64, own_bytes), Q(U64, retained_objects),
+	Q(U64, retained_bytes), Q(U64, addr), Q(U64, addr_retained_bytes), Q(BOOL, drop),
+};
+
+#define P(kind, member) M(fact_heap_path, kind, member)
+static const struct member path_members[] = {
+	P(U32, path), P(U32, type), P(U64, count), P(U64, own_bytes), P(U64, retained_bytes),
+	P(U64, addr), P(U32, steps),
+};
+
+#define S(kind, member) M(fact_heap_step, kind, member)
+static const struct member step_members[] = {
+	S(U32, path), S(U32, step), S(U32, root), S(U32, type), S(U64, addr), S(U32, edge),
+	S(STR, name), S(STR, where), S(U64, index), S(U64, alike),
+};
+
+#define R(kind, member) M(fact_heap_refcount, kind, member)
+static const struct member refcount_members[] = {
+	R(U32, type), R(U64, objects), R(U64, excess), R(U64, explained), R(STR, holder),
+	R(U64, largest), R(U64, addr),
+};
+
+#define N(kind, member) M(fact_heap_module, kind, member)
+static const struct member module_members[] = {
+	N(U64, addr), N(STR, name), N(U64, objects), N(U64, retained_objects),
+	N(U64, retained_bytes), N(U32, importers), N(U32, functions), N(U32, called),
+	N(BOOL, extension), N(BOOL, idle),
+};
+
+static const struct member name_members[] = {
+	M(fact_heap_name, U32, name), M(fact_heap_name, STR, text),
+};
+
+_Static_assert(sizeof(enum fact_root) == 4 && sizeof(enum fact_edge) == 4, "written as u32");
+
 #define FORMAT(kind, members)                                                                      \
 	[(kind)-PMP_SNAPSHOT_FIRST] = { (members), sizeof(members) / sizeof(*(members)) }
 
@@ -141,6 +189,13 @@ static const struct row_format formats[PMP_HEAP_KINDS] = {
 	FORMAT(PMP_HEAP_LEDGER, ledger_members),
 	FORMAT(PMP_HEAP_JOIN, join_members),
 	FORMAT(PMP_HEAP_HELD, held_members),
+	FORMAT(PMP_HEAP_GRAPH, graph_members),
+	FORMAT(PMP_HEAP_HOLDERS, holder_members),
+	FORMAT(PMP_HEAP_PATHS, path_members),
+	FORMAT(PMP_HEAP_STEPS, step_members),
+	FORMAT(PMP_HEAP_REFCOUNTS, refcount_members),
+	FORMAT(PMP_HEAP_MODULES, module_members),
+	FORMAT(PMP_HEAP_NAMES, name_members),
 };
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -207,8 +262,8 @@ static int flush_kind(struct pmp_heap *h, unsigned kind, struct err *err)
 	return r;
 }
 
-/* In kind order: the heap, then types, then what names them; the end comes last. */
-static int flush_all(struct pmp_heap *h, struct err *err)
+/* In kind order: the heap, then types, then what names them; the end at the end. */
+int pmp_heap_flush(struct pmp_heap *h, struct err *err)
 {
 	for (unsigned kind = PMP_SNAPSHOT_FIRST; kind < PMP_HEAP_KINDS_END; kind++) {
 		int r = kind == PMP_HEAP_END ? 0 : flush_kind(h, kind, err);
@@ -232,7 +287,7 @@ static int put_row(struct pmp_heap *h, unsigned kind, const void *fact, struct e
 	h->count[kind - PMP_SNAPSHOT_FIRST]++;
 	if (rows->failed || h->scratch.failed)
 		return err_nomem(err);
-	return rows->len > FLUSH_BYTES ? flush_all(h, err) : 0;
+	return rows->len > FLUSH_BYTES ? pmp_heap_flush(h, err) : 0;
 }
 
 #define CALLBACK(callback, type, kind)                                                             \
@@ -254,6 +309,13 @@ CALLBACK(heap_malloc, fact_heap_malloc, PMP_HEAP_MALLOC)
 CALLBACK(ledger, fact_ledger, PMP_HEAP_LEDGER)
 CALLBACK(heap_join, fact_heap_join, PMP_HEAP_JOIN)
 CALLBACK(heap_held, fact_heap_held, PMP_HEAP_HELD)
+CALLBACK(heap_graph, fact_heap_graph, PMP_HEAP_GRAPH)
+CALLBACK(heap_holder, fact_heap_holder, PMP_HEAP_HOLDERS)
+CALLBACK(heap_path, fact_heap_path, PMP_HEAP_PATHS)
+CALLBACK(heap_step, fact_heap_step, PMP_HEAP_STEPS)
+CALLBACK(heap_refcount, fact_heap_refcount, PMP_HEAP_REFCOUNTS)
+CALLBACK(heap_module, fact_heap_module, PMP_HEAP_MODULES)
+CALLBACK(heap_name, fact_heap_name, PMP_HEAP_NAMES)
 
 static int on_heap_end(void *ctx, uint32_t snapshot, struct err *err)
 {
@@ -261,7 +323,7 @@ static int on_heap_end(void *ctx, uint32_t snapshot, struct err *err)
 
 	(void)buf_uvarint(&h->rows[PMP_HEAP_END - PMP_SNAPSHOT_FIRST], snapshot);
 	h->count[PMP_HEAP_END - PMP_SNAPSHOT_FIRST]++;
-	return flush_all(h, err);
+	return pmp_heap_flush(h, err);
 }
 
 void pmp_heap_init(struct pmp_heap *h, struct pmp_writer *w, struct fact_sink *sink)
@@ -280,6 +342,14 @@ void pmp_heap_init(struct pmp_heap *h, struct pmp_writer *w, struct fact_sink *s
 	sink->ledger = on_ledger;
 	sink->heap_join = on_heap_join;
 	sink->heap_held = on_heap_held;
+	sink->heap_graph = on_heap_graph;
+	sink->heap_holder = on_heap_holder;
+	sink->heap_path = on_heap_path;
+	sink->heap_step = on_heap_step;
+	sink->heap_refcount = on_heap_refcount;
+	sink->heap_module = on_heap_module;
+	sink->heap_name = on_heap_name;
+	sink->heap_edges = pmp_graph_edges;
 	sink->heap_end = on_heap_end;
 }
 
@@ -308,6 +378,13 @@ struct row {
 		struct fact_ledger ledger;
 		struct fact_heap_join join;
 		struct fact_heap_held held;
+		struct fact_heap_graph graph;
+		struct fact_heap_holder holder;
+		struct fact_heap_path path;
+		struct fact_heap_step step;
+		struct fact_heap_refcount refcount;
+		struct fact_heap_module module;
+		struct fact_heap_name name;
 	} fact;
 	char text[STRINGS_PER_ROW_MAX][STRING_BYTES_MAX];
 	uint8_t blob[POOLS_MAX];
@@ -361,6 +438,20 @@ static void get_member(struct cursor *c, const struct member *m, struct row *row
 	}
 }
 
+/* A row of an earlier minor version ends before its last members: they stay zero, or "". */
+static void get_row(struct cursor *c, const struct row_format *f, struct row *row)
+{
+	size_t k = 0;
+
+	memset(&row->fact, 0, sizeof row->fact);
+	row->ntexts = 0;
+	while (k < f->nmembers && !cursor_done(c))
+		get_member(c, &f->members[k++], row);
+	for (; k < f->nmembers; k++)
+		if (f->members[k].kind == STR)
+			*(const char **)((char *)&row->fact + f->members[k].offset) = "";
+}
+
 static int read_rows(struct pmp_reader *r, struct cursor *c, unsigned kind,
 		     int (*push)(struct pmp_reader *, const struct row *, struct err *),
 		     struct err *err)
@@ -372,10 +463,7 @@ static int read_rows(struct pmp_reader *r, struct cursor *c, unsigned kind,
 	for (size_t i = 0; i < n; i++) {
 		struct cursor one = cursor_sub(c, (size_t)cursor_bounded(c, cursor_left(c)));
 
-		memset(&row.fact, 0, sizeof row.fact);
-		row.ntexts = 0;
-		for (size_t k = 0; k < f->nmembers; k++)
-			get_member(&one, &f->members[k], &row);
+		get_row(&one, f, &row);
 		if (c->failed || one.failed ||
 		    (kind == PMP_HEAP_ARENAS && row.fact.arena.npins > FACT_HEAP_PINS))
 			return 1;
@@ -411,6 +499,29 @@ READER(heap_malloc, malloc, PMP_HEAP_MALLOC)
 READER(ledger, ledger, PMP_HEAP_LEDGER)
 READER(heap_join, join, PMP_HEAP_JOIN)
 READER(heap_held, held, PMP_HEAP_HELD)
+READER(heap_graph, graph, PMP_HEAP_GRAPH)
+READER(heap_path, path, PMP_HEAP_PATHS)
+READER(heap_refcount, refcount, PMP_HEAP_REFCOUNTS)
+READER(heap_module, module, PMP_HEAP_MODULES)
+READER(heap_name, name, PMP_HEAP_NAMES)
+
+/* Kinds of roots and edges a later minor version may know are nothing to us. */
+#define NAMED_READER(callback, member, row_kind)                                                   \
+	static int push_##callback(struct pmp_reader *r, const struct row *row, struct err *err)   \
+	{                                                                                          \
+		struct fact_##callback f = row->fact.member;                                       \
+                                                                                                   \
+		f.root = f.root < FACT_ROOTS ? f.root : FACT_ROOT_NONE;                            \
+		f.edge = f.edge < FACT_EDGES ? f.edge : FACT_EDGE_NONE;                            \
+		return r->sink->callback ? r->sink->callback(r->sink->ctx, &f, err) : 0;           \
+	}                                                                                          \
+	static int read_##callback(struct pmp_reader *r, struct cursor *c, struct err *err)        \
+	{                                                                                          \
+		return read_rows(r, c, (row_kind), push_##callback, err);                          \
+	}
+
+NAMED_READER(heap_holder, holder, PMP_HEAP_HOLDERS)
+NAMED_READER(heap_step, step, PMP_HEAP_STEPS)
 
 static int read_end(struct pmp_reader *r, struct cursor *c, struct err *err)
 {
@@ -437,5 +548,13 @@ const struct pmp_section PMP_HEAP_SECTIONS[] = {
 	{ PMP_HEAP_END, "end of snapshot", read_end },
 	{ PMP_HEAP_JOIN, "join", read_heap_join },
 	{ PMP_HEAP_HELD, "held", read_heap_held },
+	{ PMP_HEAP_GRAPH, "graph", read_heap_graph },
+	{ PMP_HEAP_HOLDERS, "holders", read_heap_holder },
+	{ PMP_HEAP_PATHS, "paths", read_heap_path },
+	{ PMP_HEAP_STEPS, "steps", read_heap_step },
+	{ PMP_HEAP_REFCOUNTS, "reference counts", read_heap_refcount },
+	{ PMP_HEAP_MODULES, "modules", read_heap_module },
+	{ PMP_HEAP_NAMES, "names", read_heap_name },
+	{ PMP_HEAP_EDGES, "edges", pmp_graph_read },
 	{ 0 },
 };
