@@ -66,6 +66,24 @@ static void on_attached(void *ctx, const char *text)
 	fprintf(stderr, "recording %s; Ctrl-C ends it\n", safe);
 }
 
+/* The name of a function may hold anything; so may that of a thread. */
+static void on_verdict(void *ctx, const struct session_verdict *v)
+{
+	struct progress *s = ctx;
+	char safe[512 * ESCAPE_GROWTH + 1];
+	struct units after;
+	if (s->silent)
+		return;
+	if (v->events) {
+		fprintf(stderr, "first event after %s\n", units_duration(&after, v->since_command_ns));
+		return;
+	}
+	escape(s->cli->term.utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, v->activity,
+	       strnlen(v->activity, 512), safe, sizeof safe);
+	fprintf(stderr, "no allocation in the first %s%s%s\n",
+		units_duration(&after, v->since_hook_ns), *safe ? ": " : "", safe);
+}
+
 static void end_line(struct progress *s)
 {
 	if (s->line_open)
@@ -208,6 +226,7 @@ static int hold_session(struct recorder *r, struct err *err)
 		.ctx = &r->progress,
 		.progress = on_progress,
 		.attached = on_attached,
+		.verdict = on_verdict,
 	};
 	rc = r->job->argv ? session_run(r->job->argv, &r->options, &hooks, &r->result, err) :
 			    session_attach(r->job->pid, &r->options, &hooks, &r->result, err);

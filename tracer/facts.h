@@ -132,6 +132,7 @@ struct fact_cost {
 	uint32_t pause_kind;	 /* enum fact_pause */
 	uint32_t pause_retries;	 /* instants found bad and let go by */
 	uint64_t snapshot_ns;	 /* from the command to the last row */
+	uint64_t first_event_ns; /* from the command to the first event seen; 0: none was */
 };
 
 enum fact_end { FACT_END_DETACHED = 0, FACT_END_EXITED, FACT_END_EXECED, FACT_END_STREAM_CLOSED, FACT_END_TRUNCATED };

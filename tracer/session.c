@@ -318,7 +318,9 @@ int session_record(struct session *s, struct err *err)
 
 	if (r == 0) {
 		say_attached(s);
-		if (s->options->snapshots && !s->from_start)
+		if (!s->from_start)
+			r = session_tell_first(s, &why);
+		if (r == 0 && s->options->snapshots && !s->from_start)
 			r = session_snapshot_begin(s, &why);
 		if (r == 0)
 			r = session_listen(s, &end, &why);

@@ -43,6 +43,14 @@ struct session_progress {
 	uint32_t sites;
 };
 
+/* The first word about events, at most a tenth of a second after the command if all goes well. */
+struct session_verdict {
+	bool events;		   /* they arrive; else nothing was allocated or freed so far */
+	uint64_t since_command_ns; /* now, from the call of session_attach */
+	uint64_t since_hook_ns;	   /* now, from the instant the hooks were live */
+	const char *activity;	   /* not events: what the threads are doing (activity_text), or "" */
+};
+
 /* How the caller takes part. Zeroed is valid: no sinks, never interrupted. */
 struct session_hooks {
 	const struct fact_sink *const *sinks; /* borrowed, at most FANOUT_MAX */
@@ -56,6 +64,8 @@ struct session_hooks {
 	void (*progress)(void *ctx, const struct session_progress *p);
 	/* Called once hooks are live; text is like "CPython 3.12.1, pid 4711". May be NULL. */
 	void (*attached)(void *ctx, const char *text);
+	/* Called once after that, unless the recording ends before. May be NULL. */
+	void (*verdict)(void *ctx, const struct session_verdict *v);
 };
 
 /* What is left in the target, found out after the detach. */

@@ -127,7 +127,7 @@ static uint64_t dropped(const struct session *s)
 static int push_notes(struct session *s, enum fact_end end, struct err *err)
 {
 	const struct session_audit *audit = &s->result->audit;
-	char text[200];
+	char text[200], idle[sizeof s->activity + 80];
 	int r = note_count(s, "dropped", dropped(s),
 			   "events were dropped because the tracer did not keep up; figures are too low",
 			   err);
@@ -144,6 +144,11 @@ static int push_notes(struct session *s, enum fact_end end, struct err *err)
 	if (r == 0 && (end == FACT_END_EXITED || end == FACT_END_EXECED))
 		r = note(s, "unsent-tail",
 			 "what the target did in its last tenth of a second may be missing", err);
+	if (r == 0 && s->activity[0] && s->result->cost.first_event_ns == 0) {
+		snprintf(idle, sizeof idle, "the program allocated nothing meanwhile; at the beginning: %s",
+			 s->activity);
+		r = note(s, "idle", idle, err);
+	}
 	if (r == 0 && audit->done && audit->agent_left) {
 		snprintf(text, sizeof text, "the agent stays in the target, switched off: %s",
 			 audit->why);
@@ -189,8 +194,9 @@ int session_push_end(struct session *s, enum fact_end end, struct err *err)
 	const struct fact_sink *sink = &s->fanout.sink;
 	uint64_t now = s->last_interval_ns > clock_now(&s->clock) ? s->last_interval_ns :
 								    clock_now(&s->clock);
-	int r = push_notes(s, end, err);
 
+	session_see_first(s);
+	int r = push_notes(s, end, err);
 	if (r == 0)
 		r = session_push_tick(s, now, err);
 	if (r == 0)

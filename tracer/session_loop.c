@@ -133,6 +133,7 @@ static int tick(struct session *s, uint64_t now, struct err *err)
 	uint64_t interval = interval_ns(s, now);
 
 	clock_update(&s->clock);
+	session_see_first(s);
 	/* Of a target that is just going: the last figures stand. */
 	uint64_t fresh;
 	if (procfs_rss_bytes(s->pid, &fresh, NULL) == 0 && fresh)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the session share: one recording's state. session.c attaches and
- * detaches, session_loop.c listens, session_facts.c says what was found, session_run.c starts
- * programs.
+ * detaches, session_loop.c listens, session_verdict.c says the first word, session_facts.c what
+ * was found, session_run.c starts programs.
  */
 #ifndef PYMEMPROF_TRACER_SESSION_PRIVATE_H
 #define PYMEMPROF_TRACER_SESSION_PRIVATE_H
@@ -50,6 +50,7 @@ struct session {
 	uint64_t target_cpu_start_ns, target_cpu_ns, tracer_cpu_start_ns;
 	uint64_t rss_bytes;
 	struct agent_public agent; /* newest counters read */
+	char activity[512];	   /* of an idle target, when we looked; "": we did not */
 	struct session_side *side; /* NULL: none */
 	uint32_t snapshots;	   /* begun so far */
 	uint64_t dropped_by_head;  /* newest count in a batch */
@@ -78,6 +79,12 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err) M
 int session_drain(void *ctx, struct err *err);
 /* Account for stream bytes that did not come through the pipe. */
 int session_feed(struct session *s, const uint8_t *bytes, size_t n, struct err *err) MUST_CHECK;
+
+/* session_verdict.c */
+/* Wait for the first event, shortly, and tell the caller that it came or what the target does. */
+int session_tell_first(struct session *s, struct err *err) MUST_CHECK;
+/* Look at the counters read last: was that the first event? */
+void session_see_first(struct session *s);
 
 /* session_snapshot.c: what fails there becomes a note, except a failing sink. */
 /* Freeze the target now, with live hooks, and have the copy walked. */

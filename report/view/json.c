@@ -266,6 +266,10 @@ static void put_cost(struct json *j, const struct recording *r)
 	json_number(j, "attach_stop_ns", c->attach_stop_ns);
 	json_number(j, "detach_stop_ns", c->detach_stop_ns);
 	json_number(j, "attach_ns", c->attach_ns);
+	if (c->first_event_ns)
+		json_number(j, "first_event_ns", c->first_event_ns);
+	else
+		json_null(j, "first_event_ns");
 	json_number(j, "agent_bytes", c->agent_bytes);
 	json_number(j, "events", c->events);
 	json_number(j, "batches", c->batches);

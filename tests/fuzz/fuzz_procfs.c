@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as /proc/PID/status and /proc/PID/stat: names in them are the target's choice. */
+/* Any bytes as /proc/PID/status, stat and syscall: names in them are the target's choice. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct procfs_status status;
 	struct procfs_stat stat;
+	struct procfs_syscall call;
 	struct err err = ERR_INIT;
 
 	if (procfs_status_parse((const char *)bytes, len, &status, &err) == 0) {
@@ -21,6 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		abort();
 	}
 	if (procfs_stat_parse((const char *)bytes, len, &stat, &err) < 0 && err.code != ERR_CORRUPT)
+		abort();
+	if (procfs_syscall_parse((const char *)bytes, len, &call, &err) == 0 && call.nr < -1)
 		abort();
 	return 0;
 }

@@ -24,23 +24,30 @@
 #define GROSS_MS 3000
 #define STATUS_REFUSED 3
 #define NOBODY 65534
-#define FIRST_WORD "recording" /* on standard error, once hooks are live and events or idleness seen */
+#define FIRST_WORD "recording" /* on standard error, once hooks are live */
+#define EVENTS "first event after"
+#define IDLE "no allocation in the first"
+#define VERDICT_MS 100 /* from the command to one of these two */
+#define VERDICT_TRIES 5
 
 struct situation {
 	const char *name;
 	int min_minor; /* first Python it makes sense on */
 	bool answers;  /* it says {"done", "bad"} once by itself */
 	bool optional; /* skipped when the target cannot start */
+	bool idle;     /* it allocates nothing: what it does instead is told */
 };
 
 static const struct situation situations[] = {
-	{ "sleep", 8 },	   { "accept", 8 },    { "lock", 8 },
-	{ "select", 8 },   { "poll", 8 },      { "read", 8 },
-	{ "gil", 8 },	   { "pow", 8 },       { "import", 8 },
-	{ "collect", 8 },  { "threads", 8 },   { "busy_threads", 8 },
-	{ "itimer", 8 },   { "asyncio", 8 },   { "fork", 8, .answers = true },
-	{ "spawn", 8, .answers = true },       { "subinterpreters", 8, .optional = true },
-	{ "greenlet", 8, .optional = true },
+	{ "sleep", 8, .idle = true },	 { "accept", 8, .idle = true },
+	{ "lock", 8, .idle = true },	 { "select", 8, .idle = true },
+	{ "poll", 8, .idle = true },	 { "read", 8, .idle = true },
+	{ "loop", 8, .idle = true },	 { "gil", 8 },
+	{ "pow", 8 },			 { "import", 8 },
+	{ "collect", 8 },		 { "threads", 8 },
+	{ "busy_threads", 8 },		 { "itimer", 8 },
+	{ "asyncio", 8 },		 { "fork", 8, .answers = true },
+	{ "spawn", 8, .answers = true }, { "subinterpreters", 8, .optional = true },
 };
 
 /* The mappings of the target that are there for good: file, permissions and place. */
@@ -75,8 +82,43 @@ static void expect_untouched(pid_t pid, const char *before, const char *who, con
 	cr_expect(target_status(pid, "TracerPid") == 0, "%s %s: still traced", who, where);
 }
 
-/* Attach, wait for the first word about events, let it record a little, end it. */
-static void attach_once(pid_t pid, const char *who, const char *where, double *ret_ms)
+/*
+ * What the machine adds just now: a program that only says its version takes about 2 ms where
+ * nothing else runs. Ten starts' excess is granted to a verdict, which is far more work.
+ */
+static double allowed_ms(void)
+{
+	double best = 1e9;
+	for (int i = 0; i < 3; i++) {
+		struct cli done;
+		CLI(&done, 10000, "--version");
+		if ((double)done.ns / 1e6 < best)
+			best = (double)done.ns / 1e6;
+		cli_done(&done);
+	}
+	return VERDICT_MS + (best > 5 ? 10 * (best - 5) : 0);
+}
+
+/* The word about events or idleness that is due within a tenth of a second; "" and -1: none came. */
+static double wait_verdict(struct cli_job *job, char *ret_text, size_t cap)
+{
+	ret_text[0] = 0;
+	for (int64_t end = now_ms() + GROSS_MS; now_ms() < end; usleep(500)) {
+		AUTO_FREE char *err = cli_text(job);
+		const char *at = err ? strstr(err, EVENTS) : NULL;
+		if (err && !at)
+			at = strstr(err, IDLE);
+		if (!at || !strchr(at, '\n'))
+			continue;
+		snprintf(ret_text, cap, "%.*s", (int)strcspn(at, "\n"), at);
+		return (double)(now_ns() - job->start_ns) / 1e6;
+	}
+	return -1;
+}
+
+/* Attach, wait for the word about events, let it record a little, end it. */
+static void attach_once(pid_t pid, const char *who, const char *where, char *ret_text, size_t cap,
+			double *ret_ms)
 {
 	char word[16];
 	snprintf(word, sizeof(word), "%d", (int)pid);
@@ -85,14 +127,28 @@ static void attach_once(pid_t pid, const char *who, const char *where, double *r
 	struct cli_job job;
 	struct cli done;
 	cr_assert(cli_start(&job, NULL, args), "cannot start %s", getenv("PYMEMPROF"));
-	int64_t first = cli_wait_text(&job, FIRST_WORD, GROSS_MS);
-	usleep(100000);
+	*ret_ms = wait_verdict(&job, ret_text, cap);
+	usleep(50000);
 	cli_finish(&job, SIGINT, 10000, &done);
-	*ret_ms = (double)first / 1e6;
-	cr_expect(first >= 0 && done.status == 0, "%s %s: status %d, %s", who, where, done.status,
+	cr_expect(*ret_ms >= 0 && done.status == 0, "%s %s: status %d, %s", who, where, done.status,
 		  done.err);
 	cli_done(&done);
 	expect_untouched(pid, before, who, where);
+}
+
+/* The machine may be busy elsewhere for a moment: the best of a few attempts counts. */
+static void attach_in_time(pid_t pid, const char *who, const char *where, char *ret_text, size_t cap)
+{
+	double ms = -1, limit = VERDICT_MS;
+	int tries = 0;
+	do {
+		attach_once(pid, who, where, ret_text, cap, &ms);
+		if (ms > limit)
+			limit = allowed_ms();
+	} while (ms > limit && ++tries < VERDICT_TRIES);
+	fprintf(stderr, "%-16s %-16s %6.1f ms%s: %s\n", who, where, ms, tries ? " (again)" : "", ret_text);
+	cr_expect(ms <= limit, "%s %s: the first word came after %.1f ms, due were %.1f", who, where, ms,
+		  limit);
 }
 
 static void try_situation(const struct python *py, const struct situation *s)
@@ -103,10 +159,15 @@ static void try_situation(const struct python *py, const struct situation *s)
 		cr_expect(s->optional, "%s: %s", py->name, t.error);
 		return;
 	}
-	usleep(150000);
-	double ms = -1;
-	attach_once(t.pid, py->name, s->name, &ms);
-	fprintf(stderr, "%-20s %-16s first word after %6.1f ms\n", py->name, s->name, ms);
+	usleep(100000);
+	char text[512], place[64];
+	attach_in_time(t.pid, py->name, s->name, text, sizeof(text));
+	if (strcmp(s->name, "accept") == 0)
+		snprintf(place, sizeof(place), "accept (socket.py:");
+	else
+		snprintf(place, sizeof(place), " at in_%s (situations.py:", s->name);
+	cr_expect(!s->idle || (strncmp(text, IDLE, strlen(IDLE)) == 0 && strstr(text, place)),
+		  "%s %s: %s", py->name, s->name, text);
 	if (s->answers) {
 		json_t *answer = target_hear(&t, 20000);
 		cr_expect(answer && json_integer_value(json_object_get(answer, "bad")) == 0,
@@ -138,6 +199,39 @@ Test(integration_anywhere, attach_works_wherever_the_target_is)
 				try_situation(&pythons[i], &situations[k]);
 }
 
+/* Where the package is missing the target does not start: told, and a skip when it is nowhere. */
+static void try_optional(const char *situation)
+{
+	struct python *pythons;
+	size_t n = all_pythons(&pythons), tried = 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *args[] = { situation, NULL };
+		struct target t;
+		if (!target_spawn(&t, &pythons[i],
+				  &(struct target_options){ .script = "situations.py", .args = args }))
+			continue;
+		usleep(150000);
+		char text[512];
+		attach_in_time(t.pid, pythons[i].name, situation, text, sizeof(text));
+		cr_expect(kill(t.pid, 0) == 0 && process_state(t.pid) != 'Z', "%s %s: target died",
+			  pythons[i].name, situation);
+		target_kill(&t);
+		tried++;
+	}
+	if (!tried)
+		cr_skip_test("no interpreter here has %s", situation);
+}
+
+Test(integration_anywhere, attach_works_under_greenlets)
+{
+	try_optional("greenlet");
+}
+
+Test(integration_anywhere, attach_works_under_gevent)
+{
+	try_optional("gevent");
+}
+
 Test(integration_anywhere, a_stopped_target_is_recorded_and_left_stopped)
 {
 	struct python *pythons;
@@ -150,9 +244,10 @@ Test(integration_anywhere, a_stopped_target_is_recorded_and_left_stopped)
 			  "%s", t.error);
 		kill(t.pid, SIGSTOP);
 		usleep(50000);
-		double ms = -1;
-		attach_once(t.pid, pythons[i].name, "stopped", &ms);
-		fprintf(stderr, "%-20s %-16s first word after %6.1f ms\n", pythons[i].name, "stopped", ms);
+		char text[512];
+		attach_in_time(t.pid, pythons[i].name, "stopped", text, sizeof(text));
+		cr_expect(strstr(text, "main thread is stopped by a signal at "),
+			  "%s: %s", pythons[i].name, text);
 		cr_expect(process_state(t.pid) == 'T', "%s: state %c after the attach",
 			  pythons[i].name, process_state(t.pid));
 		kill(t.pid, SIGCONT);
@@ -351,9 +446,8 @@ Test(integration_anywhere, root_attaches_to_another_users_process)
 				       &(struct target_options){ .script = "situations.py", .args = args }),
 			  "%s", t.error);
 		cr_expect_eq(target_status(t.pid, "Uid"), NOBODY);
-		double ms;
-		attach_once(t.pid, nobody.name, "other user", &ms);
-		fprintf(stderr, "%-20s %-16s first word after %6.1f ms\n", nobody.name, "other user", ms);
+		char text[512];
+		attach_in_time(t.pid, nobody.name, "other user", text, sizeof(text));
 		target_kill(&t);
 		tried++;
 	}

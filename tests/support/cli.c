@@ -62,6 +62,11 @@ bool cli_start(struct cli_job *job, const struct cli_options *opt, const char *c
 	_exit(127);
 }
 
+char *cli_text(const struct cli_job *job)
+{
+	return slurp(job->err, NULL);
+}
+
 int64_t cli_wait_text(struct cli_job *job, const char *text, int timeout_ms)
 {
 	int64_t end = now_ms() + timeout_ms;

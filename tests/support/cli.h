@@ -39,6 +39,9 @@ bool cli_start(struct cli_job *job, const struct cli_options *opt, const char *c
 /* Wait until its standard error contains `text`, at most timeout_ms. Ns since start, or -1. */
 int64_t cli_wait_text(struct cli_job *job, const char *text, int timeout_ms);
 
+/* Its standard error so far; owned by the caller, may be NULL. */
+char *cli_text(const struct cli_job *job);
+
 /* Send a signal (0: none), wait at most timeout_ms, collect. */
 void cli_finish(struct cli_job *job, int sig, int timeout_ms, struct cli *ret);
 

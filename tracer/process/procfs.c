@@ -263,6 +263,30 @@ int procfs_stat(pid_t pid, pid_t tid, struct procfs_stat *ret, struct err *err)
 	return r < 0 ? err_wrap(err, r, "process %d", (int)pid) : 0;
 }
 
+/* "running", "-1 0x7ffe6d4a1ab8 0x7f7b2c" or "230 0x1 0x1 0x7ffe 0x0 0x0 0x0 0x7ffe6d4a 0x7f7b" */
+int procfs_syscall_parse(const char *text, size_t len, struct procfs_syscall *ret, struct err *err)
+{
+	const char *at = text;
+	uint64_t nr = 0;
+
+	*ret = (struct procfs_syscall){ .running = true, .nr = -1 };
+	if (len >= 7 && memcmp(text, "running", 7) == 0)
+		return 0;
+	if (!next_number(&at, text + len, 10, &nr))
+		return err_set(err, ERR_CORRUPT, "syscall has no number");
+	*ret = (struct procfs_syscall){ .nr = (int64_t)nr < -1 ? -1 : (int64_t)nr };
+	return 0;
+}
+
+int procfs_syscall(pid_t pid, pid_t tid, struct procfs_syscall *ret, struct err *err)
+{
+	char text[PROC_TEXT_MAX];
+	size_t len = 0;
+	int r = read_text(pid, tid, "syscall", text, &len, err);
+
+	return r < 0 ? r : procfs_syscall_parse(text, len, ret, err);
+}
+
 bool procfs_is_kernel_thread(const struct procfs_stat *stat)
 {
 	return (stat->flags & KERNEL_THREAD_FLAG) != 0;

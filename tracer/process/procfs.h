@@ -46,10 +46,22 @@ struct procfs_stat {
 	int32_t exit_signal;  /* what the parent gets; 0: nothing. -1 when not shown */
 };
 
+/* From /proc/PID/task/TID/syscall, see proc_pid_syscall(5). */
+struct procfs_syscall {
+	bool running; /* not blocked just now; the rest is not known */
+	int64_t nr;   /* of the call it waits in; -1: it waits, but in no system call */
+};
+
 int procfs_status_parse(const char *text, size_t len, struct procfs_status *ret,
 			struct err *err) MUST_CHECK;
 int procfs_stat_parse(const char *text, size_t len, struct procfs_stat *ret,
 		      struct err *err) MUST_CHECK;
+
+int procfs_syscall_parse(const char *text, size_t len, struct procfs_syscall *ret,
+			 struct err *err) MUST_CHECK;
+
+/* What a thread waits in. Errors: GONE, SYS, CORRUPT, DENIED (it asks for what ptrace asks for). */
+int procfs_syscall(pid_t pid, pid_t tid, struct procfs_syscall *ret, struct err *err) MUST_CHECK;
 
 /* Of a process (tid = 0) or of one of its threads. Errors: GONE, SYS, CORRUPT. */
 int procfs_status(pid_t pid, pid_t tid, struct procfs_status *ret, struct err *err) MUST_CHECK;

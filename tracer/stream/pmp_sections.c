@@ -488,6 +488,8 @@ static int read_cost(struct pmp_reader *r, struct cursor *c, struct err *err)
 		f.pause_retries = (uint32_t)cursor_bounded(c, UINT32_MAX);
 		f.snapshot_ns = cursor_uvarint(c);
 	}
+	if (!c->failed && cursor_left(c) > 0)
+		f.first_event_ns = cursor_uvarint(c);
 	return c->failed ? 1 : PUSH(r, cost, &f);
 }
 

@@ -72,6 +72,13 @@ def in_gil():
 	sum(range(1 << 40))
 
 
+def in_loop():
+	"""The same, but it does not allocate either."""
+	import itertools
+	ready()
+	None in itertools.repeat(0)
+
+
 def in_pow():
 	ready()
 	pow(3, 1 << 2000000, (1 << 20000) + 7)
@@ -206,6 +213,33 @@ def in_greenlet():
 	while time.time() < end:
 		side.switch()
 		time.sleep(0.001)
+
+
+def in_gevent():
+	"""Greenlets on gevent's loop: a server, clients, sleepers."""
+	import gevent
+	import gevent.server
+
+	def answer(connection, address):
+		while True:
+			text = connection.recv(100)
+			if not text:
+				return
+			connection.sendall(text[::-1])
+
+	def ask(port):
+		with gevent.socket.create_connection(("127.0.0.1", port)) as connection:
+			while True:
+				connection.sendall(b"abc")
+				if connection.recv(100) != b"cba":
+					os._exit(1)
+				gevent.sleep(0.002)
+	server = gevent.server.StreamServer(("127.0.0.1", 0), answer)
+	server.start()
+	for _ in range(10):
+		gevent.spawn(ask, server.server_port)
+	ready()
+	gevent.sleep(LIMIT)
 
 
 def in_subinterpreters():

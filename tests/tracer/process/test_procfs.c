@@ -223,3 +223,20 @@ Test(tracer_process_procfs, a_pidfd_tells_exit_and_hands_over_descriptors)
 	close(fds[1]);
 	cr_expect(pidfd_exited(pidfd));
 }
+
+Test(tracer_process_procfs, what_a_thread_waits_in_is_a_number_or_nothing)
+{
+	struct procfs_syscall c;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(procfs_syscall_parse("running\n", 8, &c, &err), 0);
+	cr_expect(c.running && c.nr == -1);
+	cr_assert_eq(procfs_syscall_parse("230 0x1 0x1\n", 12, &c, &err), 0);
+	cr_expect(!c.running && c.nr == 230);
+	cr_assert_eq(procfs_syscall_parse("-1 0x7ffe 0x7f\n", 15, &c, &err), 0);
+	cr_expect(!c.running && c.nr == -1);
+	cr_expect_eq(procfs_syscall_parse("", 0, &c, &err), ERR_CORRUPT);
+	cr_expect_eq(procfs_syscall_parse("x", 1, &c, &err), ERR_CORRUPT);
+	cr_assert_eq(procfs_syscall(getpid(), 0, &c, &err), 0, "%s", err.text);
+	cr_expect(c.running || c.nr >= 0);
+}
