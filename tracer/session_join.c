@@ -12,6 +12,7 @@
 
 struct join {
 	struct heap *h;
+	uint64_t half_ns; /* births until then are early */
 	struct map index; /* site, use and type → rows */
 	struct VEC(struct fact_heap_join) rows;
 };
@@ -67,7 +68,9 @@ static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 
 	if (!row)
 		return err_nomem(err);
-	row->blocks += f->weight > 1 ? (uint64_t)(f->weight + 0.5) : 1;
+	uint64_t n = f->weight > 1 ? (uint64_t)(f->weight + 0.5) : 1;
+	row->blocks += n;
+	row->early_blocks += f->birth_ns <= j->half_ns ? n : 0;
 	row->bytes += f->weight > 1 ? (uint64_t)(f->weight * (double)f->size) : f->size;
 	if (f->birth_ns < row->oldest_ns)
 		row->oldest_ns = f->birth_ns;
@@ -78,12 +81,13 @@ static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 
 int session_join(void *ctx, struct heap *h, const struct fact_sink *sink, struct err *err)
 {
-	AUTO(join_deinit) struct join j = { .h = h };
+	const struct session *s = ctx;
+	AUTO(join_deinit) struct join j = { .h = h, .half_ns = heap_totals(h)->at_ns / 2 };
 	int r;
 
 	if (!sink->heap_join)
 		return 0;
-	r = ledger_each_block(ctx, on_block, &j, err);
+	r = ledger_each_block(s->ledger, on_block, &j, err);
 	for (size_t i = 0; r == 0 && i < j.rows.len; i++)
 		r = sink->heap_join(sink->ctx, &j.rows.at[i], err);
 	return r;

@@ -99,7 +99,7 @@ int session_snapshot_last(struct session *s, struct err *err) MUST_CHECK;
 void session_snapshot_drop(struct session *s);
 
 /*
- * session_join.c: what the ledger (ctx) holds alive, looked up in a walked heap and pushed as
+ * session_join.c: what the ledger of the session (ctx) holds alive, looked up in a walked heap and pushed as
  * join rows. A snapshot_extra_fn.
  */
 int session_join(void *ctx, struct heap *h, const struct fact_sink *sink,

@@ -242,7 +242,7 @@ int session_snapshot_last(struct session *s, struct err *err)
 	if (r > 0) {
 		side->snap.fanout.sink = rows_only(&s->fanout.sink);
 		side->snap.extra = session_join;
-		side->snap.extra_ctx = s->ledger;
+		side->snap.extra_ctx = s;
 		r = snapshot_read_copy(&side->snap, &why);
 	}
 	side_free(s, side);

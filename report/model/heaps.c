@@ -30,6 +30,8 @@ void heaps_deinit(struct heaps *h)
 		vec_deinit(&m->mallocs);
 		vec_deinit(&m->ledger);
 		holders_deinit(&m->holders);
+		vec_deinit(&m->joins);
+		vec_deinit(&m->helds);
 	}
 	vec_deinit(&h->snapshots);
 	arena_deinit(&h->arena);
@@ -123,6 +125,18 @@ static int on_ledger(void *ctx, const struct fact_ledger *f, struct err *err)
 	return r < 0 ? r : PUSH(ledger, row);
 }
 
+static int on_held(void *ctx, const struct fact_heap_held *f, struct err *err)
+{
+	struct heaps *h = heaps_of(ctx);
+	struct heap_model *m = current(h);
+	struct fact_heap_held row = *f;
+	int r = m ? copy_text(h, &row.holder, err) : 0;
+
+	if (m && r == 0)
+		r = copy_text(h, &row.path, err);
+	return r < 0 ? r : PUSH(helds, row);
+}
+
 #define PLAIN(name, type, list)                                                                    \
 	static int on_##name(void *ctx, const struct type *f, struct err *err)                     \
 	{                                                                                          \
@@ -135,6 +149,7 @@ PLAIN(unknown, fact_heap_unknown, unknown)
 PLAIN(gc, fact_heap_gc, gc)
 PLAIN(cycle, fact_heap_cycle, cycles)
 PLAIN(malloc, fact_heap_malloc, mallocs)
+PLAIN(join, fact_heap_join, joins)
 
 static int by_type(const void *a, const void *b)
 {
@@ -152,6 +167,27 @@ static int buffer_by_type(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static int join_order(const void *a, const void *b)
+{
+	const struct fact_heap_join *x = a, *y = b;
+
+	if (x->site != y->site)
+		return x->site < y->site ? -1 : 1;
+	return x->type != y->type ? (x->type < y->type ? -1 : 1) : x->use - y->use;
+}
+
+static int held_order(const void *a, const void *b)
+{
+	const struct fact_heap_held *x = a, *y = b;
+
+	if (x->site != y->site)
+		return x->site < y->site ? -1 : 1;
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	return x->objects != y->objects ? (x->objects > y->objects ? -1 : 1) :
+					  strcmp(x->path, y->path);
+}
+
 /* There may be a hundred thousand types: rows are found by halving. They mostly come in order. */
 static void put_in_order(struct heap_model *m)
 {
@@ -165,6 +201,8 @@ static void put_in_order(struct heap_model *m)
 		qsort(m->types.at, m->types.len, sizeof *m->types.at, by_type);
 	if (!buffers)
 		qsort(m->buffers.at, m->buffers.len, sizeof *m->buffers.at, buffer_by_type);
+	vec_sort(&m->joins, join_order);
+	vec_sort(&m->helds, held_order);
 }
 
 static int on_end(void *ctx, uint32_t snapshot, struct err *err)
@@ -191,6 +229,8 @@ void heaps_sink(struct fact_sink *sink)
 	sink->heap_gc = on_gc;
 	sink->heap_cycle = on_cycle;
 	sink->heap_malloc = on_malloc;
+	sink->heap_join = on_join;
+	sink->heap_held = on_held;
 	sink->ledger = on_ledger;
 	sink->heap_end = on_end;
 	holders_sink(sink);
@@ -242,6 +282,22 @@ size_t heap_type_buffers(const struct heap_model *m, uint32_t type)
 		size_t mid = low + (high - low) / 2;
 
 		if (m->buffers.at[mid].type < type)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+size_t heap_helds_of(const struct heap_model *m, uint32_t site, uint32_t type)
+{
+	size_t low = 0, high = m->helds.len;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct fact_heap_held *f = &m->helds.at[mid];
+
+		if (f->site < site || (f->site == site && f->type < type))
 			low = mid + 1;
 		else
 			high = mid;

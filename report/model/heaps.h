@@ -27,6 +27,8 @@ struct heap_model {
 	struct VEC(struct fact_heap_malloc) mallocs;
 	struct VEC(struct fact_ledger) ledger;
 	struct holders holders;
+	struct VEC(struct fact_heap_join) joins; /* by site, then type */
+	struct VEC(struct fact_heap_held) helds; /* by site, then type; largest first of each */
 	bool complete; /* heap_end arrived */
 };
 
@@ -50,6 +52,9 @@ const struct fact_heap_type *heap_type_of(const struct heap_model *m, uint32_t t
 
 /* Index of the first row of m->buffers that belongs to a type; its rows follow one another. */
 size_t heap_type_buffers(const struct heap_model *m, uint32_t type);
+
+/* Index of the first held row of a site (0: wherever made) and type; its rows follow. */
+size_t heap_helds_of(const struct heap_model *m, uint32_t site, uint32_t type);
 
 /* "module.Name", "Name" for builtins; written into ret (of n bytes), returns ret. */
 const char *heap_type_label(const struct fact_heap_type *t, char *ret, size_t n);

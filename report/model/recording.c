@@ -43,6 +43,7 @@ void recording_deinit(struct recording *r)
 	timeline_deinit(&r->timeline);
 	totals_deinit(&r->totals);
 	heaps_deinit(&r->heaps);
+	leaks_deinit(&r->leaks);
 	free(r->by_stack);
 	free(r->verdicts);
 	free(r->suspects);
@@ -286,13 +287,31 @@ static int find_suspects(struct recording *r, struct err *err)
 			ranked[found++] =
 				(struct ranked){ .verdict = &r->verdicts[i], .stack = (uint32_t)i };
 	qsort(ranked, found, sizeof *ranked, worst_first);
-	for (size_t i = 0; i < found; i++) {
+	for (size_t i = 0; i < found; i++)
 		r->suspects[i] = ranked[i].stack;
-		r->suspect_bytes += counters_live_bytes(&r->by_stack[ranked[i].stack]);
-	}
 	r->nsuspects = found;
+	return 0;
+}
+
+/* What the snapshot explains is no suspect any more. */
+static int drop_acquitted(struct recording *r, struct err *err)
+{
+	size_t kept = 0;
+	AUTO_FREE bool *accused = calloc(r->stacks.stacks.len + 1, sizeof *accused);
+	if (!accused)
+		return err_nomem(err);
+	leaks_accused(&r->leaks, accused);
+	r->suspect_bytes = 0;
+	for (size_t i = 0; i < r->nsuspects; i++) {
+		uint32_t stack = r->suspects[i];
+		if (!accused[stack])
+			continue;
+		r->suspects[kept++] = stack;
+		r->suspect_bytes += counters_live_bytes(&r->by_stack[stack]);
+	}
+	r->nsuspects = kept;
 	r->nconfident = 0;
-	while (r->nconfident < found &&
+	while (r->nconfident < kept &&
 	       r->verdicts[r->suspects[r->nconfident]].confidence > GROWTH_LOW)
 		r->nconfident++;
 	return 0;
@@ -332,6 +351,10 @@ int recording_conclude(struct recording *r, struct err *err)
 	doubt_turnover(r, &rc);
 	if (rc == 0)
 		rc = find_suspects(r, err);
+	if (rc == 0)
+		rc = leaks_find(&r->leaks, r, err);
+	if (rc == 0)
+		rc = drop_acquitted(r, err);
 	if (rc < 0)
 		return rc;
 	note_losses(r, &rc);

@@ -8,6 +8,7 @@
 
 #include "report/model/growth.h"
 #include "report/model/heaps.h"
+#include "report/model/leaks.h"
 #include "report/model/sites.h"
 #include "report/model/stacks.h"
 #include "report/model/table.h"
@@ -29,9 +30,11 @@ struct recording {
 	struct counters *by_stack;
 	struct growth_verdict *verdicts; /* by stack */
 	struct growth_verdict overall;
-	uint32_t *suspects; /* stacks judged leaking, by confidence, then by falling slope */
+	/* Stacks judged leaking and not acquitted, by confidence, then by falling slope. */
+	uint32_t *suspects;
 	size_t nsuspects, nconfident; /* of all, those with more than low confidence come first */
 	uint64_t suspect_bytes;	      /* live bytes of all suspects */
+	struct leaks leaks; /* the suspects with type and holder; its suppressions may be set before */
 	bool concluded;
 };
 
@@ -56,8 +59,10 @@ bool recording_is_snapshot(const struct recording *r);
  * Tables for CSV and for whoever draws rows. top 0: all rows. The recording must be
  * concluded; strings are borrowed from it; the caller calls table_deinit. Errors: NOMEM.
  */
-int recording_sites_table(const struct recording *r, enum sites_metric metric, bool suspects_only,
-			  size_t top, struct table *ret, struct err *err) MUST_CHECK;
+int recording_sites_table(const struct recording *r, enum sites_metric metric, size_t top,
+			  struct table *ret, struct err *err) MUST_CHECK;
+int recording_leaks_table(const struct recording *r, size_t top, struct table *ret,
+			  struct err *err) MUST_CHECK;
 int recording_threads_table(const struct recording *r, struct table *ret,
 			    struct err *err) MUST_CHECK;
 int recording_timeline_table(const struct recording *r, struct table *ret,

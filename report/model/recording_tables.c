@@ -67,8 +67,8 @@ static int add_site_row(const struct recording *r, uint32_t stack, struct table 
 	return 0;
 }
 
-int recording_sites_table(const struct recording *r, enum sites_metric metric, bool suspects_only,
-			  size_t top, struct table *ret, struct err *err)
+int recording_sites_table(const struct recording *r, enum sites_metric metric, size_t top,
+			  struct table *ret, struct err *err)
 {
 	static const struct table_column columns[] = {
 		COUNTER_COLUMNS,
@@ -80,9 +80,9 @@ int recording_sites_table(const struct recording *r, enum sites_metric metric, b
 		{ "line", "LINE", TABLE_NUMBER },
 		{ "stack", "STACK", TABLE_STACK },
 	};
-	size_t n = suspects_only ? r->nsuspects : r->stacks.stacks.len;
+	size_t n = r->stacks.stacks.len;
 	AUTO_FREE uint32_t *order = NULL;
-	int rc = suspects_only ? 0 : sites_order(r->by_stack, n, metric, &order, err);
+	int rc = sites_order(r->by_stack, n, metric, &order, err);
 	if (rc == 0)
 		rc = table_init(ret, columns, COUNT_OF(columns), err);
 	if (rc < 0)
@@ -90,13 +90,75 @@ int recording_sites_table(const struct recording *r, enum sites_metric metric, b
 	if (top && n > top)
 		n = top;
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = add_site_row(r, suspects_only ? r->suspects[i] : order[i], ret, err);
+		rc = add_site_row(r, order[i], ret, err);
 	if (rc < 0) {
 		table_deinit(ret);
 		return rc;
 	}
 	mark_estimates(r, ret);
 	return 0;
+}
+
+static int add_leak_row(const struct recording *r, size_t i, struct table *t, struct err *err)
+{
+	const struct leak *l = &r->leaks.rows.at[i];
+	struct table_cell *c = table_row(t);
+	if (!c)
+		return err_nomem(err);
+	struct stack_text f = { .function = "", .file = "" };
+	if (l->blamed != STACKS_NONE)
+		f = stacks_text(&r->stacks, l->blamed);
+	c[0].count = i + 1;
+	c[1].count = l->lead == i ? 0 : l->lead + 1;
+	c[2].text = leak_state_name(l->state);
+	c[3].text = growth_confidence_name(l->confidence);
+	c[4].text = l->type_name;
+	c[5].count = l->objects;
+	c[6].count = l->bytes;
+	c[7].count = l->retained_bytes;
+	c[8].real = l->retained_per_s;
+	c[9].text = f.function;
+	c[10].text = f.file;
+	c[11].count = f.line;
+	c[12].text = leak_reach_name(l->reach);
+	c[13].text = l->holder;
+	c[14].text = l->path;
+	c[15].text = *l->reason ? l->reason : l->why;
+	c[16].text = l->unless;
+	c[17].count = l->stack;
+	return 0;
+}
+
+int recording_leaks_table(const struct recording *r, size_t top, struct table *ret, struct err *err)
+{
+	static const struct table_column columns[] = {
+		{ "suspect", "NO", TABLE_NUMBER },
+		{ "part_of", "PART OF", TABLE_NUMBER },
+		{ "state", "STATE", TABLE_WORD },
+		{ "confidence", "CONF", TABLE_WORD },
+		{ "type", "TYPE", TABLE_NAME },
+		{ "objects", "OBJECTS", TABLE_COUNT },
+		{ "live_bytes", "LIVE", TABLE_BYTES },
+		{ "retained_bytes", "RETAINED", TABLE_BYTES },
+		{ "growth_bytes_per_second", "GROWTH", TABLE_RATE },
+		{ "function", "FUNCTION", TABLE_NAME },
+		{ "file", "FILE", TABLE_NAME },
+		{ "line", "LINE", TABLE_NUMBER },
+		{ "reach", "REACH", TABLE_WORD },
+		{ "holder", "HOLDER", TABLE_NAME },
+		{ "path", "PATH", TABLE_NAME },
+		{ "why", "WHY", TABLE_NAME },
+		{ "not_a_leak_if", "NOT A LEAK IF", TABLE_NAME },
+		{ "stack", "STACK", TABLE_STACK },
+	};
+	int rc = table_init(ret, columns, COUNT_OF(columns), err);
+	for (size_t i = 0; rc == 0 && i < r->leaks.rows.len && (!top || i < top); i++)
+		rc = add_leak_row(r, i, ret, err);
+	if (rc < 0)
+		table_deinit(ret);
+	else
+		mark_estimates(r, ret);
+	return rc;
 }
 
 int recording_threads_table(const struct recording *r, struct table *ret, struct err *err)

@@ -78,10 +78,10 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	case VIEW_SUMMARY:
 	case VIEW_SITES:
 	case VIEW_FLAME:
-		rc = recording_sites_table(r, o->metric, false, o->top, &t, err);
+		rc = recording_sites_table(r, o->metric, o->top, &t, err);
 		break;
 	case VIEW_LEAKS:
-		rc = recording_sites_table(r, o->metric, true, o->top, &t, err);
+		rc = recording_leaks_table(r, o->top, &t, err);
 		break;
 	case VIEW_TIMELINE:
 		rc = recording_timeline_table(r, &t, err);

@@ -55,7 +55,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	(void)o;
 	const uint64_t basis = UINT64_C(0xcbf29ce484222325);
 	struct table t = { 0 };
-	int rc = recording_sites_table(r, SITES_LIVE, false, 0, &t, err);
+	int rc = recording_sites_table(r, SITES_LIVE, 0, &t, err);
 	if (rc < 0)
 		return rc;
 	uint64_t sites = mix_table(r, basis, &t);

@@ -333,7 +333,9 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	put_target(&j, r);
 	put_totals(&j, r);
 	put_suspects(&j, r, rank);
-	rc = put_sites(&j, r, order, n, err);
+	rc = json_leaks(&j, r, rank, err);
+	if (rc == 0)
+		rc = put_sites(&j, r, order, n, err);
 	if (rc == 0)
 		rc = put_threads(&j, r, rank, err);
 	if (rc < 0)

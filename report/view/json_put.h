@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "report/model/heaps.h"
+#include "report/model/recording.h"
 #include "report/view/out.h"
 
 /* What is open: `first` says whether the next value needs no comma. */
@@ -31,5 +31,9 @@ void json_word(struct json *j, const char *name, const char *word);
 
 /* Members types, size_classes, arenas, ledger, gc … of the newest snapshot; null without one. */
 int json_heap(struct json *j, const struct heaps *h, struct err *err) MUST_CHECK;
+
+/* Member leaks; rank: stack → index into sites. */
+int json_leaks(struct json *j, const struct recording *r, const uint32_t *rank,
+	       struct err *err) MUST_CHECK;
 
 #endif

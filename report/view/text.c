@@ -43,6 +43,7 @@ static int draw_body(struct text *t, struct err *err)
 		}
 		text_section_memory(t);
 		text_section_suspects(t, top_or(o, SUMMARY_SUSPECTS));
+		text_section_explained(t, top_or(o, SUMMARY_ACQUITTED));
 		text_section_acquitted(t, top_or(o, SUMMARY_ACQUITTED));
 		rc = text_section_sites(t, top_or(o, SUMMARY_SITES), err);
 		if (rc == 0 && heaps_last(&t->r->heaps))
@@ -51,6 +52,7 @@ static int draw_body(struct text *t, struct err *err)
 		break;
 	case VIEW_LEAKS:
 		text_section_suspects(t, top_or(o, LEAKS_ROWS));
+		text_section_explained(t, top_or(o, LEAKS_ROWS));
 		text_section_acquitted(t, top_or(o, LEAKS_ROWS));
 		break;
 	case VIEW_SITES:

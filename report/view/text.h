@@ -68,6 +68,7 @@ void text_section_header(struct text *t);
 void text_section_verdict(struct text *t);
 void text_section_memory(struct text *t);
 void text_section_suspects(struct text *t, size_t top);
+void text_section_explained(struct text *t, size_t top);
 void text_section_acquitted(struct text *t, size_t top);
 int text_section_sites(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_flame(struct text *t, size_t top, struct err *err) MUST_CHECK;

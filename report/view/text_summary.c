@@ -9,7 +9,6 @@
 #include "report/view/text.h"
 
 #define FIGURE 11 /* columns of one figure */
-#define SUSPECT_FRAMES 6
 
 void text_section_header(struct text *t)
 {
@@ -172,42 +171,6 @@ void text_section_memory(struct text *t)
 			   text_rate(t, &c, (double)s->temp_bytes / seconds));
 	memory_row(t, "live = allocated - freed", text_bytes(t, &a, s->live_bytes),
 		   text_count(t, &b, s->live_blocks), "");
-}
-
-void text_section_suspects(struct text *t, size_t top)
-{
-	const struct recording *r = t->r;
-	const size_t figures = 3 * (FIGURE + 1) + 7;
-	struct units a, b, c;
-	char reason[GROWTH_REASON_MAX];
-	out_put(t->out, "\n", 1);
-	if (r->nsuspects == 0) {
-		text_wrapped(t, "LEAK SUSPECTS", 15,
-			     r->overall.class == GROWTH_SHORT ?
-				     "none named: the recording is too short." :
-				     "none: nothing grew without end.");
-		return;
-	}
-	text_heading(t, "LEAK SUSPECTS", t->width - figures);
-	out_printf(t->out, " %*s %*s %*s   CONF\n", FIGURE, "LIVE", FIGURE, "BLOCKS", FIGURE,
-		   "GROWTH");
-	size_t n = r->nsuspects < top ? r->nsuspects : top;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t stack = r->suspects[i];
-		const struct growth_verdict *v = &r->verdicts[stack];
-		out_printf(t->out, "%-3zu", i + 1);
-		text_place(t, stack, t->width - figures - 3);
-		out_printf(t->out, " %*s %*s %*s ", FIGURE,
-			   text_bytes(t, &a, counters_live_bytes(&r->by_stack[stack])), FIGURE,
-			   text_count(t, &b, counters_live_blocks(&r->by_stack[stack])), FIGURE,
-			   text_rate(t, &c, v->slope_bytes_per_s));
-		out_printf(t->out, "%6s\n", growth_confidence_name(v->confidence));
-		text_stack(t, "     made  ", 11, stack, SUSPECT_FRAMES);
-		text_wrapped(t, "     why   ", 11, growth_reason(v, reason));
-	}
-	if (n < r->nsuspects)
-		out_printf(t->out, "   %zu more suspects: --view leaks, --top N\n",
-			   r->nsuspects - n);
 }
 
 static bool acquitted(enum growth_class c)

@@ -117,6 +117,7 @@ static const struct member ledger_members[] = {
 static const struct member join_members[] = {
 	J(U32, site), J(U32, type), J(U8, use), J(U64, blocks), J(U64, bytes), J(U64, oldest_ns),
 	J(U64, newest_ns), J(U64, unreachable), J(U64, unexplained), J(U64, retained_bytes),
+	J(U64, early_blocks),
 };
 
 #define O(kind, member) M(fact_heap_held, kind, member)

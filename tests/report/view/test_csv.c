@@ -28,7 +28,7 @@ Test(report_view_csv, leaks_timeline_and_threads_have_their_own_tables)
 		enum view_question q;
 		const char *start;
 		int lines;
-	} want[] = { { VIEW_LEAKS, "live_bytes,", 3 },
+	} want[] = { { VIEW_LEAKS, "suspect,part_of,", 3 },
 		     { VIEW_THREADS, "thread,tid,name,", 3 },
 		     { VIEW_TIMELINE, "at_ns,live_bytes,rss_bytes,", 0 } };
 	for (size_t i = 0; i < 3; i++) {

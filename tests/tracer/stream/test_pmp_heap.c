@@ -108,7 +108,7 @@ static const struct fact_sink capture = {
 	.heap_end = on_end, .heap_join = on_join, .heap_held = on_held,
 };
 
-static const struct fact_heap_join join = { 4, 1, FACT_JOIN_BUFFER, 10, 2000, 7, 9, 3, 2, 4000 };
+static const struct fact_heap_join join = { 4, 1, FACT_JOIN_BUFFER, 10, 2000, 7, 9, 3, 2, 4000, 6 };
 static const struct fact_heap_held held = { 4, 1, 10, "dict cache of m", "module m > cache > [*]",
 					    FACT_BOUND_DEQUE, 500, 20 };
 

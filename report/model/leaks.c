@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows: for every stack judged leaking, what its live blocks turned out to be. Knows which
+ * rows matter and in which order they come, not what they say.
+ */
+#include "report/model/leaks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "report/model/leaks_private.h"
+
+#define SHARE_BYTES 20	/* a row with 1/20 of its stack's bytes matters */
+#define SHARE_OBJECTS 5 /* or with 1/5 as many objects as the most frequent type */
+#define OBJECTS_MIN 3	/* fewer objects are no growth */
+#define ROWS_PER_STACK 8
+#define STACKS_JOINED 4096 /* suspects beyond have no type: a report of so many is no report */
+
+/* What blocks of one stack and type turned out to be, all threads together. */
+struct cell {
+	uint32_t stack, type;
+	uint64_t objects, object_bytes, buffers, buffer_bytes;
+	uint64_t unreachable, unexplained, early, retained;
+	uint32_t site; /* one of its sites with the most objects, for the path */
+	uint64_t site_objects;
+};
+
+struct cells {
+	struct VEC(struct cell) at;
+	struct map index; /* stack, type → cell */
+};
+
+static void cells_deinit(struct cells *c)
+{
+	vec_deinit(&c->at);
+	map_deinit(&c->index);
+}
+
+void leaks_deinit(struct leaks *l)
+{
+	if (!l)
+		return;
+	vec_deinit(&l->rows);
+	vec_deinit(&l->suppressions);
+	arena_deinit(&l->arena);
+	memset(l, 0, sizeof *l);
+}
+
+int leaks_suppress(struct leaks *l, const struct leak_suppression *s, struct err *err)
+{
+	struct leak_suppression own = { .expired = s->expired };
+	own.reason = arena_str(&l->arena, s->reason, strlen(s->reason));
+	own.type = s->type ? arena_str(&l->arena, s->type, strlen(s->type)) : NULL;
+	own.site = s->site ? arena_str(&l->arena, s->site, strlen(s->site)) : NULL;
+	if (!own.reason || (s->type && !own.type) || (s->site && !own.site) ||
+	    vec_push(&l->suppressions, own) < 0)
+		return err_nomem(err);
+	return 0;
+}
+
+const char *leak_state_name(enum leak_state s)
+{
+	switch (s) {
+	case LEAK_ACCUSED:
+		return "accused";
+	case LEAK_ACQUITTED:
+		return "acquitted";
+	case LEAK_SUPPRESSED:
+		return "suppressed";
+	}
+	return "accused";
+}
+
+const char *leak_reach_name(enum leak_reach r)
+{
+	switch (r) {
+	case LEAK_REACH_UNKNOWN:
+		return "unknown";
+	case LEAK_REACHABLE:
+		return "reachable";
+	case LEAK_UNREACHABLE:
+		return "unreachable";
+	case LEAK_C_REFERENCE:
+		return "c-reference";
+	}
+	return "unknown";
+}
+
+void leaks_accused(const struct leaks *l, bool *by_stack)
+{
+	for (size_t i = 0; i < l->rows.len; i++)
+		if (l->rows.at[i].state == LEAK_ACCUSED)
+			by_stack[l->rows.at[i].stack] = true;
+}
+
+/* --- joining ------------------------------------------------------------------------------ */
+
+static int add_join(struct cells *c, uint32_t stack, const struct fact_heap_join *f,
+		    struct err *err)
+{
+	bool fresh;
+	uint64_t *at = map_add(&c->index, (uint64_t)stack << 32 | f->type, c->at.len, &fresh);
+	if (!at || (fresh && vec_push(&c->at, (struct cell){ .stack = stack, .type = f->type }) < 0))
+		return err_nomem(err);
+	struct cell *cell = &c->at.at[*at];
+	if (f->use != FACT_JOIN_OBJECT) {
+		cell->buffers += f->blocks;
+		cell->buffer_bytes += f->bytes;
+		return 0;
+	}
+	cell->objects += f->blocks;
+	cell->object_bytes += f->bytes;
+	cell->unreachable += f->unreachable;
+	cell->unexplained += f->unexplained;
+	cell->early += f->early_blocks;
+	cell->retained += f->retained_bytes;
+	if (f->blocks > cell->site_objects) {
+		cell->site_objects = f->blocks;
+		cell->site = f->site;
+	}
+	return 0;
+}
+
+static int find_cells(struct cells *c, const struct recording *r, const bool *wanted,
+		      struct err *err)
+{
+	const struct heap_model *m = heaps_last(&r->heaps);
+	for (size_t i = 0; m && i < m->joins.len; i++) {
+		const struct fact_heap_join *f = &m->joins.at[i];
+		const struct stack_site *site = stacks_site(&r->stacks, f->site);
+		if (!site || !wanted[site->stack] || f->use == FACT_JOIN_GONE ||
+		    f->use == FACT_JOIN_FREE_LIST)
+			continue;
+		int rc = add_join(c, site->stack, f, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int cell_order(const void *a, const void *b)
+{
+	const struct cell *x = a, *y = b;
+	uint64_t p = x->object_bytes + x->buffer_bytes, q = y->object_bytes + y->buffer_bytes;
+	if (x->stack != y->stack)
+		return x->stack < y->stack ? -1 : 1;
+	if (p != q)
+		return p > q ? -1 : 1;
+	return x->type < y->type ? -1 : x->type > y->type;
+}
+
+/* --- rows --------------------------------------------------------------------------------- */
+
+static struct leak *new_row(struct leaks *l, const struct recording *r, uint32_t stack)
+{
+	struct leak *row = vec_add(&l->rows);
+	if (!row)
+		return NULL;
+	row->lead = (uint32_t)(l->rows.len - 1);
+	row->stack = stack;
+	row->blamed = leaks_blamed(&r->stacks, stack);
+	row->confidence = r->verdicts[stack].confidence;
+	row->type_name = row->holder = row->path = "";
+	row->sentence = row->why = row->unless = row->reason = "";
+	return row;
+}
+
+static int name_type(struct leaks *l, const struct recording *r, struct leak *row, struct err *err)
+{
+	const struct heap_model *m = heaps_last(&r->heaps);
+	const struct fact_heap_type *t = m && row->type ? heap_type_of(m, row->type) : NULL;
+	char label[512];
+	if (!t)
+		return 0;
+	heap_type_label(t, label, sizeof label);
+	row->type_name = arena_str(&l->arena, label, strlen(label));
+	return row->type_name ? 0 : err_nomem(err);
+}
+
+/* The path most of the row's objects hang on. */
+static void take_path(const struct recording *r, struct leak *row, const struct cell *c)
+{
+	const struct heap_model *m = heaps_last(&r->heaps);
+	size_t at = heap_helds_of(m, c->site, c->type);
+	if (at < m->helds.len && m->helds.at[at].site == c->site &&
+	    m->helds.at[at].type == c->type) {
+		const struct fact_heap_held *f = &m->helds.at[at];
+		row->holder = f->holder;
+		row->path = f->path;
+		row->bound = f->bound;
+		row->bound_size = f->bound_size;
+		row->bound_used = f->bound_used;
+	}
+	if (row->objects && row->unreachable * 2 > row->objects)
+		row->reach = LEAK_UNREACHABLE;
+	else if (row->objects && row->unexplained * 2 > row->objects && !*row->path)
+		row->reach = LEAK_C_REFERENCE;
+	else if (*row->path)
+		row->reach = LEAK_REACHABLE;
+}
+
+static int add_cell(struct leaks *l, const struct recording *r, const struct cell *c,
+		    struct err *err)
+{
+	struct leak *row = new_row(l, r, c->stack);
+	uint64_t live = counters_live_bytes(&r->by_stack[c->stack]);
+	if (!row)
+		return err_nomem(err);
+	row->type = c->type;
+	row->container = c->objects < OBJECTS_MIN && c->buffers > 0;
+	row->objects = row->container ? c->buffers : c->objects;
+	row->bytes = c->object_bytes + c->buffer_bytes;
+	row->retained_bytes = c->retained > row->bytes ? c->retained : row->bytes;
+	row->unreachable = c->unreachable;
+	row->unexplained = c->unexplained;
+	row->early = c->early;
+	if (live > 0)
+		row->bytes_per_s = r->verdicts[c->stack].slope_bytes_per_s * (double)row->bytes /
+				   (double)live;
+	if (row->bytes > 0 && !row->container)
+		row->objects_per_s = row->bytes_per_s * (double)row->objects / (double)row->bytes;
+	take_path(r, row, c);
+	return name_type(l, r, row, err);
+}
+
+/* A stack nothing is known of but that it grows. */
+static int add_bare(struct leaks *l, const struct recording *r, uint32_t stack, struct err *err)
+{
+	struct leak *row = new_row(l, r, stack);
+	if (!row)
+		return err_nomem(err);
+	const struct counters *c = &r->by_stack[stack];
+	row->objects = counters_live_blocks(c);
+	row->bytes = row->retained_bytes = counters_live_bytes(c);
+	row->bytes_per_s = r->verdicts[stack].slope_bytes_per_s;
+	if (row->bytes > 0)
+		row->objects_per_s = row->bytes_per_s * (double)row->objects / (double)row->bytes;
+	return 0;
+}
+
+/* The cells of one stack, largest first: those that matter become rows. */
+static int add_stack(struct leaks *l, const struct recording *r, uint32_t stack,
+		     const struct cell *cells, size_t n, struct err *err)
+{
+	uint64_t bytes = 0, most = 0;
+	size_t added = 0;
+	for (size_t i = 0; i < n; i++) {
+		bytes += cells[i].object_bytes + cells[i].buffer_bytes;
+		most = cells[i].objects > most ? cells[i].objects : most;
+	}
+	for (size_t i = 0; i < n && added < ROWS_PER_STACK; i++) {
+		const struct cell *c = &cells[i];
+		uint64_t own = c->object_bytes + c->buffer_bytes;
+		bool large = own * SHARE_BYTES >= bytes && own > 0;
+		bool many = c->objects >= OBJECTS_MIN && c->objects * SHARE_OBJECTS >= most;
+		if (!large && !many)
+			continue;
+		int rc = add_cell(l, r, c, err);
+		if (rc < 0)
+			return rc;
+		added++;
+	}
+	return added ? 0 : add_bare(l, r, stack, err);
+}
+
+static int make_rows(struct leaks *l, const struct recording *r, struct cells *c, struct err *err)
+{
+	vec_sort(&c->at, cell_order);
+	for (size_t i = 0; i < r->nsuspects; i++) {
+		uint32_t stack = r->suspects[i];
+		size_t low = 0, high = c->at.len, n = 0;
+		while (low < high) {
+			size_t mid = low + (high - low) / 2;
+			if (c->at.at[mid].stack < stack)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		while (low + n < c->at.len && c->at.at[low + n].stack == stack)
+			n++;
+		int rc = add_stack(l, r, stack, c->at.at + low, n, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* --- order -------------------------------------------------------------------------------- */
+
+/* What a lead stands for: the sums over its parts. */
+struct rank {
+	uint32_t row, lead;
+	enum leak_state state;
+	enum growth_confidence confidence;
+	double bytes_per_s; /* of the whole leak */
+	uint64_t bytes;	    /* of the row */
+};
+
+static int rank_order(const void *a, const void *b)
+{
+	const struct rank *x = a, *y = b;
+	if (x->state != y->state)
+		return x->state < y->state ? -1 : 1;
+	if (x->confidence != y->confidence)
+		return x->confidence > y->confidence ? -1 : 1;
+	if (x->bytes_per_s != y->bytes_per_s)
+		return x->bytes_per_s > y->bytes_per_s ? -1 : 1;
+	if (x->lead != y->lead)
+		return x->lead < y->lead ? -1 : 1;
+	if ((x->row == x->lead) != (y->row == y->lead))
+		return x->row == x->lead ? -1 : 1;
+	if (x->bytes != y->bytes)
+		return x->bytes > y->bytes ? -1 : 1;
+	return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* A whole leak is as sure as its surest row, and what it retains is at least its parts. */
+static void sum_up(struct leaks *l, struct rank *rank)
+{
+	for (size_t i = 0; i < l->rows.len; i++) {
+		struct leak *row = &l->rows.at[i], *lead = &l->rows.at[row->lead];
+		rank[row->lead].bytes_per_s += row->bytes_per_s;
+		rank[row->lead].bytes += row->bytes;
+		if (row->confidence > lead->confidence)
+			lead->confidence = row->confidence;
+	}
+	for (size_t i = 0; i < l->rows.len; i++) {
+		struct leak *row = &l->rows.at[i];
+		row->retained_per_s = row->lead == i ? rank[i].bytes_per_s : row->bytes_per_s;
+		if (row->lead == i && rank[i].bytes > row->retained_bytes)
+			row->retained_bytes = rank[i].bytes;
+	}
+	for (size_t i = 0; i < l->rows.len; i++) {
+		struct leak *row = &l->rows.at[i];
+		rank[i].row = (uint32_t)i;
+		rank[i].lead = row->lead;
+		rank[i].bytes_per_s = rank[row->lead].bytes_per_s;
+		row->confidence = l->rows.at[row->lead].confidence;
+		row->state = l->rows.at[row->lead].state;
+		rank[i].confidence = row->confidence;
+		rank[i].state = row->state;
+		rank[i].bytes = row->bytes;
+	}
+}
+
+static int put_in_order(struct leaks *l, struct err *err)
+{
+	size_t n = l->rows.len;
+	AUTO_FREE struct rank *rank = calloc(n + 1, sizeof *rank);
+	AUTO_FREE struct leak *sorted = calloc(n + 1, sizeof *sorted);
+	uint32_t lead = 0;
+	if (!rank || !sorted)
+		return err_nomem(err);
+	sum_up(l, rank);
+	qsort(rank, n, sizeof *rank, rank_order);
+	for (size_t i = 0; i < n; i++) {
+		sorted[i] = l->rows.at[rank[i].row];
+		if (rank[i].row == rank[i].lead) {
+			lead = (uint32_t)i;
+			l->naccused += sorted[i].state == LEAK_ACCUSED;
+			l->nacquitted += sorted[i].state == LEAK_ACQUITTED;
+			l->nsuppressed += sorted[i].state == LEAK_SUPPRESSED;
+		}
+		sorted[i].lead = lead;
+		if (sorted[i].state == LEAK_ACCUSED)
+			l->bytes += sorted[i].bytes;
+	}
+	if (n)
+		memcpy(l->rows.at, sorted, n * sizeof *sorted);
+	return 0;
+}
+
+static int find(struct leaks *l, const struct recording *r, struct cells *cells, bool *wanted,
+		struct err *err)
+{
+	for (size_t i = 0; i < r->nsuspects && i < STACKS_JOINED; i++)
+		wanted[r->suspects[i]] = true;
+	int rc = find_cells(cells, r, wanted, err);
+	if (rc == 0)
+		rc = make_rows(l, r, cells, err);
+	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)
+		rc = leaks_judge(l, r, &l->rows.at[i], err);
+	if (rc == 0)
+		rc = leaks_merge(l, r, err);
+	if (rc == 0)
+		rc = put_in_order(l, err);
+	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)
+		rc = leaks_say(l, r, &l->rows.at[i], err);
+	return rc;
+}
+
+int leaks_find(struct leaks *l, const struct recording *r, struct err *err)
+{
+	AUTO(cells_deinit) struct cells cells = { 0 };
+	AUTO_FREE bool *wanted = calloc(r->stacks.stacks.len + 1, sizeof *wanted);
+	if (!wanted)
+		return err_nomem(err);
+	return find(l, r, &cells, wanted, err);
+}

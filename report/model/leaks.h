@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Leak suspects: what the recording says (it grows, made there) joined with what the last
+ * snapshot says (it is of this type, hangs there). One row per site and type; rows that are one
+ * leak are parts of its leading row. What a bound or the collector explains is acquitted, what
+ * the user has explained is suppressed; both are kept, with the reason.
+ */
+#ifndef PYMEMPROF_REPORT_MODEL_LEAKS_H
+#define PYMEMPROF_REPORT_MODEL_LEAKS_H
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "report/model/growth.h"
+
+struct recording;
+
+enum leak_state { LEAK_ACCUSED, LEAK_ACQUITTED, LEAK_SUPPRESSED };
+
+enum leak_reach {
+	LEAK_REACH_UNKNOWN, /* no snapshot, or no path was found */
+	LEAK_REACHABLE,
+	LEAK_UNREACHABLE, /* only cycles hold them */
+	LEAK_C_REFERENCE, /* held by references no object and no root accounts for */
+};
+
+struct leak {
+	uint32_t lead;	/* index of the row it is part of; its own: it leads */
+	uint32_t stack; /* where they are made: a stack of the recording */
+	uint32_t blamed; /* index into stacks.frames: innermost frame that is no library's; STACKS_NONE */
+	uint32_t type;	/* number of the type in the last snapshot; 0: not known */
+	bool container; /* no objects are made here: buffers of older objects of the type grow */
+	enum leak_state state;
+	enum leak_reach reach;
+	enum growth_confidence confidence;
+	const char *type_name; /* "feed.Listener", "str"; "" not known */
+	const char *holder, *path; /* as in struct fact_heap_held; "" not known */
+	uint64_t objects, bytes; /* live, made here */
+	double objects_per_s, bytes_per_s;
+	uint64_t retained_bytes; /* of a lead: what would go with it, parts included; ≥ bytes */
+	double retained_per_s;	 /* growth of that, bytes per second */
+	uint64_t unreachable, unexplained, early; /* of objects */
+	uint8_t bound; /* enum fact_bound */
+	uint64_t bound_size, bound_used;
+	/* One sentence each; "" none. Names of the target are in them: escape. */
+	const char *sentence; /* who, how many, made where, held by what, retaining how much */
+	const char *why;      /* what makes it a suspect */
+	const char *unless;   /* "not a leak if …", without these words */
+	const char *reason;   /* why it is acquitted or suppressed */
+};
+
+/* A reason to keep quiet, given by the user. Patterns are shell patterns (fnmatch). */
+struct leak_suppression {
+	const char *type; /* on the type's name; NULL: any */
+	const char *site; /* on "file:function" of any frame; NULL: any */
+	const char *reason;
+	bool expired;
+	unsigned used; /* rows it took out */
+};
+
+struct leaks {
+	struct arena arena;
+	/* Accused leads by rank, each followed by its parts; then acquitted ones, then suppressed ones. */
+	struct VEC(struct leak) rows;
+	size_t naccused, nacquitted, nsuppressed; /* leads */
+	uint64_t bytes; /* live bytes of all accused rows */
+	struct VEC(struct leak_suppression) suppressions; /* filled in before leaks_find; strings in the arena */
+};
+
+void leaks_deinit(struct leaks *l); /* accepts NULL and zeroed; zeroed is empty and usable */
+
+/* Copies the strings. Errors: NOMEM. */
+int leaks_suppress(struct leaks *l, const struct leak_suppression *s, struct err *err) MUST_CHECK;
+
+/*
+ * Find them, once, after the stacks were judged (r->verdicts, r->suspects). Errors: NOMEM.
+ */
+int leaks_find(struct leaks *l, const struct recording *r, struct err *err) MUST_CHECK;
+
+/* Set by_stack[stack] for every stack with an accused row; the rest of the array is left alone. */
+void leaks_accused(const struct leaks *l, bool *by_stack);
+
+/* "accused" …; "reachable", "unreachable", "c-reference", "unknown". */
+const char *leak_state_name(enum leak_state s);
+const char *leak_reach_name(enum leak_reach r);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which rows are one leak. A leaking object brings its attributes, their dict, and the growth of
+ * the container it is put into: rows at different lines and of different types. They are told
+ * by their paths (one hangs on the other) and by the function that makes them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/model/leaks_private.h"
+
+#define STEP " > "
+#define MERGED_ROWS_MAX 2000 /* compared with each other */
+
+/* A file of the standard library, of an installed package, or of the interpreter itself. */
+static bool is_library(const char *file)
+{
+	static const char *const marks[] = { "/lib/python3", "/lib64/python3", "/site-packages/",
+					     "/dist-packages/" };
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+		if (strstr(file, marks[i]))
+			return true;
+	return strncmp(file, "<frozen ", 8) == 0 || strcmp(file, "<string>") == 0;
+}
+
+uint32_t leaks_blamed(const struct stacks *s, uint32_t stack)
+{
+	uint32_t first = STACKS_NONE, place = s->stacks.at[stack];
+	while (place >= STACKS_FIRST) {
+		uint32_t frame = s->places.at[place].frame;
+		if (first == STACKS_NONE)
+			first = frame;
+		if (!is_library(stacks_text(s, frame).file))
+			return frame;
+		place = s->places.at[place].parent;
+	}
+	return first;
+}
+
+bool leaks_path_within(const char *outer, const char *inner)
+{
+	size_t n = strlen(outer);
+	return n > 0 && strncmp(outer, inner, n) == 0 &&
+	       (!inner[n] || strncmp(inner + n, STEP, strlen(STEP)) == 0);
+}
+
+static size_t depth_of(const char *path)
+{
+	size_t n = 1;
+	for (const char *p = strstr(path, STEP); p; p = strstr(p + 1, STEP))
+		n++;
+	return n;
+}
+
+static bool same_function(const struct recording *r, const struct leak *a, const struct leak *b)
+{
+	if (a->blamed == STACKS_NONE || b->blamed == STACKS_NONE)
+		return false;
+	const struct stack_frame *x = &r->stacks.frames.at[a->blamed];
+	const struct stack_frame *y = &r->stacks.frames.at[b->blamed];
+	return x->function == y->function && x->file == y->file;
+}
+
+/* Is b made in a call that a's function makes, or the other way round? */
+static bool calls(const struct recording *r, const struct leak *caller, const struct leak *callee)
+{
+	if (caller->blamed == STACKS_NONE)
+		return false;
+	const struct stack_frame *f = &r->stacks.frames.at[caller->blamed];
+	uint32_t place = r->stacks.stacks.at[callee->stack];
+	for (; place >= STACKS_FIRST; place = r->stacks.places.at[place].parent) {
+		const struct stack_frame *g =
+			&r->stacks.frames.at[r->stacks.places.at[place].frame];
+		if (f->function == g->function && f->file == g->file)
+			return true;
+	}
+	return false;
+}
+
+/* Does the holder's text begin with that type: "list listeners of module feed"? */
+static bool gathers_in(const struct leak *row, const struct leak *container)
+{
+	const char *name = strrchr(container->type_name, '.');
+	name = name ? name + 1 : container->type_name;
+	size_t n = strlen(name);
+	return n > 0 && strncmp(row->holder, name, n) == 0 && (!row->holder[n] || row->holder[n] == ' ');
+}
+
+static bool related(const struct recording *r, const struct leak *a, const struct leak *b)
+{
+	if (a->stack == b->stack)
+		return true;
+	if (a->container != b->container) {
+		const struct leak *c = a->container ? a : b, *o = a->container ? b : a;
+		bool near = same_function(r, a, b) || calls(r, c, o) || calls(r, o, c);
+		return near && (gathers_in(o, c) || !*o->holder);
+	}
+	if (*a->path && *b->path && a->reach == b->reach) {
+		if (strcmp(a->path, b->path) == 0)
+			return same_function(r, a, b) || a->type == b->type;
+		return leaks_path_within(a->path, b->path) || leaks_path_within(b->path, a->path);
+	}
+	/* Without a path (garbage, references of C, no snapshot) the function has to do. */
+	return same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
+}
+
+static uint32_t find_root(uint32_t *parent, uint32_t i)
+{
+	while (parent[i] != i)
+		i = parent[i] = parent[parent[i]];
+	return i;
+}
+
+/* Is a the better name for the whole leak? */
+static bool leads(const struct recording *r, const struct leak *a, const struct leak *b)
+{
+	const struct heap_model *m = heaps_last(&r->heaps);
+	if (a->container != b->container)
+		return !a->container;
+	if (!*a->path != !*b->path)
+		return *a->path;
+	size_t x = depth_of(a->path), y = depth_of(b->path);
+	if (*a->path && x != y)
+		return x < y;
+	const struct fact_heap_type *s = m && a->type ? heap_type_of(m, a->type) : NULL;
+	const struct fact_heap_type *t = m && b->type ? heap_type_of(m, b->type) : NULL;
+	bool own = s && s->is_heap_type && strcmp(s->module, "builtins") != 0;
+	bool other = t && t->is_heap_type && strcmp(t->module, "builtins") != 0;
+	if (own != other)
+		return own;
+	if (!s != !t)
+		return s;
+	if (s && t && s->is_gc != t->is_gc)
+		return s->is_gc;
+	return a->bytes > b->bytes;
+}
+
+int leaks_merge(struct leaks *l, const struct recording *r, struct err *err)
+{
+	size_t n = l->rows.len < MERGED_ROWS_MAX ? l->rows.len : MERGED_ROWS_MAX;
+	AUTO_FREE uint32_t *parent = calloc(l->rows.len + 1, sizeof *parent);
+	if (!parent)
+		return err_nomem(err);
+	for (size_t i = 0; i < l->rows.len; i++)
+		parent[i] = (uint32_t)i;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++) {
+			const struct leak *a = &l->rows.at[i], *b = &l->rows.at[k];
+			if (a->state == b->state && related(r, a, b))
+				parent[find_root(parent, (uint32_t)i)] =
+					find_root(parent, (uint32_t)k);
+		}
+	AUTO_FREE uint32_t *best = calloc(l->rows.len + 1, sizeof *best);
+	if (!best)
+		return err_nomem(err);
+	memcpy(best, parent, (l->rows.len + 1) * sizeof *best);
+	for (size_t i = 0; i < l->rows.len; i++)
+		best[i] = (uint32_t)i;
+	for (size_t i = 0; i < l->rows.len; i++) {
+		uint32_t root = find_root(parent, (uint32_t)i);
+		if (leads(r, &l->rows.at[i], &l->rows.at[best[root]]))
+			best[root] = (uint32_t)i;
+	}
+	for (size_t i = 0; i < l->rows.len; i++)
+		l->rows.at[i].lead = best[find_root(parent, (uint32_t)i)];
+	return 0;
+}

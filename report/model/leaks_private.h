@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of leaks share: leaks.c makes rows of what was judged and joined,
+ * leaks_merge.c finds which of them are one leak, leaks_words.c says so.
+ */
+#ifndef PYMEMPROF_REPORT_MODEL_LEAKS_PRIVATE_H
+#define PYMEMPROF_REPORT_MODEL_LEAKS_PRIVATE_H
+
+#include "report/model/leaks.h"
+#include "report/model/recording.h"
+
+/* The frame a stack is blamed on: the innermost that is no library's, else the innermost. */
+uint32_t leaks_blamed(const struct stacks *s, uint32_t stack);
+
+/* Set lead of every row. Errors: NOMEM. */
+int leaks_merge(struct leaks *l, const struct recording *r, struct err *err) MUST_CHECK;
+
+/*
+ * Acquit or suppress, from what is known of a row; sets state and reason. A row is judged
+ * before it is merged. Errors: NOMEM.
+ */
+int leaks_judge(struct leaks *l, const struct recording *r, struct leak *row,
+		struct err *err) MUST_CHECK;
+
+/* Fill in sentence, why and unless. Errors: NOMEM. */
+int leaks_say(struct leaks *l, const struct recording *r, struct leak *row,
+	      struct err *err) MUST_CHECK;
+
+/* Does path a lead to b: is b the same or something held by it? */
+bool leaks_path_within(const char *outer, const char *inner);
+
+#endif

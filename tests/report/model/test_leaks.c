@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Suspects out of judged stacks and the rows of a join: types, holders, parts, acquittals. */
+#include "report/model/leaks.h"
+
+#include "feed.h"
+
+static struct recording r;
+
+static void setup(void)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+}
+
+static void teardown(void)
+{
+	recording_deinit(&r);
+}
+
+TestSuite(report_model_leaks, .init = setup, .fini = teardown);
+
+/* Sites 1 … n grow by 16 blocks of 160 bytes a second each. */
+static void grow(uint32_t n)
+{
+	struct fact_delta d[16];
+	for (int i = 0; i < 60; i++) {
+		for (uint32_t s = 0; s < n; s++)
+			d[s] = (struct fact_delta){ s + 1, 16, 2560, 0, 0, 0, 0 };
+		feed_interval(&r, i, i + 1, d, n);
+	}
+}
+
+static void begin_heap(bool collector)
+{
+	static const struct fact_heap_type types[] = {
+		{ .type = 1, .name = "Listener", .module = "feed", .is_heap_type = true,
+		  .is_gc = true, .count = 1000 },
+		{ .type = 2, .name = "list", .module = "builtins", .is_gc = true, .count = 5 },
+		{ .type = 3, .name = "bytes", .module = "builtins", .count = 5000 },
+	};
+	struct fact_sink s = recording_sink(&r);
+	cr_assert_eq(s.heap(s.ctx, &(struct fact_heap){ .snapshot = 2 }, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert_eq(s.heap_type(s.ctx, &types[i], NULL), 0);
+	cr_assert_eq(s.heap_gc(s.ctx, &(struct fact_heap_gc){ .enabled = collector }, NULL), 0);
+}
+
+static void join(uint32_t site, uint32_t type, enum fact_join_use use, uint64_t n, uint64_t lost)
+{
+	struct fact_sink s = recording_sink(&r);
+	struct fact_heap_join f = { .site = site, .type = type, .use = (uint8_t)use, .blocks = n,
+				    .bytes = 160 * n, .unreachable = lost, .early_blocks = n / 2 };
+	cr_assert_eq(s.heap_join(s.ctx, &f, NULL), 0);
+}
+
+static void held(uint32_t site, uint32_t type, const char *holder, const char *path,
+		 enum fact_bound bound, uint64_t size)
+{
+	struct fact_sink s = recording_sink(&r);
+	struct fact_heap_held f = { site, type, 960, holder, path, (uint8_t)bound, size, 960 };
+	cr_assert_eq(s.heap_held(s.ctx, &f, NULL), 0);
+}
+
+static void end(void)
+{
+	struct fact_sink s = recording_sink(&r);
+	cr_assert_eq(s.heap_end(s.ctx, 2, NULL), 0);
+	cr_assert_eq(s.totals(s.ctx, &(struct fact_totals){ .live_bytes = 1 << 20 }, NULL), 0);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_DETACHED, NULL), 0);
+	struct err err = ERR_INIT;
+	cr_assert_eq(recording_conclude(&r, &err), 0, "%s", err.text);
+}
+
+#define LIST "module feed > listeners"
+
+Test(report_model_leaks, a_leak_has_type_site_and_holder_and_its_parts_follow_it)
+{
+	feed_site(&r, 1, 1, "subscribe /srv/feed.py:19 < serve /srv/app.py:3");
+	feed_site(&r, 2, 1, "__init__ /srv/feed.py:12 < subscribe /srv/feed.py:19 < serve /srv/app.py:3");
+	feed_site(&r, 3, 1, "subscribe /srv/feed.py:20 < serve /srv/app.py:3");
+	grow(3);
+	begin_heap(true);
+	join(1, 1, FACT_JOIN_OBJECT, 960, 0);
+	join(2, 3, FACT_JOIN_OBJECT, 960, 0);
+	join(3, 2, FACT_JOIN_BUFFER, 1, 0);
+	held(1, 1, "list listeners of module feed", LIST " > [*]", FACT_BOUND_NONE, 0);
+	held(2, 3, "list listeners of module feed", LIST " > [*] > .inbox", FACT_BOUND_NONE, 0);
+	end();
+	const struct leaks *l = &r.leaks;
+	cr_assert_eq(l->naccused, 1);
+	cr_assert_eq(l->rows.len, 3);
+	cr_assert_str_eq(l->rows.at[0].type_name, "feed.Listener");
+	cr_assert_str_eq(l->rows.at[0].holder, "list listeners of module feed");
+	cr_assert_eq(l->rows.at[0].objects, 960);
+	cr_assert_eq(l->rows.at[0].retained_bytes, 160 * (960 + 960 + 1));
+	cr_assert(strstr(l->rows.at[0].sentence, "960 objects of type feed.Listener (+16/s), made at "
+						 "subscribe feed.py:19, held by list listeners"),
+		  "%s", l->rows.at[0].sentence);
+	cr_assert_eq(l->rows.at[1].lead, 0);
+	cr_assert_eq(l->rows.at[2].lead, 0);
+	cr_assert(l->rows.at[2].container);
+	cr_assert_eq(r.nsuspects, 3);
+}
+
+Test(report_model_leaks, two_leaks_stay_two)
+{
+	feed_site(&r, 1, 1, "subscribe /srv/feed.py:19 < serve /srv/app.py:3");
+	feed_site(&r, 2, 1, "remember /srv/sessions.py:9 < serve /srv/app.py:4");
+	grow(2);
+	begin_heap(true);
+	join(1, 1, FACT_JOIN_OBJECT, 960, 0);
+	join(2, 3, FACT_JOIN_OBJECT, 960, 0);
+	held(1, 1, "list listeners of module feed", LIST " > [*]", FACT_BOUND_NONE, 0);
+	held(2, 3, "dict states of module sessions", "module sessions > states > [*]", FACT_BOUND_NONE, 0);
+	end();
+	cr_assert_eq(r.leaks.naccused, 2);
+}
+
+Test(report_model_leaks, a_bounded_cache_is_not_accused_and_the_bound_is_told)
+{
+	feed_site(&r, 1, 1, "load /srv/app.py:19");
+	feed_site(&r, 2, 1, "keep /srv/app.py:29");
+	grow(2);
+	begin_heap(true);
+	join(1, 3, FACT_JOIN_OBJECT, 960, 0);
+	join(2, 1, FACT_JOIN_OBJECT, 960, 0);
+	held(1, 3, "lru_cache of load", "module app > load > [*]", FACT_BOUND_LRU_CACHE, 5000);
+	held(2, 1, "lru_cache of keep", "module app > keep > [*]", FACT_BOUND_LRU_CACHE, 0);
+	end();
+	cr_assert_eq(r.leaks.naccused, 1);
+	cr_assert_eq(r.leaks.nacquitted, 1);
+	cr_assert_eq(r.nsuspects, 1);
+	cr_assert(strstr(r.leaks.rows.at[0].unless, "maxsize=None"), "%s", r.leaks.rows.at[0].unless);
+	cr_assert(strstr(r.leaks.rows.at[1].reason, "5000"), "%s", r.leaks.rows.at[1].reason);
+}
+
+static void garbage(bool collector)
+{
+	feed_site(&r, 1, 1, "build /srv/app.py:19");
+	grow(1);
+	begin_heap(collector);
+	join(1, 1, FACT_JOIN_OBJECT, 960, 960);
+	end();
+}
+
+Test(report_model_leaks, garbage_waits_for_the_collector_when_it_is_on)
+{
+	garbage(true);
+	cr_assert_eq(r.leaks.naccused, 0);
+	cr_assert_eq(r.leaks.nacquitted, 1);
+	cr_assert_eq(r.nsuspects, 0);
+}
+
+Test(report_model_leaks, garbage_is_a_leak_when_the_collector_is_off)
+{
+	garbage(false);
+	cr_assert_eq(r.leaks.naccused, 1);
+	cr_assert_eq(r.leaks.rows.at[0].reach, LEAK_UNREACHABLE);
+}
+
+Test(report_model_leaks, a_suppression_takes_out_what_it_names_and_nothing_else)
+{
+	struct leak_suppression s[] = {
+		{ .site = "*feed.py:subscribe", .reason = "listeners live as long as the program" },
+		{ .type = "nothing.Of.This", .reason = "unused" },
+	};
+	feed_site(&r, 1, 1, "subscribe /srv/feed.py:19 < serve /srv/app.py:3");
+	feed_site(&r, 2, 1, "remember /srv/sessions.py:9 < serve /srv/app.py:4");
+	grow(2);
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(leaks_suppress(&r.leaks, &s[i], NULL), 0);
+	end();
+	cr_assert_eq(r.leaks.naccused, 1);
+	cr_assert_eq(r.leaks.nsuppressed, 1);
+	cr_assert_str_eq(r.leaks.rows.at[1].reason, s[0].reason);
+	cr_assert_eq(r.leaks.suppressions.at[0].used, 1);
+	cr_assert_eq(r.leaks.suppressions.at[1].used, 0);
+}
