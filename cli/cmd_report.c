@@ -12,9 +12,9 @@
 
 static const struct opt options[] = {
 	{ 0, "view", "VIEW",
-	  "summary (default), leaks, sites, flame, timeline, threads; of a snapshot: types, "
+	  "summary (default), leaks, sites, flame, timeline, threads, tests; of a snapshot: types, "
 	  "fragmentation, ledger, gc",
-	  "summary leaks sites flame timeline threads types fragmentation ledger gc", NULL },
+	  "summary leaks sites flame timeline threads tests types fragmentation ledger gc", NULL },
 	{ 'F', "format", "FORMAT", "text (default), html, json, csv, folded, digest",
 	  "text html json csv folded digest", NULL },
 	{ 0, "metric", "METRIC",

@@ -4,7 +4,7 @@
  * recording and a saved .pmp file push the same facts in the same order:
  *
  *   target, then any mix of { thread, site, interval, tick, note }, then at the end
- *   { site_peak }*, { block }*, totals, cost, finish
+ *   { site_peak }*, { block }*, { test }*, totals, cost, finish
  *
  * Addresses are identities and are never followed. Pointers inside a fact are valid during
  * the call only; a sink copies what it keeps. Strings are UTF-8 made valid by the tracer
@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "tracer/graph_facts.h"
 #include "tracer/heap_facts.h"
+#include "tracer/test_facts.h"
 
 struct fact_target {
 	int32_t pid;
@@ -154,6 +155,7 @@ struct fact_sink {
 	int (*event)(void *ctx, const struct fact_event *f, struct err *err);
 	int (*site_peak)(void *ctx, const struct fact_site_peak *f, struct err *err);
 	int (*block)(void *ctx, const struct fact_block *f, struct err *err);
+	int (*test)(void *ctx, const struct fact_test *f, struct err *err);
 	int (*note)(void *ctx, const struct fact_note *f, struct err *err);
 	int (*totals)(void *ctx, const struct fact_totals *f, struct err *err);
 	int (*cost)(void *ctx, const struct fact_cost *f, struct err *err);

@@ -44,6 +44,7 @@ void recording_deinit(struct recording *r)
 	totals_deinit(&r->totals);
 	heaps_deinit(&r->heaps);
 	leaks_deinit(&r->leaks);
+	cases_deinit(&r->cases);
 	free(r->by_stack);
 	free(r->verdicts);
 	free(r->suspects);
@@ -96,6 +97,12 @@ static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 	return growth_block(&r->growth, f, err);
 }
 
+static int on_test(void *ctx, const struct fact_test *f, struct err *err)
+{
+	struct recording *r = ctx;
+	return cases_add(&r->cases, f, err);
+}
+
 static int on_note(void *ctx, const struct fact_note *f, struct err *err)
 {
 	struct recording *r = ctx;
@@ -131,6 +138,7 @@ struct fact_sink recording_sink(struct recording *r)
 		.tick = on_tick,
 		.site_peak = on_site_peak,
 		.block = on_block,
+		.test = on_test,
 		.note = on_note,
 		.totals = on_totals,
 		.cost = on_cost,
@@ -355,6 +363,8 @@ int recording_conclude(struct recording *r, struct err *err)
 		rc = leaks_find(&r->leaks, r, err);
 	if (rc == 0)
 		rc = drop_acquitted(r, err);
+	if (rc == 0)
+		rc = cases_locate(&r->cases, &r->stacks, err);
 	if (rc < 0)
 		return rc;
 	note_losses(r, &rc);

@@ -6,6 +6,7 @@
 #ifndef PYMEMPROF_REPORT_MODEL_RECORDING_H
 #define PYMEMPROF_REPORT_MODEL_RECORDING_H
 
+#include "report/model/cases.h"
 #include "report/model/growth.h"
 #include "report/model/heaps.h"
 #include "report/model/leaks.h"
@@ -26,6 +27,7 @@ struct recording {
 	struct timeline timeline;
 	struct totals totals;
 	struct heaps heaps;
+	struct cases cases;
 	/* Made by recording_conclude: */
 	struct counters *by_stack;
 	struct growth_verdict *verdicts; /* by stack */

@@ -89,6 +89,10 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	case VIEW_THREADS:
 		rc = recording_threads_table(r, &t, err);
 		break;
+	case VIEW_TESTS:
+		rc = cases_table(&r->cases, o->metric == SITES_ALLOCATED ? CASES_ALLOCATED : CASES_PEAK,
+				 o->top, &t, err);
+		break;
 	case VIEW_TYPES:
 		rc = heaps_types_table(&r->heaps, o->top, &t, err);
 		break;

@@ -255,6 +255,63 @@ static void put_timeline(struct json *j, const struct recording *r)
 	json_close(j, ']');
 }
 
+static void put_test_sites(struct json *j, const struct recording *r, const char *name,
+			   const struct fact_test_site *sites, uint32_t n, const uint32_t *rank)
+{
+	json_open(j, name, '[');
+	for (uint32_t i = 0; i < n; i++) {
+		const struct stack_site *s = stacks_site(&r->stacks, sites[i].site);
+		if (!s)
+			continue;
+		json_open(j, NULL, '{');
+		json_number(j, "site", rank[s->stack]);
+		json_number(j, "bytes", sites[i].bytes);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void put_phases(struct json *j, const struct fact_test *f)
+{
+	static const char *const names[FACT_TEST_PHASES] = { "setup", "call", "teardown" };
+	for (size_t i = 0; i < FACT_TEST_PHASES; i++) {
+		json_open(j, names[i], '{');
+		json_number(j, "allocated_bytes", f->phase[i].alloc_bytes);
+		json_number(j, "allocated_blocks", f->phase[i].alloc_blocks);
+		json_number(j, "peak_bytes", f->phase[i].peak_bytes);
+		json_close(j, '}');
+	}
+}
+
+static void put_tests(struct json *j, const struct recording *r, const uint32_t *rank)
+{
+	json_open(j, "tests", '[');
+	for (size_t i = 0; i < r->cases.rows.len; i++) {
+		const struct test_case *t = &r->cases.rows.at[i];
+		const struct fact_test *f = &t->fact;
+		json_open(j, NULL, '{');
+		json_text(j, "test", f->id, strlen(f->id));
+		json_text(j, "function", t->function, strlen(t->function));
+		json_text(j, "file", t->file, strlen(t->file));
+		json_number(j, "line", t->line);
+		json_number(j, "runs", f->runs);
+		json_number(j, "first_ns", f->first_ns);
+		json_number(j, "duration_ns", f->duration_ns);
+		json_number(j, "peak_bytes", f->peak_bytes);
+		json_number(j, "kept_bytes", f->kept_bytes);
+		json_number(j, "kept_blocks", f->kept_blocks);
+		json_number(j, "left_bytes", f->left_bytes);
+		json_number(j, "left_blocks", f->left_blocks);
+		json_number(j, "allocated_bytes", f->alloc_bytes);
+		json_number(j, "allocated_blocks", f->alloc_blocks);
+		put_phases(j, f);
+		put_test_sites(j, r, "peak_sites", f->peak, f->npeak, rank);
+		put_test_sites(j, r, "kept_sites", f->kept, f->nkept, rank);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void put_cost(struct json *j, const struct recording *r)
 {
 	const struct fact_cost *c = &r->totals.cost;
@@ -341,6 +398,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	if (rc < 0)
 		return rc;
 	put_timeline(&j, r);
+	put_tests(&j, r, rank);
 	rc = json_heap(&j, &r->heaps, err);
 	if (rc < 0)
 		return rc;

@@ -67,6 +67,9 @@ static int draw_body(struct text *t, struct err *err)
 	case VIEW_THREADS:
 		rc = text_section_threads(t, top_or(o, SITES_ROWS), err);
 		break;
+	case VIEW_TESTS:
+		rc = text_section_tests(t, top_or(o, SITES_ROWS), err);
+		break;
 	case VIEW_TYPES:
 		rc = text_section_types(t, top_or(o, TYPES_ROWS), err);
 		break;

@@ -74,6 +74,7 @@ int text_section_sites(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_flame(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_threads(struct text *t, size_t top, struct err *err) MUST_CHECK;
 void text_section_timeline(struct text *t);
+int text_section_tests(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_types(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_fragmentation(struct text *t, size_t top, struct err *err) MUST_CHECK;
 void text_section_ledger(struct text *t);

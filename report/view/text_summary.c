@@ -325,6 +325,7 @@ void text_section_next(struct text *t)
 		[VIEW_FLAME] = "--format folded | --metric allocated | --view sites",
 		[VIEW_TIMELINE] = "--view leaks | --format csv",
 		[VIEW_THREADS] = "--view sites | --format csv",
+		[VIEW_TESTS] = "--metric allocated | --view sites | --format csv",
 		[VIEW_TYPES] = "--view fragmentation | --view ledger | --format csv",
 		[VIEW_FRAGMENTATION] = "--view types | --view ledger | --format json",
 		[VIEW_LEDGER] = "--view types | --view fragmentation | --format csv",

@@ -17,12 +17,13 @@ enum view_question {
 	VIEW_FLAME,
 	VIEW_TIMELINE,
 	VIEW_THREADS,
+	VIEW_TESTS,
 	VIEW_TYPES, /* from here on: of a snapshot */
 	VIEW_FRAGMENTATION,
 	VIEW_LEDGER,
 	VIEW_GC,
 };
-#define VIEW_QUESTIONS 10
+#define VIEW_QUESTIONS 11
 
 struct view_options {
 	enum view_question question;

@@ -10,6 +10,7 @@ const struct view *const views[] = { &view_text,   &view_json,	 &view_csv,
 static const char *const question_names[VIEW_QUESTIONS] = {
 	[VIEW_SUMMARY] = "summary", [VIEW_LEAKS] = "leaks",	  [VIEW_SITES] = "sites",
 	[VIEW_FLAME] = "flame",	    [VIEW_TIMELINE] = "timeline", [VIEW_THREADS] = "threads",
+	[VIEW_TESTS] = "tests",
 	[VIEW_TYPES] = "types",	    [VIEW_FRAGMENTATION] = "fragmentation",
 	[VIEW_LEDGER] = "ledger",   [VIEW_GC] = "gc",
 };
@@ -36,7 +37,7 @@ int view_question_parse(const char *name, enum view_question *ret, struct err *e
 		}
 	}
 	return err_set(err, ERR_USAGE,
-		       "unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads, "
+		       "unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads, tests, "
 		       "types, fragmentation, ledger, gc", name);
 }
 

@@ -201,3 +201,13 @@ void stream_image_reset(struct stream_image *s)
 {
 	meta_end(s, meta(s, STREAM_RESET));
 }
+
+void stream_image_label(struct stream_image *s, const char *text)
+{
+	struct stream_label l = { .chars = (uint32_t)strlen(text), .kind = 1 };
+	size_t m = meta(s, STREAM_LABEL);
+
+	put(s, &l, sizeof l);
+	put(s, text, l.chars);
+	meta_end(s, m);
+}

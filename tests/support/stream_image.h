@@ -45,6 +45,8 @@ void stream_image_thread(struct stream_image *s, uint32_t serial, uint32_t tid, 
 /* frames: n words code serial | line << 32, innermost first */
 void stream_image_stack(struct stream_image *s, uint32_t site, uint32_t thread, unsigned flags,
 			const uint64_t *frames, uint32_t n);
+/* Latin-1; "" when no test runs. */
+void stream_image_label(struct stream_image *s, const char *text);
 void stream_image_reset(struct stream_image *s);
 
 #endif

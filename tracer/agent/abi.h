@@ -248,9 +248,11 @@ struct stream_sample {
 /*
  * The program says what it is busy with: the text pytest is about to put into PYTEST_CURRENT_TEST
  * ("tests/test_a.py::test_b[1] (call)"), read from a local variable. Everything recorded before is
- * in the stream before it, the cancel window included. No text: busy with nothing in particular.
+ * in the stream before it, and from the first label on no block waits in the cancel window, so that
+ * peaks between labels are exact. No text: busy with nothing in particular.
  */
 struct stream_label {
+	uint64_t ticks;
 	uint32_t chars; /* padded to 8 bytes; longer texts lose their middle */
 	uint16_t kind;	/* bytes per character: 1, 2, 4 */
 	uint16_t flags;

@@ -130,9 +130,10 @@ void label_look(void)
 
 	if (hash == COLD->label)
 		return;
-	/* what waits was born before */
+	/* what waits was born before; what comes is to be seen at once */
 	window_sweep();
 	site_flush_temps();
+	LANE->window_limit = 0;
 	if (t.length > AGENT_LABEL_CHARS) {
 		head = text_first(t, AGENT_LABEL_CHARS - LABEL_TAIL);
 		tail = text_last(t, LABEL_TAIL);
@@ -144,7 +145,8 @@ void label_look(void)
 		return; /* the next event in there tries again */
 	at[0] = STREAM_META | STREAM_LABEL << 8 | (uint64_t)words << 16;
 	s = (struct stream_label *)(at + 1);
-	*s = (struct stream_label){ .chars = (uint32_t)t.length, .kind = (uint16_t)t.kind };
+	*s = (struct stream_label){ .ticks = sys_ticks(), .chars = (uint32_t)t.length,
+				    .kind = (uint16_t)t.kind };
 	text_copy((uint64_t *)(s + 1), head);
 	/* both lengths are multiples of 8 bytes where there is a tail */
 	text_copy((uint64_t *)(s + 1) + text_words(head), tail);

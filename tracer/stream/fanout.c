@@ -50,6 +50,7 @@ FORWARD(tick, const struct fact_tick *)
 FORWARD(event, const struct fact_event *)
 FORWARD(site_peak, const struct fact_site_peak *)
 FORWARD(block, const struct fact_block *)
+FORWARD(test, const struct fact_test *)
 FORWARD(note, const struct fact_note *)
 FORWARD(totals, const struct fact_totals *)
 FORWARD(cost, const struct fact_cost *)
@@ -96,6 +97,7 @@ static void wire(struct fanout *f, bool events)
 		WIRE(event);
 	WIRE(site_peak);
 	WIRE(block);
+	WIRE(test);
 	WIRE(note);
 	WIRE(totals);
 	WIRE(cost);

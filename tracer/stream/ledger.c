@@ -13,6 +13,7 @@
 
 #include "base/own.h"
 #include "tracer/stream/blocks.h"
+#include "tracer/stream/tests.h"
 
 #define GROUP 128     /* records decoded ahead: their slots are on the way while we account */
 #define UNFREE_RING 64 /* last frees, for the realloc that failed after announcing one */
@@ -44,6 +45,11 @@ struct freed {
 
 struct ledger {
 	const struct fact_sink *sink;
+	struct fact_sink own; /* what sites push goes by here */
+	struct tests tests;
+	const double *ns_per_tick;
+	uint64_t ticks;	 /* when the batch being read was written */
+	uint32_t moment; /* of tests: what blocks born now keep */
 	struct sites *sites;
 	struct blocks *blocks;
 	struct site_sum *sum; /* by site */
@@ -70,17 +76,21 @@ struct ledger {
 	struct ledger_oddities odd;
 };
 
-/* --- a block's word: site 22 bits | domain 2 | epoch 8 | birth in ms 32 ------------------ */
+/* --- a block's word: site 22 bits | domain 2 | epoch 8 | moment of birth 32 -------------- */
 
-static inline uint64_t word_of(uint32_t site, unsigned domain, unsigned epoch, uint64_t at_ns)
+static inline uint64_t word_of(uint32_t site, unsigned domain, unsigned epoch, uint32_t moment)
 {
-	return site | (uint64_t)domain << 22 | (uint64_t)epoch << 24 |
-	       (uint64_t)(uint32_t)(at_ns / 1000000u) << 32;
+	return site | (uint64_t)domain << 22 | (uint64_t)epoch << 24 | (uint64_t)moment << 32;
 }
 
 static inline uint32_t word_site(uint64_t word)
 {
 	return word & ((1u << 22) - 1);
+}
+
+static inline uint32_t word_moment(uint64_t word)
+{
+	return (uint32_t)(word >> 32);
 }
 
 static inline unsigned word_domain(uint64_t word)
@@ -120,6 +130,23 @@ static inline uint64_t whole(const struct ledger *l, uint64_t units)
 	return l->shift ? (units + (1u << (l->shift - 1))) >> l->shift : units;
 }
 
+/* --- definitions go by here to the sink ------------------------------------------------- */
+
+static int on_thread(void *ctx, const struct fact_thread *f, struct err *err)
+{
+	const struct fact_sink *sink = ((struct ledger *)ctx)->sink;
+
+	return sink->thread ? sink->thread(sink->ctx, f, err) : 0;
+}
+
+static int on_site(void *ctx, const struct fact_site *f, struct err *err)
+{
+	struct ledger *l = ctx;
+	int r = tests_define(&l->tests, f, err);
+
+	return r < 0 || !l->sink->site ? r : l->sink->site(l->sink->ctx, f, err);
+}
+
 /* --- making and freeing ------------------------------------------------------------------ */
 
 int ledger_new(const struct ledger_options *options, const struct fact_sink *sink,
@@ -130,12 +157,16 @@ int ledger_new(const struct ledger_options *options, const struct fact_sink *sin
 	if (!l)
 		return err_nomem(err);
 	l->sink = sink;
+	l->ns_per_tick = options->ns_per_tick;
 	l->events = options->events && sink->event;
 	l->interval = 1;
 	l->peak_gen = 1;
 	int r = blocks_new(options->live_max ? options->live_max : LEDGER_LIVE_MAX, &l->blocks, err);
 	if (r == 0)
-		r = sites_new(sink, options->namer, &l->sites, err);
+		r = tests_init(&l->tests, err);
+	l->own = (struct fact_sink){ .ctx = l, .thread = on_thread, .site = on_site };
+	if (r == 0)
+		r = sites_new(&l->own, options->namer, &l->sites, err);
 	if (r < 0) {
 		ledger_free(l);
 		return r;
@@ -150,6 +181,7 @@ void ledger_free(struct ledger *l)
 		return;
 	blocks_free(l->blocks);
 	sites_free(l->sites);
+	tests_deinit(&l->tests);
 	free(l->sum);
 	free(l->past);
 	free(l->dirty);
@@ -259,6 +291,8 @@ static inline void drop_slot(struct ledger *l, struct block_slot *slot)
 
 	measure(l, size, word_epoch(slot->word), &units, &bytes);
 	sub(l, word_site(slot->word), units, bytes);
+	if (l->tests.active)
+		tests_died(&l->tests, word_moment(slot->word), word_site(slot->word), bytes);
 }
 
 /* Allocated where a block was believed alive: its free was missed. */
@@ -279,7 +313,7 @@ static int on_alloc(struct ledger *l, const struct record *r, struct err *err)
 	if (site < 0)
 		return (int)site;
 	unsigned epoch = r->sampled ? l->nepochs : 0;
-	uint64_t word = word_of((uint32_t)site, r->domain, epoch, l->at_ns), units, bytes;
+	uint64_t word = word_of((uint32_t)site, r->domain, epoch, l->moment), units, bytes;
 	enum blocks_insert done = blocks_insert(l->blocks, r->addr, r->size, word);
 	if (__builtin_expect(done == BLOCKS_EXISTS, 0))
 		done = replace(l, r, word);
@@ -290,6 +324,8 @@ static int on_alloc(struct ledger *l, const struct record *r, struct err *err)
 	}
 	measure(l, r->size, epoch, &units, &bytes);
 	add(l, (uint32_t)site, units, bytes);
+	if (l->tests.run)
+		tests_born(&l->tests, l->moment, (uint32_t)site, bytes);
 	return l->events ? push_event(l, 'a', r->domain, (uint32_t)site, r->addr, r->size, 1, err) :
 			   0;
 }
@@ -328,6 +364,8 @@ static int on_temp(struct ledger *l, const struct record *r, struct err *err)
 	s->free_bytes += r->size;
 	l->past[site].temp_blocks += r->blocks;
 	l->past[site].temp_bytes += r->size;
+	if (l->tests.run)
+		tests_passed(&l->tests, (uint32_t)site, r->blocks, r->size);
 	return l->events ? push_event(l, 't', 0, (uint32_t)site, 0, r->size, r->blocks, err) : 0;
 }
 
@@ -350,6 +388,8 @@ static int on_unfree(struct ledger *l, const struct record *r, struct err *err)
 		/* Counted as a new birth: sums only grow, so no interval can turn negative. */
 		measure(l, f->size, word_epoch(f->word), &units, &bytes);
 		add(l, word_site(f->word), units, bytes);
+		if (l->tests.active)
+			tests_born(&l->tests, word_moment(f->word), word_site(f->word), bytes);
 		return l->events ? push_event(l, 'a', word_domain(f->word), word_site(f->word),
 					      r->addr, f->size, 1, err) :
 				   0;
@@ -372,10 +412,25 @@ static void sample_from(struct ledger *l, uint64_t bytes)
 	l->epoch[l->nepochs] = (double)bytes;
 }
 
+/* When a label came: some time before the batch it is in was written. */
+static uint64_t label_at(const struct ledger *l, const struct record *r)
+{
+	uint64_t ticks, ago;
+
+	if (!l->ns_per_tick || r->blocks < sizeof ticks)
+		return l->at_ns;
+	memcpy(&ticks, r->meta, sizeof ticks);
+	if (ticks >= l->ticks)
+		return l->at_ns;
+	ago = (uint64_t)((double)(l->ticks - ticks) * *l->ns_per_tick);
+	return ago < l->at_ns ? l->at_ns - ago : 0;
+}
+
 /* 1: the record makes no sense. */
 static int on_meta(struct ledger *l, const struct record *r, struct err *err)
 {
 	struct stream_sample sample;
+	int e;
 
 	l->definitions++;
 	switch (r->site) {
@@ -391,10 +446,14 @@ static int on_meta(struct ledger *l, const struct record *r, struct err *err)
 		memcpy(&sample, r->meta, sizeof sample);
 		sample_from(l, sample.sample_bytes);
 		return 0;
+	case STREAM_LABEL:
+		e = tests_label(&l->tests, r, label_at(l, r), err);
+		l->moment = tests_moment(&l->tests, l->at_ns);
+		return e;
 	default:
 		break;
 	}
-	int e = sites_meta(l->sites, r, err);
+	e = sites_meta(l->sites, r, err);
 	return e != 0 ? e : grow_sites(l, err);
 }
 
@@ -433,6 +492,8 @@ int ledger_apply(struct ledger *l, const struct decode_batch *batch, uint64_t at
 	size_t n;
 
 	l->at_ns = at_ns;
+	l->ticks = batch->head.ticks_written;
+	l->moment = tests_moment(&l->tests, at_ns);
 	int e = grow_sites(l, err);
 	if (e < 0)
 		return e;
@@ -612,7 +673,7 @@ int ledger_each_block(const struct ledger *l, ledger_block_fn *fn, void *ctx, st
 			.weight = weight_of(l, size, word_epoch(word)),
 			.site = word_site(word),
 			.domain = (uint8_t)word_domain(word),
-			.birth_ns = (word >> 32) * 1000000u,
+			.birth_ns = tests_when(&l->tests, word_moment(word)).ms * UINT64_C(1000000),
 		};
 		r = fn(ctx, &f, err);
 		if (r < 0)
@@ -638,6 +699,8 @@ int ledger_finish(struct ledger *l, uint64_t duration_ns, struct err *err)
 		r = push_peaks(l, err);
 	if (r == 0)
 		r = push_blocks(l, err);
+	if (r == 0)
+		r = tests_push(&l->tests, duration_ns, l->sink, err);
 	if (r < 0)
 		return r;
 	struct fact_totals *t = &l->totals;

@@ -25,6 +25,7 @@ struct ledger_options {
 	uint64_t live_max;     /* 0: LEDGER_LIVE_MAX */
 	bool events;	       /* push every event as well */
 	struct sites_namer namer;
+	const double *ns_per_tick; /* of the cycle counter, may change; NULL: unknown */
 };
 
 /* What did not fit the account; all zero in a faultless recording. */

@@ -32,6 +32,7 @@ enum pmp_kind {
 	PMP_TOTALS = 11,
 	PMP_COST = 12,
 	PMP_END = 13,
+	PMP_TESTS = 14,
 	PMP_SNAPSHOT_FIRST = 64,
 	PMP_SNAPSHOT_LAST = 127,
 };

@@ -32,7 +32,7 @@ struct pmp_reader {
 	const struct fact_sink *sink;
 	const char **strings; /* 1 … nstrings, NULL where one is missing; see pmp_get_string */
 	uint32_t nstrings;
-	uint32_t nthreads, nsites;
+	uint32_t nthreads, nsites, ntests;
 	bool damaged; /* something of the file is missing: what it named may be missing too */
 	struct pmp_recording *recording; /* state of PMP_RECORDING_SECTIONS */
 };
@@ -51,6 +51,10 @@ struct pmp_section {
 /* Lists end with kind 0. LISTS in pmp_read.c names every list there is. */
 extern const struct pmp_section PMP_RECORDING_SECTIONS[];
 extern const struct pmp_section PMP_HEAP_SECTIONS[];
+extern const struct pmp_section PMP_TEST_SECTIONS[];
+
+/* One row of a tests section; numbers of sites are those of the file. */
+void pmp_put_test(struct buf *b, const struct fact_test *f);
 
 /* State of the recording's sections, in r->recording. */
 int pmp_recording_init(struct pmp_reader *r, struct err *err) MUST_CHECK;

@@ -23,6 +23,7 @@
 static const struct pmp_section *const LISTS[] = {
 	PMP_RECORDING_SECTIONS,
 	PMP_HEAP_SECTIONS,
+	PMP_TEST_SECTIONS,
 };
 
 struct input {

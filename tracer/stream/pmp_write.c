@@ -45,7 +45,7 @@ struct pmp_writer {
 	uint64_t written;
 	struct strtab *strings;
 	uint32_t strings_sent;
-	struct pending strs, threads, sites, notes, ticks, events, peaks, blocks;
+	struct pending strs, threads, sites, notes, ticks, events, peaks, blocks, tests;
 	struct buf scratch, packed;
 	/* what rows are coded against, reset with each section */
 	uint64_t event_at, event_addr, tick_at, block_addr;
@@ -256,6 +256,8 @@ static int put_all_pending(struct pmp_writer *w, struct err *err)
 		r = put_pending(w, PMP_PEAKS, &w->peaks, LEVEL_SMALL, err);
 	if (r == 0)
 		r = put_pending(w, PMP_BLOCKS, &w->blocks, LEVEL_BULK, err);
+	if (r == 0)
+		r = put_pending(w, PMP_TESTS, &w->tests, LEVEL_SMALL, err);
 	w->last_site.nframes = 0;
 	w->event_at = w->event_addr = w->tick_at = w->block_addr = 0;
 	w->peak_site = 0;
@@ -512,6 +514,14 @@ static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 	return r == 0 && w->blocks.count >= BLOCKS_PER_SECTION ? flush_all(w, err) : r;
 }
 
+static int on_test(void *ctx, const struct fact_test *f, struct err *err)
+{
+	struct pmp_writer *w = ctx;
+
+	pmp_put_test(&w->tests.rows, f);
+	return row_added(w, &w->tests, err);
+}
+
 /* A section that is nothing but varints. */
 static int put_varints(struct pmp_writer *w, unsigned kind, const uint64_t *v, size_t n,
 		       struct err *err)
@@ -601,6 +611,7 @@ static void set_sink(struct pmp_writer *w, bool events)
 		.event = events ? on_event : NULL,
 		.site_peak = on_site_peak,
 		.block = on_block,
+		.test = on_test,
 		.note = on_note,
 		.totals = on_totals,
 		.cost = on_cost,
@@ -617,7 +628,8 @@ struct pmp_heap *pmp_writer_heap(void *ctx)
 static void writer_free(struct pmp_writer *w)
 {
 	struct pending *all[] = { &w->strs,   &w->threads, &w->sites, &w->notes,
-				  &w->ticks, &w->events,  &w->peaks, &w->blocks };
+				  &w->ticks, &w->events,  &w->peaks, &w->blocks,
+				  &w->tests };
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		buf_deinit(&all[i]->rows);

@@ -64,6 +64,18 @@ static inline void sample_run(struct recording *r)
 	}
 }
 
+/* A test of pytest, so called. */
+static inline void sample_test(struct recording *r, const char *id, uint64_t peak, uint64_t kept)
+{
+	struct fact_sink s = recording_sink(r);
+	struct fact_test f = { .id = id, .runs = 1, .duration_ns = peak * 1000, .peak_bytes = peak,
+			       .alloc_blocks = 9, .alloc_bytes = 2 * peak, .kept_bytes = kept,
+			       .kept_blocks = kept / 100, .npeak = 2, .nkept = kept ? 1 : 0,
+			       .phase[1] = { 9, 2 * peak, peak },
+			       .peak = { { 1, peak / 2 }, { 3, peak / 4 } }, .kept = { { 1, kept } } };
+	cr_assert_eq(s.test(s.ctx, &f, NULL), 0);
+}
+
 static inline void sample_make(struct recording *r, uint64_t sample_bytes)
 {
 	cr_assert_eq(recording_init(r, NULL), 0);
@@ -82,6 +94,10 @@ static inline void sample_make(struct recording *r, uint64_t sample_bytes)
 	feed_site(r, 4, 1, "parse app/parse.py:9 < serve worker.py:77");
 	feed_site(r, 5, 2, "fill app/buf.py:7 < serve worker.py:77");
 	sample_run(r);
+	sample_test(r, "tests/test_cache.py::test_put[1000-caf\xc3\xa9]", 3000000, 0);
+	sample_test(r, "tests/test_cache.py::TestPlan::test_that_has_quite_a_long_name_for_a_column[x]",
+		    7000000, 65536);
+	sample_test(r, "tests/test_http.py::test_read", 100, 100);
 	sample_end(r);
 }
 
@@ -134,6 +150,7 @@ static inline void sample_make_hostile(struct recording *r)
 		cr_assert_eq(s.site(s.ctx, &f, NULL), 0);
 		cr_assert_eq(s.thread(s.ctx, &t, NULL), 0);
 		cr_assert_eq(s.note(s.ctx, &n, NULL), 0);
+		sample_test(r, name, 1000 * i, 100 * i);
 	}
 	for (int k = 0; k < 50; k++) {
 		struct fact_delta d[HOSTILE_NAMES + 1];

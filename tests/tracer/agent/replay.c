@@ -195,9 +195,9 @@ static bool take_label(struct replay *r, const uint64_t *w, size_t n)
 {
 	const struct stream_label *l = (const struct stream_label *)w;
 
-	if (n != 1 + ((size_t)l->chars * l->kind + 7) / 8)
+	if (n != sizeof(*l) / 8 + ((size_t)l->chars * l->kind + 7) / 8)
 		return refuse(r, "label of another length", n);
-	snprintf(r->label, sizeof(r->label), "%.*s", (int)l->chars, (const char *)(w + 1));
+	snprintf(r->label, sizeof(r->label), "%.*s", (int)l->chars, (const char *)(l + 1));
 	r->label_live = r->live;
 	r->labels++;
 	return true;

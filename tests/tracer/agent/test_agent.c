@@ -596,6 +596,7 @@ Test(tracer_agent, what_a_test_runner_says_it_is_doing_is_told_in_order)
 	collect();
 	cr_assert_eq(replay.labels, 3);
 	cr_assert_str_eq(replay.label, "");
+	cr_assert_eq(site("t1 g:13")->temps, 1, "the block before the first label; then none waits");
 	hook_obj_free(NULL, p);
 	hook_obj_free(NULL, q);
 }

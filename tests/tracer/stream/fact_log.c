@@ -86,6 +86,29 @@ static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 		    f->size, f->weight, f->site, f->domain, f->birth_ns);
 }
 
+static int on_test(void *ctx, const struct fact_test *f, struct err *err)
+{
+	char sites[160] = "";
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < f->npeak && n < sizeof sites; i++)
+		n += (size_t)snprintf(sites + n, sizeof sites - n, " p%u:%" PRIu64, f->peak[i].site,
+				      f->peak[i].bytes);
+	for (uint32_t i = 0; i < f->nkept && n < sizeof sites; i++)
+		n += (size_t)snprintf(sites + n, sizeof sites - n, " k%u:%" PRIu64, f->kept[i].site,
+				      f->kept[i].bytes);
+	return line(ctx, err,
+		    "test %u %s x%u +%" PRIu64 "/%" PRIu64 " peak %" PRIu64 " left %" PRIu64
+		    "/%" PRIu64 " kept %" PRIu64 "/%" PRIu64 " setup %" PRIu64 "^%" PRIu64
+		    " call %" PRIu64 "^%" PRIu64 " teardown %" PRIu64 "^%" PRIu64 " at %" PRIu64
+		    " for %" PRIu64 "%s",
+		    f->test, f->id, f->runs, f->alloc_blocks, f->alloc_bytes, f->peak_bytes,
+		    f->left_blocks, f->left_bytes, f->kept_blocks, f->kept_bytes,
+		    f->phase[0].alloc_bytes, f->phase[0].peak_bytes, f->phase[1].alloc_bytes,
+		    f->phase[1].peak_bytes, f->phase[2].alloc_bytes, f->phase[2].peak_bytes,
+		    f->first_ns, f->duration_ns, sites);
+}
+
 static int on_note(void *ctx, const struct fact_note *f, struct err *err)
 {
 	return line(ctx, err, "note %s: %s", f->code, f->text);
@@ -131,6 +154,7 @@ void fact_log_init(struct fact_log *l)
 			.event = on_event,
 			.site_peak = on_site_peak,
 			.block = on_block,
+			.test = on_test,
 			.note = on_note,
 			.totals = on_totals,
 			.cost = on_cost,

@@ -71,6 +71,11 @@ static void send_tail(const struct fact_sink *s)
 	SEND(s, site_peak, (struct fact_site_peak){ 3, 70, 1 });
 	SEND(s, block, (struct fact_block){ 0x7f00001000, 64, 1.0, 1, 2, 5000000 });
 	SEND(s, block, (struct fact_block){ 0x7f00002000, 1 << 20, 1.5, 2, 0, 6000000 });
+	SEND(s, test,
+	     (struct fact_test){ 1, "a.py::test_caf\xc3\xa9[1]", 2, 10, 20, 30, 3000, 2000, 5, 500, 4,
+				 400, { { 1, 100, 90 }, { 28, 2800, 2000 }, { 1, 100, 60 } }, 2, 1,
+				 { { 1, 1500 }, { 3, 500 } }, { { 1, 400 } } });
+	SEND(s, test, (struct fact_test){ .test = 2, .id = "a.py::nothing", .runs = 1 });
 	SEND(s, totals,
 	     (struct fact_totals){ 33, 3003, 12, 1200, 6, 60, 21, 1803, 2000, 25, 250, 99, 5, 300 });
 	SEND(s, cost,
@@ -133,6 +138,10 @@ static const char EVERYTHING[] =
 	"peak 3 70 1\n"
 	"block 7f00001000 64 w1.0000 s1 d2 5000000\n"
 	"block 7f00002000 1048576 w1.5000 s2 d0 6000000\n"
+	"test 1 a.py::test_caf\xc3\xa9[1] x2 +30/3000 peak 2000 left 5/500 kept 4/400 setup 100^90 "
+	"call 2800^2000 teardown 100^60 at 10 for 20 p1:1500 p3:500 k1:400\n"
+	"test 2 a.py::nothing x1 +0/0 peak 0 left 0/0 kept 0/0 setup 0^0 call 0^0 teardown 0^0 at 0 "
+	"for 0\n"
 	"totals +33/3003 -12/1200 t6/60 live 21/1803 peak 25/2000@250 slack 99 foreign 5 for 300\n"
 	"cost 1 2 3 4 5 6 7 8 9 10 11 12 13 14\n"
 	"finish 1\n";
