@@ -35,7 +35,7 @@ async function inflate(raw) {
 	return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-class Reader {
+export class Reader {
 	constructor(data, at = 0, end = data.length) {
 		this.data = data;
 		this.at = at;

@@ -3,13 +3,31 @@
  * The icicle: root on top, largest left, drawn on a canvas. Only what is at least a pixel wide
  * is visited, so the size of the tree does not matter; narrower siblings become one grey rest.
  */
-import { bytes, percent } from './units.js';
+import { bytes, count, percent } from './units.js';
 import { el, say } from './dom.js';
 
-const ROW = 22;
+const ROW = 24;
 const ROWS_MAX = 300;
 const NARROW = 1.5;
+const HUES = 18;
+const HUE_STEP = 20;
 const NO_STACK = '(no Python stack)';
+
+function hueOf(file) {
+	const name = file.slice(file.lastIndexOf('/') + 1);
+	let h = 0;
+	for (let i = 0; i < name.length; i++)
+		h = Math.imul(h ^ name.charCodeAt(i), 0x01000193) + 0x9e3779b9 | 0;
+	return (h >>> 7) % HUES;
+}
+
+/* One line about a node. Under a range of time blocks are not known. */
+export function describe(state, node) {
+	const { tree, metric, estimate, brush } = state, t = tree.totals(metric), a = estimate ? '~' : '';
+	const self = tree.self(node, metric), timed = brush && (metric === 'live' || metric === 'grew');
+	const blocks = timed || metric === 'grew' ? '' : `, ${count(tree.totals(metric + '_blocks')[node])} blocks`;
+	return `${tree.label(node)}: ${a}${bytes(t[node])} (${percent(t[node], t[0])} %), self ${a}${bytes(self)}${blocks}`;
+}
 
 export class Flame {
 	/* state: { tree, metric, focus, selected, matches, estimate }; on: { select, focus } */
@@ -77,8 +95,8 @@ export class Flame {
 	colours() {
 		const s = getComputedStyle(this.element);
 		const v = n => s.getPropertyValue(n).trim();
-		return { fill: [0, 1, 2, 3, 4, 5].map(i => v('--f' + i)), text: v('--flame-text'),
-			rest: v('--rest'), page: v('--page'), mark: v('--mark'), line: v('--ink') };
+		return { text: v('--flame-text'), tone: v('--flame-tone'), rest: v('--rest'), mark: v('--mark'),
+			marked: v('--mark-text'), line: v('--ink'), page: v('--page'), bad: v('--bad'), dim: v('--dim') };
 	}
 
 	draw() {
@@ -96,6 +114,7 @@ export class Flame {
 		const g = this.canvas.getContext('2d'), c = this.colours();
 		g.scale(ratio, ratio);
 		g.font = '13px ' + getComputedStyle(document.body).fontFamily;
+		this.each = 0;
 		g.textBaseline = 'middle';
 		for (const r of rects)
 			this.rectangle(g, r, c);
@@ -108,10 +127,22 @@ export class Flame {
 	rectangle(g, r, c) {
 		const { tree, selected, matches } = this.state;
 		const y = r.row * ROW, hit = matches && matches.set.has(r.node);
-		g.fillStyle = r.node < 0 ? c.rest : hit ? c.mark : c.fill[this.shade(r.node)];
-		g.globalAlpha = r.above ? 0.55 : 1;
+		const plain = c.tone === 'none';
+		g.globalAlpha = r.above ? 0.55 : matches && !hit && r.node > 0 ? 0.45 : 1;
+		g.fillStyle = r.node < 0 || r.node === 0 ? c.rest : hit ? c.mark : plain ? c.page :
+			`hsl(${this.hue(r.node)} ${c.tone})`;
 		g.fillRect(r.x, y, Math.max(r.w - 1, 0.5), ROW - 1);
+		if (plain) {
+			g.strokeStyle = c.line;
+			g.lineWidth = 1;
+			g.strokeRect(r.x + 0.5, y + 0.5, Math.max(r.w - 1, 0.5), ROW - 1);
+		}
 		g.globalAlpha = 1;
+		const leak = r.node > 0 && this.state.leaks?.has(r.node);
+		if (leak && r.w >= 3) {
+			g.fillStyle = c.bad;
+			g.fillRect(r.x, y, 4, ROW - 1);
+		}
 		if (r.node === selected) {
 			g.strokeStyle = c.line;
 			g.lineWidth = 2.5;
@@ -119,36 +150,51 @@ export class Flame {
 		}
 		if (r.w < 34)
 			return;
-		g.fillStyle = c.text;
+		g.fillStyle = hit ? c.marked : c.text;
 		const text = r.node < 0 ? r.words : tree.name(r.node);
-		const where = r.node < 0 ? '' : tree.where(r.node, false);
-		this.write(g, text, where, r.x + 5, y + ROW / 2, r.w - 9);
+		const where = r.node < 0 ? '' : r.node === 0 ? bytes(tree.totals(this.state.metric)[0]) : tree.where(r.node, false);
+		this.write(g, text, where, r.x + (leak ? 10 : 7), y + ROW / 2 + 0.5, r.w - 13);
 	}
 
 	/* As many characters as fit: the name first, the place when there is room. */
 	write(g, text, where, x, y, room) {
-		const each = this.each ??= g.measureText('abcdefghij').width / 10;
-		const both = where ? text + '  ' + where : text;
-		let s = both.length * each <= room ? both : text;
+		const each = this.each ||= g.measureText('abcdefghijklmnop').width / 16;
 		const fits = Math.floor(room / each);
-		if (s.length > fits)
-			s = fits > 3 ? s.slice(0, fits - 1) + '\u2026' : '';
-		if (s)
-			g.fillText(s, x, y, room);
+		if (text.length > fits) {
+			if (fits > 3)
+				g.fillText(text.slice(0, fits - 1) + '\u2026', x, y, room);
+			return;
+		}
+		const wide = g.measureText(text).width;
+		g.fillText(text, x, y, room);
+		if (!where || wide + (where.length + 1) * each > room)
+			return;
+		g.globalAlpha = 0.68;
+		g.fillText(where, x + wide + each, y);
+		g.globalAlpha = 1;
 	}
 
-	/* A colour per file, the same in every report. */
-	shade(node) {
-		const cache = this.shades ??= new Map(), f = this.state.tree.frame[node];
-		let s = cache.get(f);
-		if (s === undefined) {
-			const file = this.state.tree.file(node);
-			s = 0;
-			for (let i = 0; i < file.length; i++)
-				s = s * 31 + file.charCodeAt(i) >>> 0;
-			cache.set(f, s %= 6);
+	/* A colour per file out of its name; of two large files with one colour the smaller moves on. */
+	hue(node) {
+		const cache = this.hues ??= this.spread();
+		const file = this.state.tree.file(node);
+		return cache.get(file) ?? hueOf(file) * HUE_STEP;
+	}
+
+	spread() {
+		const { tree } = this.state, t = tree.totals('alloc'), size = new Map(), taken = new Set(), hues = new Map();
+		for (let i = 1; i < tree.n; i++) {
+			const file = tree.file(i);
+			size.set(file, Math.max(size.get(file) ?? 0, t[i]));
 		}
-		return s;
+		for (const [file] of [...size].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, HUES)) {
+			let h = hueOf(file);
+			while (taken.has(h))
+				h = (h + 5) % HUES;
+			taken.add(h);
+			hues.set(file, h * HUE_STEP);
+		}
+		return hues;
 	}
 
 	at(e) {
@@ -170,10 +216,20 @@ export class Flame {
 	}
 
 	describe(node) {
-		const { tree, metric, estimate } = this.state, t = tree.totals(metric), a = estimate ? '~' : '';
-		const self = tree.self(node, metric), blocks = tree.totals(metric + '_blocks')[node];
-		return `${tree.label(node)}: ${a}${bytes(t[node])} (${percent(t[node], t[0])} %), ` +
-			`self ${a}${bytes(self)}, ${blocks.toLocaleString('en')} blocks`;
+		return describe(this.state, node);
+	}
+
+	/* The next big drop: down (or up) to where less than half goes on to the widest child. */
+	drop(by) {
+		const { tree, metric, selected } = this.state, t = tree.totals(metric);
+		let at = selected;
+		do {
+			const to = by > 0 ? tree.children(at, metric)[0] : tree.parent[at];
+			if (to === undefined || to < 0)
+				break;
+			at = to;
+		} while ((t[tree.children(at, metric)[0]] ?? 0) > t[at] / 2);
+		return at === selected ? undefined : at;
 	}
 
 	key(e) {
@@ -182,14 +238,15 @@ export class Flame {
 		const row = up < 0 ? [selected] : tree.children(up, metric);
 		const i = row.indexOf(selected);
 		const to = { ArrowDown: tree.children(selected, metric)[0], ArrowUp: up >= 0 ? up : undefined,
-			ArrowLeft: row[i - 1], ArrowRight: row[i + 1], Home: focus }[e.key];
+			ArrowLeft: row[i - 1], ArrowRight: row[i + 1], Home: focus,
+			'[': this.drop(-1), ']': this.drop(1) }[e.key];
 		if (e.ctrlKey || e.metaKey || e.altKey)
 			return;
 		if (to !== undefined)
 			this.on.select(to);
-		else if (e.key === 'Enter' || e.key === 'f')
+		else if (e.key === 'Enter')
 			this.on.focus(selected);
-		else if (e.key === 'Backspace' || e.key === 'u')
+		else if (e.key === 'Backspace')
 			this.on.focus(Math.max(tree.parent[focus], 0));
 		else if (!e.key.startsWith('Arrow'))
 			return;

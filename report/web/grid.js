@@ -40,6 +40,8 @@ export class Grid {
 
 	draw() {
 		const { tree, metric, selected, estimate } = this.state, t = tree.totals(metric);
+		const timed = this.state.brush && metric === 'live' || metric === 'grew';
+		const blocks = timed ? null : tree.totals(metric + '_blocks');
 		const a = estimate ? '~' : '', had = this.body.contains(document.activeElement);
 		for (let i = selected; i >= 0; i = tree.parent[i])
 			if (i !== selected)
@@ -63,7 +65,7 @@ export class Grid {
 			el('td', { class: 'n', 'data-v': t[r.node] }, a + bytes(t[r.node])),
 			el('td', { class: 'n' }, percent(t[r.node], t[0])),
 			el('td', { class: 'n' }, a + bytes(tree.self(r.node, metric))),
-			el('td', { class: 'n' }, count(tree.totals(metric + '_blocks')[r.node])));
+			el('td', { class: 'n' }, blocks ? count(blocks[r.node]) : '-'));
 		}));
 		if (had)
 			this.body.querySelector('tr[tabindex="0"]')?.focus();

@@ -2,43 +2,40 @@
 /* Tables that sort, filter and show a hundred rows at a time. */
 import { count } from './units.js';
 import { el } from './dom.js';
+import { passes } from './query.js';
 
 const STEP = 100;
 
-/* Words and a least size, ">1M", of a search text. */
-export function parseQuery(text) {
-	const words = [];
-	let least = 0;
-	for (const w of text.toLowerCase().split(/\s+/).filter(Boolean)) {
-		const m = /^>(\d+(?:\.\d+)?)([kmg]?)(?:ib)?$/.exec(w);
-		if (m)
-			least = m[1] * { '': 1, k: 1024, m: 1048576, g: 1073741824 }[m[2]];
-		else
-			words.push(w);
-	}
-	return { words, least };
+/* Comma-separated values of a table as shown, whole. */
+function csvText(columns, rows) {
+	const cell = v => /[",\n]|^[=+@-]/.test(v) && !/^-?\d/.test(v) ? `"${v.replace(/"/g, '""')}"` : v;
+	const plain = v => v instanceof Node ? v.textContent : Array.isArray(v) ? v.map(plain).join('') : String(v);
+	return [columns.map(c => cell(c.title)), ...rows.map(r => columns.map(c =>
+		c.figure ? String(c.value(r)) : cell(plain(c.text(r)))))].map(l => l.join(',')).join('\n') + '\n';
 }
 
 /*
- * columns: { title, value(row), text(row) or cell(row), figure }; label(row): what a search
- * looks at; size(row): what ">1M" looks at.
+ * columns: { title, value(row), text(row), figure, share }; share: a bar behind the figure.
+ * fields(row): what a search looks at; size(row): what ">1M" looks at; pick(row): becomes the
+ * selection of all views.
  */
 export class Rows {
-	constructor(id, caption, columns, rows, { label, size, pick }) {
-		Object.assign(this, { columns, rows, label, size, pick });
+	constructor(id, caption, columns, rows, { fields, size, pick, picked }) {
+		Object.assign(this, { id, columns, rows, fields, size, pick, picked });
 		this.order = columns.findIndex(c => c.figure);
 		this.falling = true;
 		this.shown = STEP;
-		this.query = { words: [], least: 0 };
+		this.query = { terms: [], least: 0 };
+		this.keep = null;
 		this.body = el('tbody');
 		this.note = el('p', { class: 'note' });
-		this.heads = columns.map((c, i) => el('th', { scope: 'col', class: c.figure ? 'n' : null },
-			el('button', { class: 'sort', onclick: () => this.sort(i) }, c.title)));
+		this.headRow = el('tr');
+		this.head();
 		this.element = el('div', {}, this.note, el('div', { class: 'wide', tabindex: 0, role: 'region',
 			'aria-label': caption }, el('table', { id }, el('caption', {}, caption),
-			el('thead', {}, el('tr', {}, ...this.heads)), this.body)));
+			el('thead', {}, this.headRow), this.body)));
 		this.more = el('button', { onclick: () => { this.shown += STEP; this.draw(); } });
-		this.element.append(this.more);
+		this.element.append(this.more, ' ', el('button', { onclick: () => this.csv() }, 'CSV'));
 		this.draw();
 	}
 
@@ -48,18 +45,44 @@ export class Rows {
 		this.draw();
 	}
 
-	filter(query) {
+	/* A column more at a place, or the one that was there away. */
+	extra(at, column) {
+		if (Boolean(this.added) === Boolean(column))
+			return;
+		const i = column ? at : this.columns.indexOf(this.added);
+		this.columns.splice(i, column ? 0 : 1, ...column ? [column] : []);
+		this.order = column ? i : Math.max(0, this.order > i ? this.order - 1 : this.order);
+		this.added = column;
+		this.head();
+	}
+
+	head() {
+		this.heads = this.columns.map((c, i) => el('th', { scope: 'col', class: c.figure ? 'n' : null },
+			el('button', { class: 'sort', onclick: () => this.sort(i) }, c.title)));
+		this.headRow.replaceChildren(...this.heads);
+	}
+
+	/* keep(row): of the selection; null: all */
+	filter(query, keep) {
 		this.query = query;
+		this.keep = keep;
 		this.shown = STEP;
 		this.draw();
 	}
 
+	csv() {
+		const link = el('a', { href: URL.createObjectURL(new Blob([csvText(this.columns, this.rows)],
+			{ type: 'text/csv' })), download: this.id + '.csv' });
+		link.click();
+		setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+	}
+
 	draw() {
-		const { words, least } = this.query, c = this.columns[this.order], sign = this.falling ? -1 : 1;
-		let list = this.rows;
-		if (words.length || least)
-			list = list.filter(r => this.size(r) >= least &&
-				words.every(w => this.label(r).toLowerCase().includes(w)));
+		const c = this.columns[this.order], sign = this.falling ? -1 : 1;
+		const list = this.rows.filter(r => this.size(r) >= this.query.least &&
+			passes(this.query, this.fields(r)) && (!this.keep || this.keep(r)));
+		this.most = this.columns.map(col => !col.share ? 0 :
+			this.rows.reduce((sum, r) => sum + Math.max(0, col.value(r)), 0));
 		const keyed = list.map(r => [c.value(r), r]);
 		keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0) * sign);
 		this.heads.forEach((h, i) => {
@@ -77,11 +100,14 @@ export class Rows {
 	}
 
 	cell(column, row, i) {
-		const content = column.text(row);
-		if (i === 0 && this.pick)
-			return el('td', { class: 'name' },
-				el('a', { href: this.pick(row) }, el('bdi', {}, ...[].concat(content))));
-		return el('td', { class: column.figure ? 'n' : 'name',
-			'data-v': column.figure ? column.value(row) : null }, ...[].concat(content));
+		const content = [].concat(column.text(row));
+		if (i === 0 && this.pick) {
+			const on = this.picked?.(row);
+			return el('td', { class: 'name' }, el('button', { class: 'pick', 'aria-pressed': String(Boolean(on)),
+				onclick: () => this.pick(row) }, ...content));
+		}
+		const part = column.share ? Math.round(20 * column.value(row) / (this.most[i] || 1)) : 0;
+		return el('td', { class: (column.figure ? 'n' : 'name') + (part > 0 ? ` b b${Math.min(part, 20)}` : ''),
+			'data-v': column.figure ? column.value(row) : null }, ...content);
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* All stacks as one tree, with totals per metric, search and names that survive a re-run. */
-import { SectionError, section, strings } from './data.js';
+import { Reader, SectionError, section, strings } from './data.js';
 
-export const METRICS = [['live', 'live bytes'], ['peak', 'at the peak'],
+export const METRICS = [['live', 'live bytes'], ['grew', 'growth in the range'], ['peak', 'at the peak'],
 	['alloc', 'allocated'], ['temp', 'temporary']];
 
 const VERDICTS = ['flat', 'stable', 'slowing', 'sawtooth', 'leaking', 'short'];
@@ -12,39 +12,39 @@ export function verdictName(code) {
 }
 
 /* FNV-1a over UTF-16 units. */
-function hashText(text) {
+export function hashText(text) {
 	let h = 0x811c9dc5;
 	for (let i = 0; i < text.length; i++)
 		h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
 	return (h >>> 0).toString(36);
 }
 
+/* Nodes in pre-order: depth and frame of each; rowNode: the node of each row of figures, or -1. */
 export class Tree {
-	constructor(places, sites, frames, text) {
-		this.n = places.rows;
-		this.frame = places.column('frame');
-		this.merged = places.column('merged');
-		this.sites = sites;
-		this.frames = frames;
-		this.text = text;
+	constructor({ depth, frame, merged, rowNode }, figures, frames, text) {
+		Object.assign(this, { frame, merged, rowNode, figures, frames, text, n: frame.length });
 		this.parent = new Int32Array(this.n).fill(-1);
-		this.depth = new Int32Array(this.n);
 		this.first = new Int32Array(this.n).fill(-1);
 		this.next = new Int32Array(this.n).fill(-1);
-		this.siteOf = new Int32Array(this.n).fill(-1);
-		this.metrics = new Map();
+		this.forget();
+		this.link(depth);
+	}
+
+	/* After the range of time changed: figures are others. */
+	forget() {
+		this.sums = new Map();
+		this.owns = new Map();
 		this.sorted = new Map();
-		this.link(places.column('depth'));
-		this.place();
 	}
 
 	link(depth) {
 		const path = [], last = [];
+		let shift = 0;
 		for (let i = 0; i < this.n; i++) {
 			/* A second root holds stacks without their outer frames: a child of the first. */
-			const root = i > 0 && depth[i] === 0;
-			this.shift = root || (this.shift && i > 0) ? 1 : 0;
-			const d = this.depth[i] = depth[i] + this.shift;
+			if (i > 0 && depth[i] === 0)
+				shift = 1;
+			const d = depth[i] + shift;
 			if (d > path.length || (i === 0 && d !== 0))
 				throw new SectionError('places', 'depths do not make a tree');
 			const up = d ? path[d - 1] : -1;
@@ -60,36 +60,34 @@ export class Tree {
 		}
 	}
 
-	place() {
-		const at = this.sites.column('place');
-		this.placeOf = new Int32Array(at.length);
-		for (let i = 0, p = 0; i < at.length; i++) {
-			p += at[i];
-			if (p >= this.n)
-				throw new SectionError('sites', 'names a place that is not there');
-			this.placeOf[i] = p;
-			this.siteOf[p] = i;
-		}
-	}
-
-	/* Totals of a column of sites, by node. */
-	totals(metric) {
-		let t = this.metrics.get(metric);
+	/* Figures of the nodes themselves. */
+	own(metric) {
+		let t = this.owns.get(metric);
 		if (t)
 			return t;
 		t = new Float64Array(this.n);
-		const own = this.sites.column(metric);
-		for (let i = 0; i < own.length; i++)
-			t[this.placeOf[i]] += own[i];
+		const rows = this.figures.column(metric);
+		for (let i = 0; i < this.rowNode.length; i++)
+			if (this.rowNode[i] >= 0)
+				t[this.rowNode[i]] += rows[i];
+		this.owns.set(metric, t);
+		return t;
+	}
+
+	/* The same with everything below. What shrank has no width. */
+	totals(metric) {
+		let t = this.sums.get(metric);
+		if (t)
+			return t;
+		t = Float64Array.from(this.own(metric));
 		for (let i = this.n - 1; i > 0; i--)
 			t[this.parent[i]] += t[i];
-		this.metrics.set(metric, t);
+		this.sums.set(metric, t);
 		return t;
 	}
 
 	self(node, metric) {
-		const s = this.siteOf[node];
-		return s < 0 ? 0 : this.sites.column(metric)[s];
+		return this.own(metric)[node];
 	}
 
 	/* Children with something of the metric, largest first. */
@@ -170,8 +168,8 @@ export class Tree {
 		return this.path(node).reverse().map(i => this.label(i)).join('\n');
 	}
 
-	/* Nodes whose label has every word; bytes below matches, each once. */
-	search(words, metric) {
+	/* Nodes whose frame passes, of at least so many bytes; bytes below matches, each once. */
+	search(test, least, metric) {
 		const frames = new Map(), hits = [], t = this.totals(metric);
 		const inside = new Uint8Array(this.n);
 		let sum = 0;
@@ -179,10 +177,10 @@ export class Tree {
 			const f = this.frame[i];
 			let hit = frames.get(f);
 			if (hit === undefined) {
-				const label = this.label(i).toLowerCase();
-				hit = f > 2 && words.every(w => label.includes(w));
+				hit = f > 2 && test(this.label(i), this.file(i));
 				frames.set(f, hit);
 			}
+			hit = hit && t[i] >= least;
 			const under = inside[this.parent[i]];
 			if (hit && !under)
 				sum += t[i];
@@ -194,10 +192,84 @@ export class Tree {
 	}
 }
 
+/* Rows of sites; under a range of time live bytes are those at its end, growth that within it. */
+export class Figures {
+	constructor(sites, course) {
+		this.sites = sites;
+		this.course = course;
+		this.range = null;
+		this.rows = sites.rows;
+	}
+
+	column(name) {
+		if (!this.range)
+			return this.sites.column(name === 'grew' ? 'live' : name);
+		if (name === 'live')
+			return this.course.at(this.range[1]);
+		if (name !== 'grew')
+			return this.sites.column(name);
+		const from = this.course.at(this.range[0]);
+		return Float64Array.from(this.course.at(this.range[1]), (v, i) => v - from[i]);
+	}
+}
+
+/* Live bytes of each row over time, decoded a row at a time. */
+export class Course {
+	constructor(series, times) {
+		this.ms = times.column('ms');
+		this.lines = series.column('course');
+	}
+
+	/* What a row held at each of the times. */
+	values(row) {
+		const r = new Reader(this.lines[row]), out = new Float64Array(this.ms.length);
+		let live = 0, at = 0;
+		while (r.at < r.end) {
+			const gap = r.number();
+			out.fill(live, at, at + gap);
+			at += gap;
+			live += r.signed();
+		}
+		return out.fill(live, at);
+	}
+
+	/* What each row held at the last time up to ms. */
+	at(ms) {
+		let bucket = -1;
+		while (bucket + 1 < this.ms.length && this.ms[bucket + 1] <= ms)
+			bucket++;
+		return Float64Array.from(this.lines, line => {
+			const r = new Reader(line);
+			let live = 0, at = 0;
+			while (r.at < r.end) {
+				at += r.number();
+				if (at > bucket)
+					break;
+				live += r.signed();
+			}
+			return live;
+		});
+	}
+}
+
+/* Nodes of the rows of sites: their places are written as differences. */
+function nodesOfRows(sites, n) {
+	const at = sites.column('place'), out = new Int32Array(at.length);
+	for (let i = 0, p = 0; i < at.length; i++) {
+		p += at[i];
+		if (p >= n)
+			throw new SectionError('sites', 'names a place that is not there');
+		out[i] = p;
+	}
+	return out;
+}
+
 let treePromise = null;
 
 export function loadTree() {
-	treePromise ??= Promise.all([section('places'), section('sites'), section('frames'), strings()])
-		.then(([p, s, f, t]) => new Tree(p, s, f, t));
+	treePromise ??= Promise.all([section('places'), section('sites'), section('frames'), strings(),
+		section('series'), section('times')]).then(([p, s, f, t, series, times]) => new Tree({
+		depth: p.column('depth'), frame: p.column('frame'), merged: p.column('merged'),
+		rowNode: nodesOfRows(s, p.rows) }, new Figures(s, new Course(series, times)), f, t));
 	return treePromise;
 }

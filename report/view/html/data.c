@@ -4,32 +4,13 @@
  * the tree; sites name their place. Small places are merged into one more child of their
  * caller until the page fits.
  */
+#include "report/view/html/data.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "report/view/html/html.h"
-#include "report/view/html/pack.h"
-
-#define LABEL_MAX 512
 #define GROUPS_MAX 40 /* halvings of detail tried */
-#define ARENAS_MAX 512
-
-struct walk {
-	const struct recording *r;
-	struct tree tree;
-	struct counters *sums; /* by place, with everything below it */
-	struct counters whole;
-	double share;
-	struct VEC(uint32_t) places; /* in order of output; MERGED | caller for merged rests */
-	struct VEC(uint16_t) depths;
-	struct VEC(struct counters) rests; /* of the merged entries, in order */
-	struct VEC(uint32_t) counts;	   /* places in each rest */
-	struct html_merged merged;
-};
-
-#define MERGED UINT32_C(0x80000000)
 
 static void walk_deinit(struct walk *w)
 {
@@ -66,7 +47,7 @@ static double share_of(uint64_t part, uint64_t whole)
 }
 
 /* The largest share a place has of any total: what matters to some question is kept. */
-static bool small(const struct walk *w, uint32_t place)
+bool walk_small(const struct walk *w, uint32_t place)
 {
 	const struct counters *c = &w->sums[place], *all = &w->whole;
 	return share_of(counters_live_bytes(c), counters_live_bytes(all)) < w->share &&
@@ -106,7 +87,7 @@ static int emit_rest(struct walk *w, uint32_t caller, size_t depth)
 	uint32_t n = 0;
 	for (uint32_t c = w->tree.places[caller].first_child; c != TREE_NONE;
 	     c = w->tree.places[c].next_sibling) {
-		if (!small(w, c))
+		if (!walk_small(w, c))
 			continue;
 		counters_add(&sum, &w->sums[c]);
 		n += places_below(w, c);
@@ -131,7 +112,7 @@ static int collect(struct walk *w, uint32_t root, struct err *err)
 		if (!up && (emit(w, at, depth) < 0 || emit_rest(w, at, depth + 1) < 0))
 			return err_nomem(err);
 		uint32_t next = up ? TREE_NONE : w->tree.places[at].first_child;
-		while (next != TREE_NONE && small(w, next))
+		while (next != TREE_NONE && walk_small(w, next))
 			next = w->tree.places[next].next_sibling;
 		if (next != TREE_NONE) {
 			at = next;
@@ -142,7 +123,7 @@ static int collect(struct walk *w, uint32_t root, struct err *err)
 		if (at == root)
 			return 0;
 		next = w->tree.places[at].next_sibling;
-		while (next != TREE_NONE && small(w, next))
+		while (next != TREE_NONE && walk_small(w, next))
 			next = w->tree.places[next].next_sibling;
 		if (next != TREE_NONE) {
 			at = next;
@@ -313,94 +294,6 @@ static int put_timeline(const struct recording *r, struct pack *p, struct buf *r
 	return pack_end(p, "timeline", ret, err);
 }
 
-static int put_types(const struct heap_model *m, const struct heap_model *old, struct pack *p,
-		     struct strtab *strings, struct buf *ret, struct err *err)
-{
-	static const char *const names[] = { "type",   "count",	  "total", "payload", "header", "gc",
-					     "attributes", "buffers", "slack", "rounding", "slots",
-					     "growth" };
-	char label[LABEL_MAX];
-	pack_begin(p, m->types.len);
-	for (int column = 0; column < 12; column++) {
-		pack_column(p, names[column], column == 0 ? 't' : column == 11 ? 's' : 'u');
-		for (size_t i = 0; i < m->types.len; i++) {
-			const struct fact_heap_type *t = &m->types.at[i];
-			const struct fact_heap_type *was = old ? heap_type_in(old, t) : NULL;
-			const uint64_t v[] = { 0, t->count, t->total_bytes, t->payload_bytes,
-					       t->header_bytes, t->gc_head_bytes, t->dict_bytes,
-					       t->buffer_bytes, t->slack_bytes, t->rounding_bytes,
-					       heap_type_slots_saving(t) };
-			if (column == 0) {
-				heap_type_label(t, label, sizeof label);
-				pack_number(p, pack_text(p, strings, label, strlen(label)));
-			} else if (column == 11) {
-				uint64_t base = was ? was->total_bytes : 0;
-				pack_signed(p, old ? (int64_t)(t->total_bytes - base) : 0);
-			} else {
-				pack_number(p, v[column]);
-			}
-		}
-	}
-	return pack_end(p, "types", ret, err);
-}
-
-static int emptiest_first(const void *a, const void *b)
-{
-	const struct fact_heap_arena *x = *(const struct fact_heap_arena *const *)a;
-	const struct fact_heap_arena *y = *(const struct fact_heap_arena *const *)b;
-	if (x->live_bytes != y->live_bytes)
-		return x->live_bytes < y->live_bytes ? -1 : 1;
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
-static uint32_t pin_text(struct pack *p, struct strtab *strings, const struct heap_model *m,
-			 const struct fact_heap_arena *a)
-{
-	char label[LABEL_MAX] = "";
-	if (a->npins == 0)
-		return 0;
-	const struct fact_heap_type *t = heap_type_of(m, a->pins[0].type);
-	size_t n = (size_t)snprintf(label, sizeof label, "%llu %s",
-				    (unsigned long long)a->pins[0].count,
-				    a->pins[0].buffer ? "of " : "");
-	if (t)
-		heap_type_label(t, label + n, sizeof label - n);
-	else
-		snprintf(label + n, sizeof label - n, "unknown blocks");
-	return pack_text(p, strings, label, strlen(label));
-}
-
-static int put_arenas(const struct heap_model *m, struct pack *p, struct strtab *strings,
-		      struct buf *ret, struct err *err)
-{
-	static const char *const names[] = { "addr", "live", "pools", "pinned", "map" };
-	static const char kinds[] = "uuutb";
-	AUTO_FREE const struct fact_heap_arena **list = calloc(m->arenas.len + 1, sizeof *list);
-	size_t n = m->arenas.len < ARENAS_MAX ? m->arenas.len : ARENAS_MAX;
-	if (!list)
-		return err_nomem(err);
-	for (size_t i = 0; i < m->arenas.len; i++)
-		list[i] = &m->arenas.at[i];
-	if (m->arenas.len)
-		qsort(list, m->arenas.len, sizeof *list, emptiest_first);
-	pack_begin(p, n);
-	for (int column = 0; column < 5; column++) {
-		pack_column(p, names[column], kinds[column]);
-		for (size_t i = 0; i < n; i++) {
-			const struct fact_heap_arena *a = list[i];
-			if (column == 0)
-				pack_number(p, a->addr);
-			else if (column < 3)
-				pack_number(p, column == 1 ? a->live_bytes : a->pools);
-			else if (column == 3)
-				pack_number(p, pin_text(p, strings, m, a));
-			else
-				pack_bytes(p, a->occupancy, a->occupancy ? a->pools : 0);
-		}
-	}
-	return pack_end(p, "arenas", ret, err);
-}
-
 /* What the whole page needs to know, one row. */
 static int put_facts(const struct walk *w, struct pack *p, struct buf *ret, struct err *err)
 {
@@ -456,10 +349,16 @@ static int put_all(struct walk *w, struct buf *ret, struct err *err)
 		rc = put_places(w, &p, strings, ret, err);
 	if (rc == 0)
 		rc = put_sites(w, &p, ret, err);
+	if (rc == 0)
+		rc = data_series(w, &p, ret, err);
+	if (rc == 0)
+		rc = data_suspects(w, &p, ret, err);
+	if (rc == 0)
+		rc = data_snapshots(&w->r->heaps, &p, ret, err);
 	if (rc == 0 && m)
-		rc = put_types(m, old, &p, strings, ret, err);
+		rc = data_types(m, old, &p, strings, ret, err);
 	if (rc == 0 && m)
-		rc = put_arenas(m, &p, strings, ret, err);
+		rc = data_arenas(m, &p, strings, ret, err);
 	if (rc == 0)
 		rc = put_strings(strings, &p, ret, err);
 	strtab_free(strings);

@@ -21,6 +21,11 @@ struct html_merged {
 /* The static sections, without scripts. Errors: NOMEM, and those of out_check. */
 int html_static(struct text *t, const struct html_merged *merged, struct err *err) MUST_CHECK;
 int html_snapshot(struct text *t, struct err *err) MUST_CHECK; /* those of a snapshot */
+void html_leaks(struct text *t);
+void html_ledger(struct text *t, const struct heap_model *m);
+void html_cost(struct text *t);
+void html_limits(struct text *t, const struct html_merged *merged);
+void html_about(struct text *t);
 
 /*
  * All data sections of at most max_bytes, appended to ret: as many places of the tree of
@@ -48,6 +53,10 @@ void html_bytes(struct text *t, uint64_t bytes);
 void html_exact_bytes(struct text *t, uint64_t bytes); /* never an estimate */
 void html_count(struct text *t, uint64_t count);
 void html_percent(struct text *t, uint64_t part, uint64_t whole);
+/* The same with a bar behind it, as long as its share; and the classes of such a cell. */
+void html_share_bytes(struct text *t, uint64_t bytes, uint64_t whole);
+const char *html_share_class(uint64_t part, uint64_t whole);
+void html_verdict(struct text *t, const char *words); /* a growth class, as a tag */
 void html_words(struct text *t, const char *words); /* of ours */
 
 /* The script and the style made at build time, and their hashes for the policy. */

@@ -105,6 +105,25 @@ void html_count(struct text *t, uint64_t count)
 	figure(t, count, "", units_count(&u, count));
 }
 
+const char *html_share_class(uint64_t part, uint64_t whole)
+{
+	static const char *const class[] = { "",	" b b1",  " b b2",  " b b3",  " b b4",
+					     " b b5",  " b b6",  " b b7",  " b b8",  " b b9",
+					     " b b10", " b b11", " b b12", " b b13", " b b14",
+					     " b b15", " b b16", " b b17", " b b18", " b b19",
+					     " b b20" };
+	double share = whole ? (double)part / (double)whole : 0;
+	return class[(size_t)(share > 1 ? 20 : share * 20 + 0.5)];
+}
+
+void html_share_bytes(struct text *t, uint64_t bytes, uint64_t whole)
+{
+	struct units u;
+	out_printf(t->out, "<td class=\"n%s\" data-v=\"%llu\">%s%s</td>",
+		   html_share_class(bytes, whole), (unsigned long long)bytes, t->about,
+		   units_bytes(&u, bytes));
+}
+
 void html_percent(struct text *t, uint64_t part, uint64_t whole)
 {
 	struct units u;
@@ -116,6 +135,11 @@ void html_percent(struct text *t, uint64_t part, uint64_t whole)
 void html_words(struct text *t, const char *words)
 {
 	out_printf(t->out, "<td>%s</td>", words);
+}
+
+void html_verdict(struct text *t, const char *words)
+{
+	out_printf(t->out, "<td><span class=\"tag %s\">%s</span></td>", words, words);
 }
 
 static void head(struct text *t)

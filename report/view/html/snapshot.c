@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The static sections of a snapshot: types, the ledger as a bar and a table, fragmentation, collector. */
+/* The static sections of a snapshot: types, fragmentation, collector. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/view/html/html.h"
 
 #define LABEL_MAX 512
-#define BAR_WIDTH 1000
-#define BAR_HEIGHT 36
-#define SHADES 8
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -21,7 +18,8 @@ static int largest_first(const void *a, const void *b)
 	return x->type < y->type ? -1 : x->type > y->type;
 }
 
-static void type_row(struct text *t, const struct heap_model *old, const struct fact_heap_type *f)
+static void type_row(struct text *t, const struct heap_model *old, const struct fact_heap_type *f,
+		     uint64_t whole)
 {
 	char label[LABEL_MAX];
 	struct units u;
@@ -29,7 +27,9 @@ static void type_row(struct text *t, const struct heap_model *old, const struct 
 	out_str(t->out, "<tr><td class=\"name\"><bdi>");
 	html_name_str(t, label);
 	out_str(t->out, "</bdi></td>");
-	html_exact_bytes(t, f->total_bytes);
+	out_printf(t->out, "<td class=\"n%s\" data-v=\"%llu\">%s</td>",
+		   html_share_class(f->total_bytes, whole), (unsigned long long)f->total_bytes,
+		   units_bytes(&u, f->total_bytes));
 	html_count(t, f->count);
 	html_exact_bytes(t, f->header_bytes + f->gc_head_bytes);
 	html_exact_bytes(t, f->dict_bytes);
@@ -51,11 +51,14 @@ static int types(struct text *t, const struct heap_model *m, struct err *err)
 	const struct heap_model *old = heaps_baseline(&t->r->heaps);
 	AUTO_FREE const struct fact_heap_type **list = calloc(m->types.len + 1, sizeof *list);
 	size_t n = 0;
+	uint64_t whole = 0;
 	if (!list)
 		return err_nomem(err);
 	for (size_t i = 0; i < m->types.len; i++)
 		if (m->types.at[i].count && m->types.at[i].total_bytes)
 			list[n++] = &m->types.at[i];
+	for (size_t i = 0; i < n; i++)
+		whole += list[i]->total_bytes;
 	if (n)
 		qsort(list, n, sizeof *list, largest_first);
 	out_str(t->out, "<section id=\"s-types\" data-view=\"summary\"><h2>Top types</h2>\n");
@@ -63,71 +66,10 @@ static int types(struct text *t, const struct heap_model *m, struct err *err)
 				       "Objects by type",
 		   titles, COUNT(titles) - (old ? 0 : 1));
 	for (size_t i = 0; i < n && i < HTML_TOP; i++)
-		type_row(t, old, list[i]);
+		type_row(t, old, list[i], whole);
 	html_table_end(t);
 	out_str(t->out, "</section>\n");
 	return 0;
-}
-
-/* Where the resident memory is: the lines of depth 0, side by side. */
-static void bar(struct text *t, const struct heap_model *m, uint64_t rss)
-{
-	double x = 0;
-	unsigned shade = 0;
-	struct units a;
-	out_printf(t->out,
-		   "<svg class=\"bar\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-		   "preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Parts of resident memory, "
-		   "%s; the table below has each\">",
-		   BAR_WIDTH, BAR_HEIGHT, BAR_WIDTH, BAR_HEIGHT, units_bytes(&a, rss));
-	for (size_t i = 0; i < m->ledger.len; i++) {
-		const struct fact_ledger *f = &m->ledger.at[i];
-		double w = (double)f->bytes / (double)rss * BAR_WIDTH;
-		if (f->depth != 0)
-			continue;
-		out_printf(t->out, "<rect class=\"c%u\" x=\"%.1f\" width=\"%.1f\" height=\"%d\"><title>",
-			   shade++ % SHADES, x, w, BAR_HEIGHT);
-		html_name_str(t, f->label);
-		out_printf(t->out, " %s%s</title></rect>", f->estimate ? "~" : "",
-			   units_bytes(&a, f->bytes));
-		x += w;
-	}
-	out_str(t->out, "</svg>\n");
-}
-
-static void ledger(struct text *t, const struct heap_model *m)
-{
-	static const char *const titles[] = { "What", "#Bytes", "#%" };
-	uint64_t rss = 0;
-	unsigned shade = 0;
-	struct units u;
-	for (size_t i = 0; i < m->ledger.len; i++)
-		rss += m->ledger.at[i].depth ? 0 : m->ledger.at[i].bytes;
-	if (rss == 0)
-		return;
-	out_str(t->out, "<section id=\"s-ledger\" data-view=\"summary memory\">"
-			"<h2>Where the memory is</h2>\n");
-	bar(t, m, rss);
-	html_table(t, "t-ledger", "Ledger: what is resident", titles, COUNT(titles));
-	for (size_t i = 0; i < m->ledger.len; i++) {
-		const struct fact_ledger *f = &m->ledger.at[i];
-		out_printf(t->out, "<tr><th scope=\"row\" class=\"d%u\">",
-			   f->depth < 3 ? (unsigned)f->depth : 3u);
-		if (f->depth == 0)
-			out_printf(t->out, "<span class=\"key c%u\"></span>", shade++ % SHADES);
-		out_str(t->out, "<bdi>");
-		html_name_str(t, f->label);
-		out_printf(t->out, "</bdi></th><td class=\"n\" data-v=\"%llu\">%s%s</td>",
-			   (unsigned long long)f->bytes, f->estimate ? "~" : "",
-			   units_bytes(&u, f->bytes));
-		html_percent(t, f->bytes, rss);
-		out_str(t->out, "</tr>\n");
-	}
-	out_str(t->out, "<tr><th scope=\"row\">resident (RSS)</th>");
-	html_exact_bytes(t, rss);
-	out_str(t->out, "<td class=\"n\">100</td></tr>\n");
-	html_table_end(t);
-	out_str(t->out, "</section>\n");
 }
 
 static void fragmentation(struct text *t, const struct heap_model *m)
@@ -192,7 +134,7 @@ int html_snapshot(struct text *t, struct err *err)
 	const struct heap_model *m = heaps_last(&t->r->heaps);
 	if (!m)
 		return 0;
-	ledger(t, m);
+	html_ledger(t, m);
 	int rc = types(t, m, err);
 	if (rc < 0)
 		return rc;

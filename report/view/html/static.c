@@ -10,9 +10,9 @@
 #include "config.h"
 #include "report/view/html/html.h"
 
-#define CURVE 120	    /* points of the static curve */
-#define CURVE_WIDTH 600	    /* its box, in its own units */
-#define CURVE_HEIGHT 120
+#define CURVE 160	    /* points of the static curve */
+#define CURVE_WIDTH 1200    /* its box, in its own units */
+#define CURVE_HEIGHT 160
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -23,7 +23,7 @@ static void header(struct text *t)
 	struct units u;
 	time_t s = (time_t)(f->start_unix_ns / 1000000000);
 	struct tm tm;
-	out_str(t->out, "<header id=\"top\"><p class=\"who\"><b>pymemprof</b>");
+	out_str(t->out, "<header id=\"top\"><p class=\"who\"><b class=\"brand\">pymemprof</b>");
 	if (t->r->totals.have_target) {
 		if (gmtime_r(&s, &tm))
 			strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &tm);
@@ -41,38 +41,116 @@ static void header(struct text *t)
 	out_str(t->out, "</p></header>\n<main>\n");
 }
 
+/* A line over the box, or with the area under it. */
 static void curve_line(struct text *t, const uint64_t *v, size_t n, uint64_t top, const char *class)
 {
-	out_printf(t->out, "<polyline class=\"%s\" fill=\"none\" stroke=\"currentColor\" points=\"",
-		   class);
+	out_printf(t->out, "<polyline class=\"%s\" points=\"", class);
 	for (size_t i = 0; i < n; i++)
 		out_printf(t->out, "%s%.1f,%.1f", i ? " " : "",
 			   n > 1 ? (double)i * CURVE_WIDTH / (double)(n - 1) : 0,
-			   CURVE_HEIGHT - 2 -
-				   (double)v[i] / (double)(top ? top : 1) * (CURVE_HEIGHT - 6));
+			   CURVE_HEIGHT - (double)v[i] / (double)(top ? top : 1) * (CURVE_HEIGHT - 4));
+	if (*class == 'a')
+		out_printf(t->out, " %d,%d 0,%d", CURVE_WIDTH, CURVE_HEIGHT, CURVE_HEIGHT);
 	out_str(t->out, "\"/>");
 }
 
-/* Live bytes over time, drawn without a script. */
+static uint64_t largest(uint64_t top, const uint64_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		top = v[i] > top ? v[i] : top;
+	return top;
+}
+
+/* Live and resident bytes over time on one axis from zero, drawn without a script. */
 static void curve(struct text *t)
 {
-	uint64_t live[CURVE], top = 0;
-	struct units a, b;
+	uint64_t live[CURVE], rss[CURVE];
+	struct units a, b, c;
 	size_t n = timeline_curve(&t->r->timeline, false, live, CURVE);
-	for (size_t i = 0; i < n; i++)
-		top = live[i] > top ? live[i] : top;
+	size_t k = timeline_curve(&t->r->timeline, true, rss, CURVE);
+	uint64_t top = largest(largest(0, live, n), rss, k);
 	if (n < 2 || top == 0)
 		return;
 	out_printf(t->out,
-		   "<figure><svg viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\" "
+		   "<figure class=\"plot\"><figcaption><span><span class=\"key live\"></span>Python live "
+		   "%s%s</span>",
+		   t->about, units_bytes(&a, live[n - 1]));
+	if (largest(0, rss, k))
+		out_printf(t->out, "<span><span class=\"key rss\"></span>resident (RSS) %s</span>",
+			   units_bytes(&b, rss[k - 1]));
+	out_printf(t->out,
+		   "</figcaption><p class=\"top\">%s</p><svg viewBox=\"0 0 %d %d\" role=\"img\" "
 		   "preserveAspectRatio=\"none\" aria-label=\"Live bytes over time: from %s to %s\">"
-		   "<path class=\"axis\" fill=\"none\" stroke=\"currentColor\" d=\"M0 %dH%d\"/>",
-		   CURVE_WIDTH, CURVE_HEIGHT, CURVE_WIDTH, CURVE_HEIGHT, units_bytes(&a, live[0]),
-		   units_bytes(&b, live[n - 1]), CURVE_HEIGHT - 1, CURVE_WIDTH);
+		   "<path class=\"axis\" d=\"M0 1H%dM0 %dH%d\"/>",
+		   units_bytes(&a, top), CURVE_WIDTH, CURVE_HEIGHT, units_bytes(&b, live[0]),
+		   units_bytes(&c, live[n - 1]), CURVE_WIDTH, CURVE_HEIGHT / 2, CURVE_WIDTH);
+	curve_line(t, live, n, top, "area");
+	if (largest(0, rss, k))
+		curve_line(t, rss, k, top, "rss");
 	curve_line(t, live, n, top, "live");
-	out_printf(t->out, "</svg><figcaption>Python live bytes, 0 to %s%s, over %s</figcaption></figure>\n",
-		   t->about, units_bytes(&a, top),
-		   units_duration(&b, t->r->timeline.end_ns));
+	out_printf(t->out, "</svg><p class=\"ends\"><span>0</span><span>%s</span></p></figure>\n",
+		   units_duration(&a, t->r->timeline.end_ns));
+}
+
+/* One large figure with its name above and a remark below. */
+static void tile(struct text *t, const char *name, const char *figure, const char *remark)
+{
+	out_printf(t->out, "<div><dt>%s</dt><dd>%s</dd><dd class=\"note\">", name, figure);
+	html_name_str(t, remark);
+	out_str(t->out, "</dd></div>");
+}
+
+static void tiles_recorded(struct text *t)
+{
+	const struct fact_totals *s = &t->r->totals.totals;
+	const struct timeline *l = &t->r->timeline;
+	char figure[64], remark[96];
+	struct units u, w;
+	snprintf(figure, sizeof figure, "%s%s", t->about, units_bytes(&u, s->live_bytes));
+	snprintf(remark, sizeof remark, "peak %s%s, %s blocks", t->about,
+		 units_bytes(&u, s->peak_bytes), units_count(&w, s->live_blocks));
+	tile(t, "Python live", figure, remark);
+	if (l->rss_max_bytes) {
+		snprintf(remark, sizeof remark, "from %s, at most %s",
+			 units_bytes(&u, l->rss_first_bytes), units_bytes(&w, l->rss_max_bytes));
+		tile(t, "Resident (RSS)", units_bytes(&u, l->rss_last_bytes), remark);
+	}
+	if (t->r->overall.class != GROWTH_SHORT && t->r->overall.samples > 0) {
+		snprintf(figure, sizeof figure, "%s%s", t->about,
+			 units_rate(&u, t->r->overall.slope_bytes_per_s));
+		snprintf(remark, sizeof remark, "rose in %u, fell in %u of %u samples",
+			 t->r->overall.grew, t->r->overall.fell, t->r->overall.samples);
+		tile(t, "Growth", figure, remark);
+	}
+	snprintf(remark, sizeof remark, "%s%s in all", t->about, units_bytes(&u, s->alloc_bytes));
+	snprintf(figure, sizeof figure, "%s%s", t->about, units_count_short(&w, s->alloc_blocks));
+	tile(t, "Allocations", figure, remark);
+}
+
+static void tiles(struct text *t)
+{
+	const struct heap_model *m = heaps_last(&t->r->heaps);
+	char figure[64], remark[96];
+	struct units u, w;
+	uint64_t objects = 0;
+	out_str(t->out, "<dl class=\"tiles\">");
+	if (!recording_is_snapshot(t->r))
+		tiles_recorded(t);
+	for (size_t i = 0; m && i < m->types.len; i++)
+		objects += m->types.at[i].count;
+	if (m) {
+		snprintf(remark, sizeof remark, "of %zu types", m->types.len);
+		tile(t, "Objects", units_count(&u, objects), remark);
+		snprintf(figure, sizeof figure, "%s %%",
+			 units_percent(&u, heap_model_free_bytes(m), m->heap.arena_bytes));
+		snprintf(remark, sizeof remark, "of %s, %s",
+			 units_bytes(&u, m->heap.arena_bytes),
+			 units_count(&w, m->heap.arenas));
+		size_t n = strlen(remark);
+		snprintf(remark + n, sizeof remark - n, " arenas");
+		tile(t, "Free inside arenas", figure, remark);
+	}
+	out_str(t->out, "</dl>\n");
 }
 
 static void verdict(struct text *t)
@@ -83,12 +161,16 @@ static void verdict(struct text *t)
 	char words[TEXT_VERDICT_MAX];
 	const char *head;
 	enum text_role role = text_verdict(t, &head, words);
+	/* A snapshot judges nothing: there is nothing to warn of. */
+	const char *tone = recording_is_snapshot(t->r) ? "plain" : class[role];
 	out_printf(t->out,
-		   "<section id=\"s-verdict\" data-view=\"summary leaks\"><h1 class=\"%s\">%s</h1>"
+		   "<section id=\"s-verdict\" class=\"%s\" data-view=\"summary leaks\"><h1 class=\"%s\">%s</h1>"
 		   "<p class=\"lead\">",
-		   class[role], head);
+		   tone, tone, head);
 	html_name_str(t, words);
-	out_str(t->out, "</p>\n");
+	out_str(t->out, "</p></section>\n<section id=\"s-figures\" aria-label=\"Figures\" "
+			"data-view=\"summary\">\n");
+	tiles(t);
 	curve(t);
 	out_str(t->out, "</section>\n");
 }
@@ -109,7 +191,8 @@ static void memory(struct text *t)
 	if (recording_is_snapshot(t->r))
 		return;
 	out_str(t->out,
-		"<section id=\"s-memory\" data-view=\"summary memory\"><h2>Memory</h2>\n");
+		"<section id=\"s-memory\" data-view=\"memory\"><h2>Memory</h2>\n");
+	out_str(t->out, "<div class=\"pair\">");
 	html_table(t, "t-now", "Resident and live", now, COUNT(now));
 	if (l->rss_max_bytes) {
 		out_str(t->out, "<tr><th scope=\"row\">resident (RSS)</th>");
@@ -147,73 +230,7 @@ static void memory(struct text *t)
 		out_str(t->out, "</tr>\n");
 	}
 	html_table_end(t);
-	out_str(t->out, "</section>\n");
-}
-
-static void suspect_row(struct text *t, size_t i)
-{
-	uint32_t stack = t->r->suspects[i];
-	const struct growth_verdict *v = &t->r->verdicts[stack];
-	struct units u;
-	out_printf(t->out, "<tr><td class=\"n\">%zu</td>", i + 1);
-	html_place(t, stack);
-	html_bytes(t, counters_live_bytes(&t->r->by_stack[stack]));
-	html_count(t, counters_live_blocks(&t->r->by_stack[stack]));
-	out_printf(t->out, "<td class=\"n\">%s%s</td>", t->about,
-		   units_rate(&u, v->slope_bytes_per_s));
-	html_words(t, growth_confidence_name(v->confidence));
-	out_str(t->out, "</tr>\n");
-}
-
-static void evidence(struct text *t, size_t n)
-{
-	char reason[GROWTH_REASON_MAX];
-	struct stack_text f;
-	out_str(t->out, "<div id=\"s-evidence\" data-view=\"leaks\">\n");
-	for (size_t i = 0; i < n; i++) {
-		uint32_t stack = t->r->suspects[i], place = t->r->stacks.stacks.at[stack];
-		out_printf(t->out, "<details class=\"evidence\"%s><summary>Suspect %zu",
-			   i ? "" : " open", i + 1);
-		if (stacks_next(&t->r->stacks, &place, &f)) {
-			out_str(t->out, ": <bdi>");
-			html_name(t, f.function, f.function_bytes);
-			out_str(t->out, "</bdi>");
-		}
-		out_str(t->out, "</summary><p>Why: ");
-		html_name_str(t, growth_reason(&t->r->verdicts[stack], reason));
-		out_str(t->out, "</p><p>Made at, innermost first:</p>");
-		html_stack(t, stack);
-		out_str(t->out, "</details>\n");
-	}
-	out_str(t->out, "</div>\n");
-}
-
-static void suspects(struct text *t)
-{
-	static const char *const titles[] = { "#No",	 "Made at", "#Live",
-					      "#Blocks", "#Growth", "Confidence" };
-	const struct recording *r = t->r;
-	size_t n = r->nsuspects < HTML_TOP ? r->nsuspects : HTML_TOP;
-	if (recording_is_snapshot(r))
-		return;
-	out_str(t->out, "<section id=\"s-suspects\" data-view=\"summary leaks\">"
-			"<h2>Leak suspects</h2>\n");
-	if (n == 0) {
-		out_printf(t->out, "<p>%s</p></section>\n",
-			   r->overall.class == GROWTH_SHORT ?
-				   "None named: the recording is too short." :
-				   "None: nothing grew without end.");
-		return;
-	}
-	html_table(t, "t-suspects", "Stacks whose live bytes grow and stay", titles, COUNT(titles));
-	for (size_t i = 0; i < n; i++)
-		suspect_row(t, i);
-	html_table_end(t);
-	if (n < r->nsuspects)
-		out_printf(t->out, "<p>%zu more suspects are in the Sites view.</p>\n",
-			   r->nsuspects - n);
-	evidence(t, n);
-	out_str(t->out, "</section>\n");
+	out_str(t->out, "</div></section>\n");
 }
 
 static int sites(struct text *t, struct err *err)
@@ -237,12 +254,12 @@ static int sites(struct text *t, struct err *err)
 			break;
 		out_str(t->out, "<tr>");
 		html_place(t, order[i]);
-		html_bytes(t, counters_live_bytes(c));
+		html_share_bytes(t, counters_live_bytes(c), counters_live_bytes(&sum));
 		html_percent(t, counters_live_bytes(c), counters_live_bytes(&sum));
 		html_count(t, counters_live_blocks(c));
 		html_bytes(t, c->alloc_bytes);
 		html_bytes(t, c->peak_bytes);
-		html_words(t, growth_class_name(r->verdicts[order[i]].class));
+		html_verdict(t, growth_class_name(r->verdicts[order[i]].class));
 		out_str(t->out, "</tr>\n");
 	}
 	html_table_end(t);
@@ -277,86 +294,22 @@ static int threads(struct text *t, struct err *err)
 	return 0;
 }
 
-static void cost(struct text *t)
-{
-	const struct fact_cost *c = &t->r->totals.cost;
-	struct units a, b, d, e, f, g;
-	if (!t->r->totals.have_cost)
-		return;
-	out_printf(t->out,
-		   "<section id=\"s-cost\" data-view=\"summary about\"><h2>Cost</h2><p>The target "
-		   "was stopped %s to attach and %s to detach; %s were added to it; %s events, %s "
-		   "dropped; pymemprof used %s of CPU.</p></section>\n",
-		   units_duration(&a, c->attach_stop_ns), units_duration(&b, c->detach_stop_ns),
-		   units_bytes(&d, c->agent_bytes), units_count(&e, c->events),
-		   c->dropped_events ? units_count(&f, c->dropped_events) : "none",
-		   units_duration(&g, c->tracer_cpu_ns));
-}
-
-static void limits(struct text *t, const struct html_merged *merged)
-{
-	const struct totals *s = &t->r->totals;
-	struct units a, b;
-	out_str(t->out, "<section id=\"s-limits\" data-view=\"summary about\"><h2>Limits</h2><ul>\n");
-	for (size_t i = 0; i < s->notes.len; i++) {
-		out_str(t->out, "<li><bdi>");
-		html_name_str(t, s->notes.at[i].text);
-		out_str(t->out, "</bdi></li>\n");
-	}
-	if (s->notes_dropped)
-		out_printf(t->out, "<li>%llu more notes</li>\n",
-			   (unsigned long long)s->notes_dropped);
-	if (totals_estimated(s))
-		out_str(t->out, "<li>sampled: figures marked ~ are estimates</li>\n");
-	if (!heaps_last(&t->r->heaps))
-		out_str(t->out, "<li>types, the ledger and fragmentation need a snapshot: none in "
-				"this recording</li>\n");
-	if (merged->places)
-		out_printf(t->out,
-			   "<li>to keep this page small, %llu places of the flame graph below %.2g %% "
-			   "are merged into their callers: %s live, %s allocated. --max-size keeps "
-			   "more</li>\n",
-			   (unsigned long long)merged->places, merged->share * 100,
-			   units_bytes(&a, merged->live_bytes), units_bytes(&b, merged->alloc_bytes));
-	else
-		out_str(t->out, "<li>nothing was merged or left out of this page</li>\n");
-	out_str(t->out, "<li>values and source lines are never in this page: only names of functions, "
-			"files, types and threads, and line numbers</li>\n</ul></section>\n");
-}
-
-static void about(struct text *t)
-{
-	out_str(t->out,
-		"<section id=\"s-about\" data-view=\"about\"><h2>What the words mean</h2><dl>"
-		"<dt>live</dt><dd>bytes of blocks made since recording began and not freed yet</dd>"
-		"<dt>allocated, freed</dt><dd>bytes of all blocks made and given back</dd>"
-		"<dt>temporary</dt><dd>made and freed again within a moment: a part of both</dd>"
-		"<dt>peak</dt><dd>what each stack held at the instant when all together held most</dd>"
-		"<dt>site</dt><dd>a whole Python stack that allocates, innermost function first</dd>"
-		"<dt>growth</dt><dd>median slope of live bytes over the recording</dd>"
-		"<dt>KiB, MiB</dt><dd>powers of 1024; the exact figure is shown when you point at one, "
-		"and is in the data-v attribute</dd>"
-		"<dt>~</dt><dd>an estimate</dd></dl><p>Made by pymemprof " PYMEMPROF_VERSION
-		". This page loads nothing, sends nothing and runs only its own script; its policy "
-		"forbids the rest.</p></section>\n");
-}
-
 int html_static(struct text *t, const struct html_merged *merged, struct err *err)
 {
 	header(t);
 	verdict(t);
-	suspects(t);
+	html_leaks(t);
 	memory(t);
-	int rc = sites(t, err);
+	int rc = html_snapshot(t, err);
 	if (rc == 0)
-		rc = html_snapshot(t, err);
+		rc = sites(t, err);
 	if (rc == 0)
 		rc = threads(t, err);
 	if (rc < 0)
 		return rc;
-	cost(t);
-	limits(t, merged);
-	about(t);
+	html_cost(t);
+	html_limits(t, merged);
+	html_about(t);
 	out_str(t->out, "</main>\n");
 	return out_check(t->out, err);
 }

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* What the recording cost, how far it can be believed, what is inside, what the words mean. */
+#include "config.h"
+#include "report/view/html/html.h"
+
+void html_cost(struct text *t)
+{
+	const struct fact_cost *c = &t->r->totals.cost;
+	struct units a, b, d, e, f, g;
+	if (!t->r->totals.have_cost)
+		return;
+	out_printf(t->out,
+		   "<section id=\"s-cost\" data-view=\"summary about\"><h2>Cost</h2><p>The target "
+		   "was stopped %s to attach and %s to detach; %s were added to it; %s events, %s "
+		   "dropped; pymemprof used %s of CPU.</p></section>\n",
+		   units_duration(&a, c->attach_stop_ns), units_duration(&b, c->detach_stop_ns),
+		   units_bytes(&d, c->agent_bytes), units_count(&e, c->events),
+		   c->dropped_events ? units_count(&f, c->dropped_events) : "none",
+		   units_duration(&g, c->tracer_cpu_ns));
+}
+
+void html_limits(struct text *t, const struct html_merged *merged)
+{
+	const struct totals *s = &t->r->totals;
+	struct units a, b;
+	out_str(t->out, "<section id=\"s-limits\" data-view=\"summary about\"><h2>Limits</h2><ul>\n");
+	for (size_t i = 0; i < s->notes.len; i++) {
+		out_str(t->out, "<li><bdi>");
+		html_name_str(t, s->notes.at[i].text);
+		out_str(t->out, "</bdi></li>\n");
+	}
+	if (s->notes_dropped)
+		out_printf(t->out, "<li>%llu more notes</li>\n",
+			   (unsigned long long)s->notes_dropped);
+	if (totals_estimated(s))
+		out_str(t->out, "<li>sampled: figures marked ~ are estimates</li>\n");
+	if (!heaps_last(&t->r->heaps))
+		out_str(t->out, "<li>types, the ledger and fragmentation need a snapshot: none in "
+				"this recording</li>\n");
+	if (merged->places)
+		out_printf(t->out,
+			   "<li>to keep this page small, %llu places of the flame graph below %.2g %% "
+			   "are merged into their callers: %s live, %s allocated. --max-size keeps "
+			   "more</li>\n",
+			   (unsigned long long)merged->places, merged->share * 100,
+			   units_bytes(&a, merged->live_bytes), units_bytes(&b, merged->alloc_bytes));
+	else
+		out_str(t->out, "<li>nothing was merged or left out of this page</li>\n");
+	out_str(t->out, "<li>values and source lines are never in this page: only names of functions, "
+			"files, types and threads, and line numbers</li>\n</ul></section>\n");
+}
+
+void html_about(struct text *t)
+{
+	out_str(t->out,
+		"<section id=\"s-about\" data-view=\"about\"><h2>What the words mean</h2><dl>"
+		"<dt>live</dt><dd>bytes of blocks made since recording began and not freed yet</dd>"
+		"<dt>allocated, freed</dt><dd>bytes of all blocks made and given back</dd>"
+		"<dt>temporary</dt><dd>made and freed again within a moment: a part of both</dd>"
+		"<dt>peak</dt><dd>what each stack held at the instant when all together held most</dd>"
+		"<dt>site</dt><dd>a whole Python stack that allocates, innermost function first</dd>"
+		"<dt>growth</dt><dd>median slope of live bytes over the recording</dd>"
+		"<dt>KiB, MiB</dt><dd>powers of 1024; the exact figure is shown when you point at one, "
+		"and is in the data-v attribute</dd>"
+		"<dt>~</dt><dd>an estimate</dd></dl><p>Made by pymemprof " PYMEMPROF_VERSION
+		". This page loads nothing, sends nothing and runs only its own script; its policy "
+		"forbids the rest.</p></section>\n");
+}
+

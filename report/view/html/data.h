@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared by the files that write the data sections: the places chosen for one page, and the
+ * tables made of them. Internal to report/view/html.
+ */
+#ifndef PYMEMPROF_REPORT_VIEW_HTML_DATA_H
+#define PYMEMPROF_REPORT_VIEW_HTML_DATA_H
+
+#include "report/view/html/html.h"
+#include "report/view/html/pack.h"
+
+/* A place entry that stands for all small children of a caller. */
+#define MERGED UINT32_C(0x80000000)
+
+struct walk {
+	const struct recording *r;
+	struct tree tree;
+	struct counters *sums; /* by place, with everything below it */
+	struct counters whole;
+	double share;
+	struct VEC(uint32_t) places; /* in order of output; MERGED | caller for merged rests */
+	struct VEC(uint16_t) depths;
+	struct VEC(struct counters) rests; /* of the merged entries, in order */
+	struct VEC(uint32_t) counts;	   /* places in each rest */
+	struct html_merged merged;
+};
+
+/* Its share of every total is below w->share: it goes into its caller's rest. */
+bool walk_small(const struct walk *w, uint32_t place);
+
+/* Rows of the table of sites: entries of w->places with figures of their own. */
+bool walk_has_row(const struct walk *w, size_t entry);
+
+/*
+ * Tables appended to ret. series: live bytes over time of each row of sites, and the times;
+ * suspects: their rows, 1 more, 0 for one that was merged. Errors: NOMEM.
+ */
+int data_series(const struct walk *w, struct pack *p, struct buf *ret, struct err *err) MUST_CHECK;
+int data_suspects(const struct walk *w, struct pack *p, struct buf *ret,
+		  struct err *err) MUST_CHECK;
+int data_types(const struct heap_model *m, const struct heap_model *old, struct pack *p,
+	       struct strtab *strings, struct buf *ret, struct err *err) MUST_CHECK;
+int data_arenas(const struct heap_model *m, struct pack *p, struct strtab *strings,
+		struct buf *ret, struct err *err) MUST_CHECK;
+int data_snapshots(const struct heaps *h, struct pack *p, struct buf *ret,
+		   struct err *err) MUST_CHECK;
+
+#endif
