@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * embed LIBPYTHON: a program with threads that loads Python late, so that its thread-local
- * storage is not part of the static block. Three threads then run Python, two never do.
+ * embed LIBPYTHON [ARG …]: a program with threads that loads Python late, so that its
+ * thread-local storage is not part of the static block. With arguments it is a Python
+ * interpreter; without, three threads run Python, two never do.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -10,7 +11,8 @@
 
 static void *idle(void *arg)
 {
-	pause();
+	for (;;)
+		pause(); /* a signal of the program may end one */
 	return arg;
 }
 
@@ -19,11 +21,11 @@ int main(int argc, char **argv)
 	void *lib;
 	void (*initialize)(int);
 	int (*run)(const char *);
+	int (*run_main)(int, char **);
 	pthread_t thread;
 
 	for (int i = 0; i < 2; i++)
 		pthread_create(&thread, NULL, idle, NULL);
-	alarm(60);
 	lib = argc > 1 ? dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL) : NULL;
 	if (!lib) {
 		fprintf(stderr, "embed: %s\n", argc > 1 ? dlerror() : "which library?");
@@ -31,8 +33,12 @@ int main(int argc, char **argv)
 	}
 	*(void **)&initialize = dlsym(lib, "Py_InitializeEx");
 	*(void **)&run = dlsym(lib, "PyRun_SimpleString");
-	if (!initialize || !run)
+	*(void **)&run_main = dlsym(lib, "Py_BytesMain");
+	if (!initialize || !run || !run_main)
 		return 1;
+	if (argc > 2)
+		return run_main(argc - 1, argv + 1);
+	alarm(60);
 	initialize(0);
 	return run("import os, threading\n"
 		   "def work():\n"

@@ -240,16 +240,16 @@ static bool attach_cycle(struct target *t, const char *who, int cycle)
 	return ok;
 }
 
-static void attach_many_times(const struct python *py)
+static void attach_many_times(const struct python *py, const char *script, int cycles)
 {
 	struct target t;
-	cr_assert(target_spawn(&t, py, &(struct target_options){ .script = "busy.py" }), "%s", t.error);
+	cr_assert(target_spawn(&t, py, &(struct target_options){ .script = script }), "%s", t.error);
 	if (!check_target(&t, py->name, 0)) {
 		target_kill(&t);
 		return;
 	}
 	struct state before = read_state(&t);
-	int cycles = cycles_wanted(300), done = 0;
+	int done = 0;
 	int64_t start = now_ms();
 	bool ok = true;
 	while (ok && done < cycles) {
@@ -262,7 +262,7 @@ static void attach_many_times(const struct python *py)
 		expect_same(&before, &after, py->name);
 		state_done(&after);
 	}
-	fprintf(stderr, "%s: %d attach and detach cycles, %.0f ms each\n", py->name, done,
+	fprintf(stderr, "%s %s: %d attach and detach cycles, %.0f ms each\n", py->name, script, done,
 		(double)(now_ms() - start) / done);
 	state_done(&before);
 	target_kill(&t);
@@ -273,18 +273,39 @@ Test(integration_harmless, hundreds_of_attach_cycles_leave_no_trace)
 	struct python *pythons;
 	size_t n = all_pythons(&pythons);
 	for (size_t i = 0; i < n; i++)
-		attach_many_times(&pythons[i]);
+		attach_many_times(&pythons[i], "busy.py", cycles_wanted(300));
+}
+
+Test(integration_harmless, attach_cycles_leave_no_trace_in_a_program_that_loads_python_late)
+{
+	static struct python pythons[PYTHONS_MAX];
+	size_t n = pythons_embedded(PYTHONS_MAX, pythons);
+	if (n == 0)
+		cr_skip_test("no shared interpreter on this machine");
+	for (size_t i = 0; i < n; i++)
+		attach_many_times(&pythons[i], "busy.py", cycles_wanted(50));
+}
+
+Test(integration_harmless, attach_cycles_leave_no_trace_in_interpreters_with_their_own_locks)
+{
+	struct python *pythons;
+	size_t n = all_pythons(&pythons), tried = 0;
+	for (size_t i = 0; i < n; i++)
+		if (pythons[i].minor >= 12 && ++tried)
+			attach_many_times(&pythons[i], "gils.py", cycles_wanted(50));
+	if (!tried)
+		cr_skip_test("no interpreter here has locks of its own");
 }
 
 /* A killed tracer: the target runs on; what it left behind goes with the next attach. */
-static void kill_many_times(const struct python *py, unsigned *seed)
+static void kill_many_times(const struct python *py, const char *script, int kills, unsigned *seed)
 {
 	struct target t;
-	cr_assert(target_spawn(&t, py, &(struct target_options){ .script = "busy.py" }), "%s", t.error);
+	cr_assert(target_spawn(&t, py, &(struct target_options){ .script = script }), "%s", t.error);
 	struct state before = read_state(&t);
 	char pid[16];
 	snprintf(pid, sizeof(pid), "%d", (int)t.pid);
-	int kills = cycles_wanted(200), done = 0;
+	int done = 0;
 	bool ok = true;
 	while (ok && done < kills) {
 		const char *args[] = { "attach", pid, "-o", "/dev/null", "-f", NULL };
@@ -309,7 +330,7 @@ static void kill_many_times(const struct python *py, unsigned *seed)
 		expect_same(&before, &after, py->name);
 		state_done(&after);
 	}
-	fprintf(stderr, "%s: %d tracers killed\n", py->name, done);
+	fprintf(stderr, "%s %s: %d tracers killed\n", py->name, script, done);
 	state_done(&before);
 	target_kill(&t);
 }
@@ -320,7 +341,10 @@ Test(integration_harmless, a_killed_tracer_does_no_harm_and_the_next_attach_clea
 	size_t n = all_pythons(&pythons);
 	unsigned seed = 20240229;
 	for (size_t i = 0; i < n; i++)
-		kill_many_times(&pythons[i], &seed);
+		kill_many_times(&pythons[i], "busy.py", cycles_wanted(200), &seed);
+	for (size_t i = 0; i < n; i++)
+		if (pythons[i].minor >= 12)
+			kill_many_times(&pythons[i], "gils.py", cycles_wanted(30), &seed);
 }
 
 Test(integration_harmless, detach_removes_an_orphan)

@@ -368,10 +368,9 @@ static void expect_balance(const struct round *r)
 		  r->py->name);
 }
 
-static void on_every_python(struct round form, void (*check)(const struct round *r))
+static void on_these(const struct python *pythons, size_t n, struct round form,
+		     void (*check)(const struct round *r))
 {
-	static struct python pythons[PYTHONS_MAX];
-	size_t n = pythons_find(PYTHONS_MAX, pythons);
 	if (n == 0)
 		cr_skip_test("no interpreter found");
 	for (size_t i = 0; i < n; i++) {
@@ -384,6 +383,12 @@ static void on_every_python(struct round form, void (*check)(const struct round 
 		fprintf(stderr, "%s %s: %s\n", r.py->name, r.py->version, ok ? "compared" : r.error);
 		round_done(&r);
 	}
+}
+
+static void on_every_python(struct round form, void (*check)(const struct round *r))
+{
+	static struct python pythons[PYTHONS_MAX];
+	on_these(pythons, pythons_find(PYTHONS_MAX, pythons), form, check);
 }
 
 static void check_all(const struct round *r)
@@ -414,6 +419,14 @@ Test(integration_truth, sites_equal_tracemallocs_in_a_program_started_by_run)
 Test(integration_truth, sites_equal_tracemallocs_with_tracemalloc_started_after_the_attach)
 {
 	on_every_python((struct round){ .tracing = TRACING_AFTER }, check_all);
+}
+
+/* The thread state is in storage the C library makes for each thread when it is first used. */
+Test(integration_truth, sites_equal_tracemallocs_in_a_program_that_loads_python_late)
+{
+	static struct python pythons[PYTHONS_MAX];
+	size_t n = pythons_embedded(PYTHONS_MAX, pythons);
+	on_these(pythons, n, (struct round){ .tracing = TRACING_BEFORE }, check_all);
 }
 
 /*

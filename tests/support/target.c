@@ -83,6 +83,45 @@ size_t pythons_find(size_t max, struct python *ret)
 	return n;
 }
 
+/* PREFIX/bin/python3.12 runs PREFIX/lib/libpython3.12.so.1.0. */
+static bool embed_python(const struct python *py, const char *program, struct python *ret)
+{
+	char prefix[512], library[560];
+	snprintf(prefix, sizeof(prefix), "%s", py->argv[0]);
+	for (int i = 0; i < 2; i++) {
+		char *slash = strrchr(prefix, '/');
+		if (!slash)
+			return false;
+		*slash = 0;
+	}
+	snprintf(library, sizeof(library), "%s/lib/libpython3.%d.so.1.0", prefix, py->minor);
+	if (access(library, R_OK) < 0)
+		return false;
+	*ret = (struct python){ .minor = py->minor };
+	snprintf(ret->name, sizeof(ret->name), "embedded-3.%d", py->minor);
+	snprintf(ret->version, sizeof(ret->version), "%s", py->version);
+	snprintf(ret->kind, sizeof(ret->kind), "shared");
+	size_t at = (size_t)snprintf(ret->words, sizeof(ret->words), "PYTHONHOME=%s", prefix) + 1;
+	snprintf(ret->words + at, sizeof(ret->words) - at, "%s", library);
+	char *words[] = { (char *)"env", ret->words, (char *)program, ret->words + at, NULL };
+	memcpy(ret->argv, words, sizeof(words));
+	return true;
+}
+
+size_t pythons_embedded(size_t max, struct python *ret)
+{
+	const char *program = getenv("PYMEMPROF_EMBED");
+	size_t n = pythons_find(max, ret), kept = 0;
+	for (size_t i = 0; i < n && program; i++) {
+		struct python one = ret[i];
+		if (one.argv[1] || strcmp(one.kind, "shared") != 0)
+			continue;
+		one.argv[0] = one.words;
+		kept += embed_python(&one, program, &ret[kept]);
+	}
+	return kept;
+}
+
 static void child_exec(const struct python *py, const struct target_options *opt, int in, int out,
 		       int script)
 {

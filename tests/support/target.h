@@ -32,6 +32,13 @@ struct python {
  */
 size_t pythons_find(size_t max, struct python *ret);
 
+/*
+ * Of those, the ones in a shared library, as a program that loads the library when it runs already
+ * (tests/integration/embed.c, named by PYMEMPROF_EMBED): "embedded-3.12". Their thread-local
+ * storage is no part of the static block.
+ */
+size_t pythons_embedded(size_t max, struct python *ret);
+
 struct target {
 	pid_t pid;
 	int in, out; /* our ends: write commands, read answers */

@@ -50,21 +50,30 @@ void side_push(uint64_t addr, uint64_t size, uint32_t kind, uint32_t domain)
 	__atomic_fetch_or(&PUB->mode, AGENT_GATE_SIDE, __ATOMIC_RELEASE);
 }
 
+/*
+ * Each thread has a home among the places. Only while somebody found his taken need a thread look
+ * anywhere else for itself; it counted itself then, so it cannot miss that.
+ */
 enum side_entry side_enter(uint64_t tp)
 {
 	uint64_t first = lane_hash(tp) % AGENT_INSIDE;
+	bool strays = __atomic_load_n(&COLD->inside_strays, __ATOMIC_RELAXED) != 0;
 
 	/* a free place does not end the search: ours may lie behind one that was left since */
-	for (uint64_t i = 0; i < AGENT_INSIDE; i++)
-		if (__atomic_load_n(&agent_state.inside[i], __ATOMIC_RELAXED) == tp)
+	for (uint64_t i = 0; i < (strays ? AGENT_INSIDE : 1); i++)
+		if (__atomic_load_n(&agent_state.inside[(first + i) % AGENT_INSIDE],
+				    __ATOMIC_RELAXED) == tp)
 			return SIDE_NESTED;
 	for (uint64_t i = 0; i < AGENT_INSIDE; i++) {
 		uint64_t *at = &agent_state.inside[(first + i) % AGENT_INSIDE], none = 0;
 
-		if (!__atomic_load_n(at, __ATOMIC_RELAXED) &&
-		    __atomic_compare_exchange_n(at, &none, tp, false, __ATOMIC_RELAXED,
-						__ATOMIC_RELAXED))
-			return SIDE_ENTERED;
+		if (__atomic_load_n(at, __ATOMIC_RELAXED) ||
+		    !__atomic_compare_exchange_n(at, &none, tp, false, __ATOMIC_RELAXED,
+						 __ATOMIC_RELAXED))
+			continue;
+		if (i > 0)
+			__atomic_fetch_add(&COLD->inside_strays, 1, __ATOMIC_RELAXED);
+		return SIDE_ENTERED;
 	}
 	return SIDE_FULL;
 }
@@ -78,6 +87,8 @@ void side_leave(uint64_t tp)
 
 		if (__atomic_load_n(at, __ATOMIC_RELAXED) == tp) {
 			__atomic_store_n(at, 0, __ATOMIC_RELAXED);
+			if (i > 0)
+				__atomic_fetch_sub(&COLD->inside_strays, 1, __ATOMIC_RELAXED);
 			return;
 		}
 	}

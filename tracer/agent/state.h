@@ -127,6 +127,7 @@ struct agent_cold {
 	uint32_t side_lock;	 /* guards side, inside, side_head, side_tail */
 	uint32_t big_lock;	 /* AGENT_MODE_LOCKED: guards everything */
 	uint32_t side_head, side_tail; /* tail − head events wait */
+	uint32_t inside_strays;	 /* threads in `inside` that are not at their home */
 };
 
 struct agent_state {
