@@ -6,13 +6,12 @@ import { copy, el, say } from './dom.js';
 import { Flame, describe } from './flame.js';
 import { Grid } from './grid.js';
 import { ACT_WORDS, shaped } from './shape.js';
-import { section } from './data.js';
+import { allSuspects } from './view_leaks.js';
 import { setPick, state, watch } from './store.js';
 
 /* Innermost frames of suspects: they are marked in the graph. */
 async function leakFrames(tree) {
-	const rows = (await section('suspects')).column('row');
-	return new Set(Array.from(rows).filter(r => r > 0).map(r => tree.rowNode[r - 1]));
+	return new Set((await allSuspects(tree)).flatMap(s => s.nodes));
 }
 
 export class FlameView {

@@ -4,7 +4,7 @@
  * time adds what each suspect gained in it, the selection leaves only suspects it is part of.
  */
 import { delta } from './units.js';
-import { section } from './data.js';
+import { section, strings } from './data.js';
 import { loadTree } from './tree.js';
 import { el } from './dom.js';
 import { setPick, state, watch } from './store.js';
@@ -25,6 +25,32 @@ function link(tree, node, row) {
 			`${tree.name(node)} ${tree.where(node, false)}`, at: tree.address(node) }) }, 'Filter all views'), row);
 }
 
+/* Leads with their parts: rows of sites, their nodes, types and holders. */
+export async function allSuspects(tree) {
+	const [t, text] = await Promise.all([section('suspects'), strings()]), out = [];
+	for (let i = 0; i < t.rows; i++) {
+		const row = t.column('row')[i] - 1;
+		if (!t.column('part')[i])
+			out.push({ rows: [], nodes: [], types: [], holder: text(t.column('holder')[i]) });
+		const s = out.at(-1);
+		s.nodes.push(row < 0 ? -1 : tree.rowNode[row]);
+		if (row >= 0 && !s.rows.includes(row))
+			s.rows.push(row);
+		s.types.push(text(t.column('type')[i]));
+	}
+	return out;
+}
+
+/* Whether a suspect has to do with the selection. */
+function concerns(s, tree, pick) {
+	if (pick?.kind === 'type')
+		return s.types.includes(pick.label);
+	if (pick?.kind === 'holder')
+		return s.holder === pick.label;
+	return pick?.kind !== 'site' || s.nodes.some(node => node >= 0 &&
+		tree.path(node).some(n => tree.label(n) === pick.label));
+}
+
 export async function makeLeaks(open) {
 	const list = [...document.querySelectorAll('#t-suspects tbody tr')];
 	if (!list.length)
@@ -37,20 +63,20 @@ export async function makeLeaks(open) {
 	choose(1);
 	const tree = state.whole ??= await loadTree();
 	state.tree ??= tree;
-	const rows = (await section('suspects')).column('row');
-	const nodes = Array.from(rows, r => r ? tree.rowNode[r - 1] : -1);
-	const gains = nodes.map(() => el('span', { class: 'note' }));
-	nodes.forEach((node, i) => {
+	const suspects = await allSuspects(tree);
+	const gains = suspects.map(() => el('span', { class: 'note' }));
+	suspects.forEach((s, i) => {
 		const d = document.querySelector(`#s-evidence [data-suspect="${i + 1}"]`);
-		if (d && node >= 0)
-			d.append(link(tree, node, gains[i]));
+		if (d && s.nodes[0] >= 0)
+			d.append(link(tree, s.nodes[0], gains[i]));
 	});
 	const update = () => {
 		const grew = state.brush ? tree.figures.column('grew') : null;
-		gains.forEach((e, i) => { e.textContent = grew && rows[i] ? `In the range: ${delta(grew[rows[i] - 1])}` : ''; });
-		list.forEach((tr, i) => {
-			tr.hidden = state.pick?.kind === 'site' && nodes[i] >= 0 &&
-				!tree.path(nodes[i]).some(n => tree.label(n) === state.pick.label);
+		suspects.forEach((s, i) => {
+			const sum = grew ? s.rows.reduce((all, r) => all + grew[r], 0) : 0;
+			gains[i].textContent = grew ? `In the range: ${state.estimate ? '~' : ''}${delta(sum)}` : '';
+			if (list[i])
+				list[i].hidden = !concerns(s, tree, state.pick);
 		});
 	};
 	update();

@@ -304,7 +304,7 @@ static int put_facts(const struct walk *w, struct pack *p, struct buf *ret, stru
 		{ "estimate", totals_estimated(&r->totals) },
 		{ "merged_places", w->merged.places },
 		{ "merged_live", w->merged.live_bytes },
-		{ "suspects", r->nsuspects },
+		{ "suspects", r->leaks.naccused },
 		{ "judged", r->overall.samples > 0 && r->overall.class != GROWTH_SHORT },
 		{ "snapshot", m != NULL },
 		{ "recorded", !recording_is_snapshot(r) },
@@ -352,7 +352,7 @@ static int put_all(struct walk *w, struct buf *ret, struct err *err)
 	if (rc == 0)
 		rc = data_series(w, &p, ret, err);
 	if (rc == 0)
-		rc = data_suspects(w, &p, ret, err);
+		rc = data_suspects(w, &p, strings, ret, err);
 	if (rc == 0)
 		rc = data_snapshots(&w->r->heaps, &p, ret, err);
 	if (rc == 0 && m)

@@ -33,10 +33,11 @@ bool walk_has_row(const struct walk *w, size_t entry);
 
 /*
  * Tables appended to ret. series: live bytes over time of each row of sites, and the times;
- * suspects: their rows, 1 more, 0 for one that was merged. Errors: NOMEM.
+ * suspects: accused rows of the leaks, leads before their parts, each with its row of sites, 1 more,
+ * 0 for one that was merged. Errors: NOMEM.
  */
 int data_series(const struct walk *w, struct pack *p, struct buf *ret, struct err *err) MUST_CHECK;
-int data_suspects(const struct walk *w, struct pack *p, struct buf *ret,
+int data_suspects(const struct walk *w, struct pack *p, struct strtab *strings, struct buf *ret,
 		  struct err *err) MUST_CHECK;
 int data_types(const struct heap_model *m, const struct heap_model *old, struct pack *p,
 	       struct strtab *strings, struct buf *ret, struct err *err) MUST_CHECK;

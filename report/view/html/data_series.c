@@ -4,6 +4,7 @@
  * string per row: gap of buckets since the last change (varint), change of live bytes (zigzag).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "report/view/html/data.h"
 
@@ -115,23 +116,43 @@ int data_series(const struct walk *w, struct pack *p, struct buf *ret, struct er
 	return rc == 0 ? put_courses(p, cells, rows, n, ret, err) : rc;
 }
 
-int data_suspects(const struct walk *w, struct pack *p, struct buf *ret, struct err *err)
+/* Rows of sites by stack, 1 more; 0: merged, or nothing happened there. */
+static uint32_t *rows_of_stacks(const struct walk *w)
 {
 	const struct recording *r = w->r;
-	AUTO_FREE uint32_t *row = calloc(r->stacks.stacks.len + 1, sizeof *row);
-	uint32_t rows = 0;
-	if (!row)
-		return err_nomem(err);
-	for (size_t i = 0; i < w->places.len; i++) {
+	uint32_t *row = calloc(r->stacks.stacks.len + 1, sizeof *row), rows = 0;
+	for (size_t i = 0; row && i < w->places.len; i++) {
 		if (!walk_has_row(w, i))
 			continue;
 		rows++;
 		if (!(w->places.at[i] & MERGED))
 			row[r->stacks.places.at[w->places.at[i]].stack] = rows;
 	}
-	pack_begin(p, r->nsuspects);
-	pack_column(p, "row", 'u');
-	for (size_t i = 0; i < r->nsuspects; i++)
-		pack_number(p, row[r->suspects[i]]);
+	return row;
+}
+
+int data_suspects(const struct walk *w, struct pack *p, struct strtab *strings, struct buf *ret,
+		  struct err *err)
+{
+	static const char *const names[] = { "row", "part", "type", "holder" };
+	const struct leaks *l = &w->r->leaks;
+	AUTO_FREE uint32_t *row = rows_of_stacks(w);
+	size_t rows = 0;
+	if (!row)
+		return err_nomem(err);
+	while (rows < l->rows.len && l->rows.at[rows].state == LEAK_ACCUSED)
+		rows++;
+	pack_begin(p, rows);
+	for (int column = 0; column < 4; column++) {
+		pack_column(p, names[column], column < 2 ? 'u' : 't');
+		for (size_t i = 0; i < rows; i++) {
+			const struct leak *k = &l->rows.at[i];
+			const char *text = column == 2 ? k->type_name : k->holder;
+			if (column < 2)
+				pack_number(p, column ? k->lead != i : row[k->stack]);
+			else
+				pack_number(p, pack_text(p, strings, text, strlen(text)));
+		}
+	}
 	return pack_end(p, "suspects", ret, err);
 }

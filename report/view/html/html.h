@@ -39,7 +39,8 @@ int html_data(const struct recording *r, size_t max_bytes, struct buf *ret,
 void html_name(struct text *t, const char *s, size_t n);
 void html_name_str(struct text *t, const char *s);
 
-/* "put <span>cache.py:88</span>" of the innermost frame, and the whole stack as a list. */
+/* "put <span>cache.py:88</span>" of a frame, of the innermost one as a cell; the stack as a list. */
+void html_frame(struct text *t, const struct stack_text *f, bool whole);
 void html_place(struct text *t, uint32_t stack);
 void html_stack(struct text *t, uint32_t stack);
 

@@ -27,13 +27,16 @@ static bool innermost(struct text *t, uint32_t stack, struct stack_text *f)
 	return false;
 }
 
-static void frame(struct text *t, const struct stack_text *f, bool whole)
+void html_frame(struct text *t, const struct stack_text *f, bool whole)
 {
 	const char *slash = memrchr(f->file, '/', f->file_bytes);
 	const char *base = slash && slash[1] && !whole ? slash + 1 : f->file;
 	out_str(t->out, "<b><bdi>");
 	html_name(t, f->function, f->function_bytes);
-	out_str(t->out, "</bdi></b> <span class=\"file\"><bdi>");
+	out_str(t->out, "</bdi></b>");
+	if (!f->file_bytes)
+		return;
+	out_str(t->out, " <span class=\"file\"><bdi>");
 	html_name(t, base, f->file_bytes - (size_t)(base - f->file));
 	out_printf(t->out, "</bdi>:%u</span>", f->line);
 }
@@ -43,7 +46,7 @@ void html_place(struct text *t, uint32_t stack)
 	struct stack_text f;
 	out_str(t->out, "<td class=\"name\">");
 	if (innermost(t, stack, &f))
-		frame(t, &f, false);
+		html_frame(t, &f, false);
 	out_str(t->out, "</td>");
 }
 
@@ -54,7 +57,7 @@ void html_stack(struct text *t, uint32_t stack)
 	out_str(t->out, "<ol class=\"stack\">");
 	while (stacks_next(&t->r->stacks, &place, &f)) {
 		out_str(t->out, "<li>");
-		frame(t, &f, true);
+		html_frame(t, &f, true);
 		out_str(t->out, "</li>");
 	}
 	if (stacks_truncated(&t->r->stacks, stack))
