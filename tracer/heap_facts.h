@@ -99,6 +99,7 @@ struct fact_heap_pin {
 	uint32_t type;	/* of the object, or of the owner of the buffer; 0: unknown */
 	bool buffer;
 	uint64_t count, bytes;
+	uint32_t site;	/* where they were made; 0: not known */
 };
 
 #define FACT_HEAP_PINS 8

@@ -9,6 +9,7 @@
 #include "tracer/heap/ids.h"
 #include "tracer/heap/walk.h"
 #include "tracer/session_private.h"
+#include "tracer/snapshot_private.h"
 
 struct join {
 	struct heap *h;
@@ -88,6 +89,21 @@ int session_join(void *ctx, struct heap *h, const struct fact_sink *sink, struct
 	if (!sink->heap_join)
 		return 0;
 	r = ledger_each_block(s->ledger, on_block, &j, err);
+	for (size_t i = 0; r == 0 && i < j.rows.len; i++)
+		r = sink->heap_join(sink->ctx, &j.rows.at[i], err);
+	return r;
+}
+
+int snapshot_join(const struct snapshot_sites *sites, struct heap *h, const struct fact_sink *sink,
+		  struct err *err)
+{
+	AUTO(join_deinit) struct join j = { .h = h };
+	struct fact_block f;
+	size_t pos = 0;
+	int r = 0;
+
+	while (r == 0 && sink->heap_join && snapshot_sites_next(sites, &pos, &f))
+		r = on_block(&j, &f, err);
 	for (size_t i = 0; r == 0 && i < j.rows.len; i++)
 		r = sink->heap_join(sink->ctx, &j.rows.at[i], err);
 	return r;

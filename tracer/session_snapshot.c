@@ -56,6 +56,124 @@ static struct fact_sink rows_only(const struct fact_sink *all)
 	};
 }
 
+/* --- rows of the helper, whose sites have numbers of their own ---------------------------- */
+
+struct moved {
+	struct session *s;
+	struct fact_sink to;
+	struct VEC(uint32_t) site; /* the helper's number - 1 → the recording's */
+};
+
+#define FORWARD(name, type)                                                                        \
+	static int moved_##name(void *ctx, type f, struct err *err)                                \
+	{                                                                                          \
+		const struct fact_sink *to = &((struct moved *)ctx)->to;                           \
+                                                                                                   \
+		return to->name ? to->name(to->ctx, f, err) : 0;                                   \
+	}
+
+FORWARD(note, const struct fact_note *)
+FORWARD(heap, const struct fact_heap *)
+FORWARD(heap_type, const struct fact_heap_type *)
+FORWARD(heap_buffer, const struct fact_heap_buffer *)
+FORWARD(heap_class, const struct fact_heap_class *)
+FORWARD(heap_free_list, const struct fact_heap_free_list *)
+FORWARD(heap_unknown, const struct fact_heap_unknown *)
+FORWARD(heap_gc, const struct fact_heap_gc *)
+FORWARD(heap_cycle, const struct fact_heap_cycle *)
+FORWARD(heap_malloc, const struct fact_heap_malloc *)
+FORWARD(heap_graph, const struct fact_heap_graph *)
+FORWARD(heap_holder, const struct fact_heap_holder *)
+FORWARD(heap_path, const struct fact_heap_path *)
+FORWARD(heap_step, const struct fact_heap_step *)
+FORWARD(heap_refcount, const struct fact_heap_refcount *)
+FORWARD(heap_module, const struct fact_heap_module *)
+FORWARD(heap_name, const struct fact_heap_name *)
+FORWARD(heap_edges, const struct fact_heap_edges *)
+FORWARD(ledger, const struct fact_ledger *)
+FORWARD(heap_end, uint32_t)
+
+static uint32_t moved_number(const struct moved *m, uint32_t site)
+{
+	return site && site <= m->site.len ? m->site.at[site - 1] : 0;
+}
+
+static int moved_site(void *ctx, const struct fact_site *f, struct err *err)
+{
+	struct moved *m = ctx;
+	int64_t site = ledger_add_site(m->s->ledger, f, err);
+
+	if (site < 0)
+		return (int)site;
+	return vec_push(&m->site, (uint32_t)site) < 0 ? err_nomem(err) : 0;
+}
+
+static int moved_arena(void *ctx, const struct fact_heap_arena *f, struct err *err)
+{
+	struct moved *m = ctx;
+	struct fact_heap_arena a = *f;
+
+	for (uint32_t i = 0; i < a.npins; i++)
+		a.pins[i].site = moved_number(m, a.pins[i].site);
+	return m->to.heap_arena ? m->to.heap_arena(m->to.ctx, &a, err) : 0;
+}
+
+static int moved_join(void *ctx, const struct fact_heap_join *f, struct err *err)
+{
+	struct moved *m = ctx;
+	struct fact_heap_join j = *f;
+
+	j.site = moved_number(m, j.site);
+	return m->to.heap_join && j.site ? m->to.heap_join(m->to.ctx, &j, err) : 0;
+}
+
+static int moved_held(void *ctx, const struct fact_heap_held *f, struct err *err)
+{
+	struct moved *m = ctx;
+	struct fact_heap_held held = *f;
+
+	held.site = moved_number(m, held.site);
+	return m->to.heap_held ? m->to.heap_held(m->to.ctx, &held, err) : 0;
+}
+
+static int read_moved(struct session *s, int fd, struct err *err)
+{
+	struct moved m = { .s = s, .to = rows_only(&s->fanout.sink) };
+	const struct fact_sink sink = {
+		.ctx = &m,
+		.site = moved_site,
+		.note = moved_note,
+		.heap = moved_heap,
+		.heap_type = moved_heap_type,
+		.heap_buffer = moved_heap_buffer,
+		.heap_class = moved_heap_class,
+		.heap_arena = moved_arena,
+		.heap_free_list = moved_heap_free_list,
+		.heap_unknown = moved_heap_unknown,
+		.heap_gc = moved_heap_gc,
+		.heap_cycle = moved_heap_cycle,
+		.heap_malloc = moved_heap_malloc,
+		.heap_join = moved_join,
+		.heap_held = moved_held,
+		.heap_graph = moved_heap_graph,
+		.heap_holder = moved_heap_holder,
+		.heap_path = moved_heap_path,
+		.heap_step = moved_heap_step,
+		.heap_refcount = moved_heap_refcount,
+		.heap_module = moved_heap_module,
+		.heap_name = moved_heap_name,
+		.heap_edges = moved_heap_edges,
+		.ledger = moved_ledger,
+		.heap_end = moved_heap_end,
+	};
+	int r = pmp_read_fd(fd, &sink, err);
+
+	vec_deinit(&m.site);
+	return r;
+}
+
+/* --- one snapshot --------------------------------------------------------------------------- */
+
 static int refuse(struct session *s, const struct err *why, struct err *err)
 {
 	const struct fact_sink *sink = &s->fanout.sink;
@@ -188,7 +306,6 @@ int session_snapshot_begin(struct session *s, struct err *err)
 static int take_over(struct session *s, int status, struct err *err)
 {
 	struct session_side *side = TAKE(s->side);
-	struct fact_sink rows = rows_only(&s->fanout.sink);
 	struct err why = ERR_INIT;
 	int r = 0;
 
@@ -197,7 +314,7 @@ static int take_over(struct session *s, int status, struct err *err)
 		(void)err_set(&why, ERR_SYS, "its helper failed (status %#x)", (unsigned)status);
 		r = refuse(s, &why, err);
 	} else if (lseek(side->fd, 0, SEEK_SET) == 0) {
-		r = pmp_read_fd(side->fd, &rows, err);
+		r = read_moved(s, side->fd, err);
 	}
 	side_free(s, side);
 	return r;
@@ -226,6 +343,16 @@ int session_snapshot_wait(struct session *s, struct err *err)
 	return r;
 }
 
+static uint32_t recorded(void *ctx, uint64_t block)
+{
+	return ledger_site_of(((struct session *)ctx)->ledger, block);
+}
+
+static int64_t add_site(void *ctx, const struct fact_site *f, struct err *err)
+{
+	return ledger_add_site(((struct session *)ctx)->ledger, f, err);
+}
+
 int session_snapshot_last(struct session *s, struct err *err)
 {
 	struct session_side *side = side_new(s);
@@ -241,6 +368,9 @@ int session_snapshot_last(struct session *s, struct err *err)
 		r = err_set(&why, ERR_SYS, "%.180s", side->snap.note);
 	if (r > 0) {
 		side->snap.fanout.sink = rows_only(&s->fanout.sink);
+		side->snap.sites.recorded = recorded;
+		side->snap.sites.add = add_site;
+		side->snap.sites.ctx = s;
 		side->snap.extra = session_join;
 		side->snap.extra_ctx = s;
 		r = snapshot_read_copy(&side->snap, &why);

@@ -57,6 +57,7 @@ void snapshot_deinit(struct snapshot *s)
 	maps_deinit(&s->maps);
 	mem_free(s->mem);
 	vec_deinit(&s->sp);
+	snapshot_sites_deinit(&s->sites);
 }
 
 static int snapshot_init(struct snapshot *s, const struct snapshot_options *options,

@@ -87,6 +87,11 @@ static int push_notes(struct snapshot *s, const struct fact_heap *h, uint64_t sw
 			 h->torn, h->first_torn);
 		r = snapshot_push_note(s, "torn", text, err);
 	}
+	if (r == 0 && s->sites.damaged) {
+		snprintf(text, sizeof(text), "%u parts of tracemalloc's tables could not be read",
+			 s->sites.damaged);
+		r = snapshot_push_note(s, "tracemalloc-damaged", text, err);
+	}
 	if (r == 0 && swapped) {
 		snprintf(text, sizeof(text), "%" PRIu64 " bytes are swapped out and not resident",
 			 swapped);
@@ -115,6 +120,8 @@ static int push_rows(struct snapshot *s, struct heap *h, struct resident *accoun
 	if (r == 0 && s->extra)
 		r = s->extra(s->extra_ctx, h, &rows, err);
 	if (r == 0)
+		r = snapshot_join(&s->sites, h, &rows, err);
+	if (r == 0)
 		r = account_heap(account, h, mem, maps, &threads, &s->fanout.sink, err);
 	if (r == 0)
 		r = resident_push(account, &s->fanout.sink, err);
@@ -139,8 +146,11 @@ int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps 
 		r = heap_walk(mem, &s->py, maps, NULL, &h, err);
 	if (r == 0)
 		r = heap_find_cycles(h, err);
+	if (r == 0)
+		r = snapshot_sites_read(&s->sites, &s->py, mem, &s->fanout.sink, err);
 	if (r < 0)
 		return r;
+	heap_use_sites(h, snapshot_sites_lookup(&s->sites));
 	heap_totals(h)->snapshot = s->number ? s->number : 1;
 	heap_totals(h)->at_ns = s->at_ns;
 	heap_totals(h)->at_unix_ns = s->at_unix_ns;

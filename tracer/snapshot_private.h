@@ -14,6 +14,7 @@
 #include "tracer/process/freeze.h"
 #include "tracer/process/stop.h"
 #include "tracer/snapshot.h"
+#include "tracer/snapshot_sites.h"
 #include "tracer/stream/fanout.h"
 
 /* A source that ends when it is told to, or when its time is over. */
@@ -48,6 +49,7 @@ struct snapshot {
 	sig_atomic_t stop_from; /* the signals that ended the recording do not end its last snapshot */
 	uint64_t agent_at; /* address of our agent's mapping; 0: none */
 	char note[256]; /* why no clone was made; "" */
+	struct snapshot_sites sites; /* a recording's functions are set before the walk */
 	snapshot_extra_fn *extra; /* NULL: none */
 	void *extra_ctx;
 	bool inside;	/* no good instant was found in time */
@@ -61,6 +63,10 @@ int snapshot_hold(struct snapshot *s, struct err *err) MUST_CHECK;
 int snapshot_read_copy(struct snapshot *s, struct err *err) MUST_CHECK;
 /* Kill and reap the copy; what went wrong is in the result. */
 void snapshot_unfreeze(struct snapshot *s);
+
+/* session_join.c: what tracemalloc knows, joined with the walked heap, as join rows. */
+int snapshot_join(const struct snapshot_sites *sites, struct heap *h, const struct fact_sink *sink,
+		  struct err *err) MUST_CHECK;
 
 uint64_t snapshot_now_ns(void);
 uint64_t snapshot_cpu_ns(void);

@@ -32,6 +32,7 @@ void heaps_deinit(struct heaps *h)
 		holders_deinit(&m->holders);
 		vec_deinit(&m->joins);
 		vec_deinit(&m->helds);
+		vec_deinit(&m->made);
 	}
 	vec_deinit(&h->snapshots);
 	arena_deinit(&h->arena);
@@ -208,13 +209,15 @@ static void put_in_order(struct heap_model *m)
 static int on_end(void *ctx, uint32_t snapshot, struct err *err)
 {
 	struct heap_model *m = current(heaps_of(ctx));
+	int r;
 
 	(void)snapshot;
 	if (!m)
 		return 0;
 	put_in_order(m);
 	m->complete = true;
-	return holders_end(&m->holders, err);
+	r = heap_model_made(m, err);
+	return r < 0 ? r : holders_end(&m->holders, err);
 }
 
 void heaps_sink(struct fact_sink *sink)

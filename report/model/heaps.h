@@ -29,6 +29,7 @@ struct heap_model {
 	struct holders holders;
 	struct VEC(struct fact_heap_join) joins; /* by site, then type */
 	struct VEC(struct fact_heap_held) helds; /* by site, then type; largest first of each */
+	struct VEC(struct fact_heap_join) made; /* joins of objects and buffers by type, largest first */
 	bool complete; /* heap_end arrived */
 };
 
@@ -55,6 +56,28 @@ size_t heap_type_buffers(const struct heap_model *m, uint32_t type);
 
 /* Index of the first held row of a site (0: wherever made) and type; its rows follow. */
 size_t heap_helds_of(const struct heap_model *m, uint32_t site, uint32_t type);
+
+/*
+ * Index of the first row of m->made that says where objects of a type and their buffers were
+ * made; its rows follow, largest first, one per site.
+ */
+size_t heap_type_made(const struct heap_model *m, uint32_t type);
+
+/* Fill m->made from m->joins, once all are there. Errors: NOMEM. */
+int heap_model_made(struct heap_model *m, struct err *err) MUST_CHECK;
+
+/* What keeps nearly empty arenas, over all of them. */
+struct heap_pins VEC(struct heap_pin_sum {
+	struct fact_heap_pin pin;
+	uint64_t arenas; /* it is found in */
+});
+
+/*
+ * Pins of arenas whose live blocks are at most max_share of their bytes, by type and site,
+ * largest first. The caller calls vec_deinit. Errors: NOMEM.
+ */
+int heap_model_pins(const struct heap_model *m, double max_share, struct heap_pins *ret,
+		    struct err *err) MUST_CHECK;
 
 /* "module.Name", "Name" for builtins; written into ret (of n bytes), returns ret. */
 const char *heap_type_label(const struct fact_heap_type *t, char *ret, size_t n);

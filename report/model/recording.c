@@ -150,7 +150,15 @@ struct fact_sink recording_sink(struct recording *r)
 
 bool recording_is_snapshot(const struct recording *r)
 {
-	return heaps_last(&r->heaps) && r->timeline.slices.len == 0 && r->stacks.sites.len == 0;
+	if (!heaps_last(&r->heaps) || r->timeline.slices.len)
+		return false;
+	if (r->totals.have_totals)
+		return r->stacks.sites.len == 0;
+	/* Sites without a thread come from the target's own tracemalloc. */
+	for (size_t i = 0; i < r->stacks.sites.len; i++)
+		if (r->stacks.sites.at[i].thread)
+			return false;
+	return true;
 }
 
 struct heaps *heaps_of(void *ctx)

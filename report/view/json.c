@@ -392,14 +392,14 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	put_suspects(&j, r, rank);
 	rc = json_leaks(&j, r, rank, err);
 	if (rc == 0)
-		rc = put_sites(&j, r, order, n, err);
+		rc = put_sites(&j, r, order, recording_is_snapshot(r) ? 0 : n, err);
 	if (rc == 0)
 		rc = put_threads(&j, r, rank, err);
 	if (rc < 0)
 		return rc;
 	put_timeline(&j, r);
 	put_tests(&j, r, rank);
-	rc = json_heap(&j, &r->heaps, err);
+	rc = json_heap(&j, r, err);
 	if (rc < 0)
 		return rc;
 	put_cost(&j, r);

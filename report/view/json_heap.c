@@ -9,6 +9,8 @@
 
 #include "report/view/json_put.h"
 
+#define PLACES 10 /* of a type */
+
 static void put_addr(struct json *j, const char *name, uint64_t addr)
 {
 	char text[24];
@@ -72,8 +74,43 @@ static void put_buffers(struct json *j, const struct heap_model *m, uint32_t typ
 	json_close(j, ']');
 }
 
-static void put_type(struct json *j, const struct heap_model *m, const struct heap_model *old,
-		     const struct fact_heap_type *t)
+/* Where something was made: the innermost frame that is known, or null. */
+static void put_made(struct json *j, const struct recording *r, uint32_t number)
+{
+	const struct stack_site *site = number ? stacks_site(&r->stacks, number) : NULL;
+	struct stack_text f;
+	uint32_t place = site ? r->stacks.stacks.at[site->stack] : STACKS_ROOT;
+
+	if (!site || !stacks_next(&r->stacks, &place, &f)) {
+		json_null(j, "made");
+		return;
+	}
+	json_open(j, "made", '{');
+	json_text(j, "function", f.function, f.function_bytes);
+	json_text(j, "file", f.file, f.file_bytes);
+	json_number(j, "line", f.line);
+	json_close(j, '}');
+}
+
+/* The places where most bytes of a type were made; [] when nobody knows. */
+static void put_places(struct json *j, const struct recording *r, const struct heap_model *m,
+		       uint32_t type)
+{
+	size_t i = heap_type_made(m, type);
+
+	json_open(j, "sites", '[');
+	for (size_t n = 0; n < PLACES && i < m->made.len && m->made.at[i].type == type; n++, i++) {
+		json_open(j, NULL, '{');
+		put_made(j, r, m->made.at[i].site);
+		json_number(j, "blocks", m->made.at[i].blocks);
+		json_number(j, "bytes", m->made.at[i].bytes);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void put_type(struct json *j, const struct recording *r, const struct heap_model *m,
+		     const struct heap_model *old, const struct fact_heap_type *t)
 {
 	const struct fact_heap_type *before = old ? heap_type_in(old, t) : NULL;
 
@@ -110,6 +147,7 @@ static void put_type(struct json *j, const struct heap_model *m, const struct he
 		json_number(j, "baseline_total_bytes", before ? before->total_bytes : 0);
 	}
 	put_buffers(j, m, t->type);
+	put_places(j, r, m, t->type);
 	json_close(j, '}');
 }
 
@@ -135,7 +173,8 @@ static void put_classes(struct json *j, const struct heap_model *m)
 	json_close(j, ']');
 }
 
-static void put_arena(struct json *j, const struct heap_model *m, const struct fact_heap_arena *a)
+static void put_arena(struct json *j, const struct recording *r, const struct heap_model *m,
+		      const struct fact_heap_arena *a)
 {
 	json_open(j, NULL, '{');
 	put_addr(j, "address", a->addr);
@@ -155,6 +194,7 @@ static void put_arena(struct json *j, const struct heap_model *m, const struct f
 		json_bool(j, "buffer", a->pins[i].buffer);
 		json_number(j, "count", a->pins[i].count);
 		json_number(j, "bytes", a->pins[i].bytes);
+		put_made(j, r, a->pins[i].site);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -280,8 +320,9 @@ static void put_small_lists(struct json *j, const struct heap_model *m)
 	json_close(j, ']');
 }
 
-int json_heap(struct json *j, const struct heaps *h, struct err *err)
+int json_heap(struct json *j, const struct recording *rec, struct err *err)
 {
+	const struct heaps *h = &rec->heaps;
 	const struct heap_model *m = heaps_last(h), *old = heaps_baseline(h);
 
 	if (!m) {
@@ -295,13 +336,13 @@ int json_heap(struct json *j, const struct heaps *h, struct err *err)
 
 		if (r < 0)
 			return r;
-		put_type(j, m, old, &m->types.at[i]);
+		put_type(j, rec, m, old, &m->types.at[i]);
 	}
 	json_close(j, ']');
 	put_classes(j, m);
 	json_open(j, "arenas", '[');
 	for (size_t i = 0; i < m->arenas.len; i++)
-		put_arena(j, m, &m->arenas.at[i]);
+		put_arena(j, rec, m, &m->arenas.at[i]);
 	json_close(j, ']');
 	put_mallocs(j, m);
 	put_gc(j, m);

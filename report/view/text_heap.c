@@ -11,6 +11,9 @@
 #define LAYOUTS 8	   /* types whose layout is spelled out */
 #define ARENA_ROWS 10
 #define MAP_COLUMNS 32
+#define MADE 3	      /* places spelled out for a type */
+#define MADE_FRAMES 4
+#define PIN_ROWS 8
 #define NEARLY_EMPTY 0.25  /* share of live bytes below which an arena is called nearly empty */
 
 /* "320.0M": seven columns at most, for tables with many figures. */
@@ -103,6 +106,23 @@ static void type_layout(struct text *t, const struct heap_model *old, const stru
 	text_wrapped(t, "        = ", 10, line);
 }
 
+/* The places where most of a type's bytes were made, when somebody knows. */
+static void type_made(struct text *t, const struct heap_model *m, const struct fact_heap_type *f)
+{
+	size_t i = heap_type_made(m, f->type);
+
+	for (size_t n = 0; n < MADE && i < m->made.len && m->made.at[i].type == f->type; n++, i++) {
+		const struct stack_site *site = stacks_site(&t->r->stacks, m->made.at[i].site);
+		char label[48];
+		struct units a;
+
+		snprintf(label, sizeof label, "        %9s made ",
+			 units_bytes(&a, m->made.at[i].bytes));
+		if (site)
+			text_stack(t, label, 23, site->stack, MADE_FRAMES);
+	}
+}
+
 /* The types with objects, largest first; *ret is malloc'ed. */
 static size_t sorted_types(const struct heap_model *m, const struct fact_heap_type ***ret)
 {
@@ -144,6 +164,8 @@ int text_section_types(struct text *t, size_t top, struct err *err)
 		type_row(t, list[i]);
 		if (t->o->question == VIEW_TYPES && i < LAYOUTS)
 			type_layout(t, old, list[i]);
+		if (t->o->question == VIEW_TYPES && i < LAYOUTS)
+			type_made(t, m, list[i]);
 	}
 	if (n > top)
 		out_printf(t->out, "%7s  (%zu more types)\n", brief(&a, rest), n - top);
@@ -226,6 +248,47 @@ static void arena_row(struct text *t, const struct heap_model *m, const struct f
 		text_name(t, label, strlen(label), t->width > (size_t)n ? t->width - (size_t)n : 1, false);
 	}
 	out_put(t->out, "\n", 1);
+}
+
+static void pin_row(struct text *t, const struct heap_model *m, const struct heap_pin_sum *p)
+{
+	const struct fact_heap_type *f = heap_type_of(m, p->pin.type);
+	const struct stack_site *site = p->pin.site ? stacks_site(&t->r->stacks, p->pin.site) : NULL;
+	char label[LABEL_MAX] = "unknown blocks";
+	struct units a, b;
+
+	if (f)
+		heap_type_label(f, label, sizeof label);
+	out_printf(t->out, "%8" PRIu64 " %9s %9s  %s", p->arenas, units_count_short(&a, p->pin.count),
+		   brief(&b, p->pin.bytes), p->pin.buffer ? "buffers of " : "");
+	text_name(t, label, strlen(label), t->width - (p->pin.buffer ? 41 : 30), false);
+	out_put(t->out, "\n", 1);
+	if (site)
+		text_stack(t, "          made ", 15, site->stack, MADE_FRAMES);
+}
+
+/* What would have to go for nearly empty arenas to come back. */
+static int pin_rows(struct text *t, const struct heap_model *m, struct err *err)
+{
+	struct heap_pins pins = VEC_INIT;
+	uint64_t live, bytes;
+	size_t n = heap_model_nearly_empty(m, NEARLY_EMPTY, &live, &bytes);
+	struct units a;
+	int r = n ? heap_model_pins(m, NEARLY_EMPTY, &pins, err) : 0;
+
+	if (r < 0 || !pins.len)
+		return r;
+	out_put(t->out, "\n", 1);
+	text_heading(t, "  ARENAS    BLOCKS     BYTES  PINNED BY: what keeps nearly empty arenas", 0);
+	out_put(t->out, "\n", 1);
+	for (size_t i = 0; i < pins.len && i < PIN_ROWS; i++)
+		pin_row(t, m, &pins.at[i]);
+	if (pins.len > PIN_ROWS)
+		out_printf(t->out, "  (%zu more)\n", pins.len - PIN_ROWS);
+	out_printf(t->out, "  without them %zu %s, %s, would come back\n", n, n == 1 ? "arena" : "arenas",
+		   units_bytes(&a, bytes));
+	vec_deinit(&pins);
+	return 0;
 }
 
 static int emptiest_first(const void *a, const void *b)
@@ -320,7 +383,9 @@ int text_section_fragmentation(struct text *t, size_t top, struct err *err)
 		   brief(&a, m->heap.free_pool_bytes),
 		   brief(&b, m->heap.pool_header_bytes + m->heap.pool_tail_bytes),
 		   brief(&c, m->heap.arena_align_bytes));
-	r = arena_map(t, m, top ? top : ARENA_ROWS, err);
+	r = pin_rows(t, m, err);
+	if (r == 0)
+		r = arena_map(t, m, top ? top : ARENA_ROWS, err);
 	if (r < 0)
 		return r;
 	size_classes(t, m);

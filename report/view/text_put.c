@@ -223,11 +223,13 @@ static void append_frame(const struct text *t, struct buf *line, const struct st
 {
 	struct name name;
 	size_t n;
-	make_name(t, f->function, f->function_bytes, &name);
-	size_t fits = escape_prefix(name.text, name.n, 60);
-	buf_put(line, name.text, fits);
+	if (strcmp(f->function, "?") != 0) { /* tracemalloc knows lines only */
+		make_name(t, f->function, f->function_bytes, &name);
+		size_t fits = escape_prefix(name.text, name.n, 60);
+		buf_put(line, name.text, fits);
+		buf_put(line, " ", 1);
+	}
 	const char *base = base_name(f, &n);
-	buf_put(line, " ", 1);
 	if (form != FILE_NONE) {
 		bool whole = form == FILE_WHOLE;
 		make_name(t, whole ? f->file : base, whole ? f->file_bytes : n, &name);

@@ -645,6 +645,101 @@ Test(integration_snapshot, recording_begins_and_ends_with_a_snapshot)
 	unlink(file);
 }
 
+/* Blocks and bytes made on one line, by all types of the report. */
+static void made_on_line(const json_t *report, json_int_t line, json_int_t *blocks, json_int_t *bytes)
+{
+	size_t i, k;
+	json_t *type, *site;
+
+	*blocks = *bytes = 0;
+	json_array_foreach(json_object_get(report, "types"), i, type)
+	{
+		json_array_foreach(json_object_get(type, "sites"), k, site)
+		{
+			const json_t *made = json_object_get(site, "made");
+
+			if (number(made, "line") != line ||
+			    !strstr(text_of(made, "file"), "snapshot.py"))
+				continue;
+			*blocks += number(site, "blocks");
+			*bytes += number(site, "bytes");
+		}
+	}
+}
+
+Test(integration_snapshot, types_have_the_sites_the_programs_own_tracemalloc_knows)
+{
+	const char *const args[] = { "traced", NULL };
+	const char *const env[] = { "PYTHONTRACEMALLOC=1", NULL };
+	struct target_options o = { .script = "snapshot.py", .args = args, .env = env };
+	struct python *py;
+	size_t n = all_pythons(&py);
+
+	for (size_t k = 0; k < n; k++) {
+		json_int_t blocks, bytes;
+		struct target t;
+
+		cr_assert(target_spawn(&t, &py[k], &o), "%s: %s", py[k].name, t.error);
+		json_t *report = snapshot(py[k].name, pid_word(&t), NULL);
+		cr_expect_gt(number(t.ready, "blocks"), 9000, "%s", py[k].name);
+		made_on_line(report, number(t.ready, "line"), &blocks, &bytes);
+		cr_expect_eq(blocks, number(t.ready, "blocks"), "%s: %lld blocks", py[k].name,
+			     (long long)blocks);
+		cr_expect_eq(bytes, number(t.ready, "bytes"), "%s: %lld bytes", py[k].name,
+			     (long long)bytes);
+		json_decref(report);
+		target_kill(&t);
+	}
+}
+
+/* Is something that keeps a nearly empty arena known to have been made by this function? */
+static bool pinned_by(const json_t *report, const char *function)
+{
+	size_t i, k;
+	json_t *arena, *pin;
+
+	json_array_foreach(json_object_get(report, "arenas"), i, arena)
+	{
+		json_array_foreach(json_object_get(arena, "pins"), k, pin)
+		{
+			if (strstr(text_of(json_object_get(pin, "made"), "function"), function) &&
+			    strcmp(text_of(pin, "type"), "Pin") == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+Test(integration_snapshot, pins_of_nearly_empty_arenas_have_the_sites_a_recording_knows)
+{
+	char file[] = "/tmp/pymemprof-snap-XXXXXX";
+	AUTO_CLOSE int fd = mkstemp(file);
+	const char *const args[] = { "pins", NULL };
+	struct python *py;
+	size_t n = all_pythons(&py);
+
+	for (size_t k = 0; k < n; k++) {
+		struct target t;
+		struct cli done;
+
+		spawn(&t, &py[k], args);
+		CLI(&done, TIME_MS, "attach", "-d", "700ms", "-o", file, "-f", pid_word(&t));
+		cr_expect_eq(done.status, 0, "%s: %d %s", py[k].name, done.status, done.err);
+		cli_done(&done);
+		CLI(&done, TIME_MS, "report", "--format", "json", file);
+		json_t *report = cli_json(&done);
+		cr_assert(report, "%s", done.err);
+		cr_expect(pinned_by(report, "pin_many"), "%s: no pin with its site", py[k].name);
+		json_decref(report);
+		cli_done(&done);
+		CLI(&done, TIME_MS, "report", "--view", "fragmentation", file);
+		cr_expect(strstr(done.out, "made pin_many"), "%s: %s", py[k].name, done.out);
+		cli_done(&done);
+		target_kill(&t);
+	}
+	unlink(file);
+}
+
 Test(integration_snapshot, what_cannot_be_read_is_refused_by_name)
 {
 	const char *const env[] = { "PYTHONMALLOC=malloc", NULL };

@@ -102,6 +102,7 @@ struct heap {
 	bool measuring;	   /* claims are added up here instead of being made */
 	uint64_t measured;
 
+	const struct heap_sites *sites; /* NULL: nobody knows any */
 	struct fact_heap total;
 	struct VEC(struct fact_heap_free_list) free_lists;
 	bool cycles_known;

@@ -180,35 +180,60 @@ static int push_classes(struct heap *h, struct tally *t, const struct fact_sink 
 	return 0;
 }
 
-/* Objects and buffers which keep an arena, by type, the largest first. */
+void heap_use_sites(struct heap *h, const struct heap_sites *sites)
+{
+	h->sites = sites;
+}
+
+#define PINS 64
+
+/* The pin a block belongs to: of its kind, type and site; without the site when there are too many. */
+static struct fact_heap_pin *pin_of(struct fact_heap_pin *pins, uint32_t *n, uint32_t type,
+				    bool buffer, uint32_t site)
+{
+	for (uint32_t i = 0; i < *n; i++)
+		if (pins[i].type == type && pins[i].buffer == buffer && pins[i].site == site)
+			return &pins[i];
+	if (*n < PINS) {
+		pins[*n] = (struct fact_heap_pin){ .type = type, .buffer = buffer, .site = site };
+		return &pins[(*n)++];
+	}
+	for (uint32_t i = 0; i < *n; i++)
+		if (pins[i].type == type && pins[i].buffer == buffer) {
+			pins[i].site = 0;
+			return &pins[i];
+		}
+	return NULL;
+}
+
+/* Objects and buffers which keep an arena, by type and site, the largest first. */
 static void arena_pins(const struct heap *h, const struct pymalloc_arena *a,
 		       struct fact_heap_arena *f)
 {
-	struct fact_heap_pin pins[64];
+	struct fact_heap_pin pins[PINS];
 	uint32_t n = 0;
 
 	for (uint32_t i = a->first_pool; i < a->first_pool + a->used_pools; i++) {
 		const struct pymalloc_pool *pool = &h->pm.pools.at[i];
 
 		for (uint32_t k = 0; k < pool->blocks; k++) {
-			uint32_t state = h->state[pool->first_block + k], at = 0;
+			uint32_t state = h->state[pool->first_block + k], site;
 			enum block_kind kind = STATE_KIND(state);
-			bool buffer = kind == BLOCK_BUFFER || kind == BLOCK_WEAK;
+			uint64_t addr;
+			struct fact_heap_pin *pin;
 
 			if (kind == BLOCK_FREE || kind == BLOCK_UNSEEN)
 				continue;
+			addr = pymalloc_block_addr(&h->pm, pool, pool->first_block + k);
 			if (!f->pin_addr)
-				f->pin_addr = pymalloc_block_addr(&h->pm, pool, pool->first_block + k);
-			while (at < n && (pins[at].type != STATE_TYPE(state) ||
-					  pins[at].buffer != buffer))
-				at++;
-			if (at == 64)
+				f->pin_addr = addr;
+			site = h->sites ? h->sites->site_of(h->sites->ctx, addr + h->lead) : 0;
+			pin = pin_of(pins, &n, STATE_TYPE(state),
+				     kind == BLOCK_BUFFER || kind == BLOCK_WEAK, site);
+			if (!pin)
 				continue;
-			if (at == n)
-				pins[n++] = (struct fact_heap_pin){ .type = STATE_TYPE(state),
-								    .buffer = buffer };
-			pins[at].count++;
-			pins[at].bytes += h->pm.block_size[pool->szidx];
+			pin->count++;
+			pin->bytes += h->pm.block_size[pool->szidx];
 		}
 	}
 	for (f->npins = 0; f->npins < FACT_HEAP_PINS; f->npins++) {

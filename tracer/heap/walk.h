@@ -29,6 +29,15 @@ int heap_walk(struct mem_source *mem, const struct py *py, const struct maps *ma
 	      const struct heap_options *opt, struct heap **ret, struct err *err) MUST_CHECK;
 void heap_free(struct heap *h); /* accepts NULL */
 
+/* Who knows where blocks were made. site_of gets what an allocator returned; 0: not known. */
+struct heap_sites {
+	void *ctx;
+	uint32_t (*site_of)(void *ctx, uint64_t block);
+};
+
+/* Have heap_push name sites; borrowed until then. */
+void heap_use_sites(struct heap *h, const struct heap_sites *sites);
+
 /* Totals; borrowed. snapshot, at_* are the caller's to fill before pushing. */
 struct fact_heap *heap_totals(struct heap *h);
 

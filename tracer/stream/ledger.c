@@ -682,6 +682,23 @@ int ledger_each_block(const struct ledger *l, ledger_block_fn *fn, void *ctx, st
 	return 0;
 }
 
+uint32_t ledger_site_of(const struct ledger *l, uint64_t addr)
+{
+	const struct block_slot *slot = addr && !(addr & 7) && !(addr >> 48) ?
+						blocks_find(l->blocks, addr) :
+						NULL;
+
+	return slot ? word_site(slot->word) : 0;
+}
+
+int64_t ledger_add_site(struct ledger *l, const struct fact_site *fact, struct err *err)
+{
+	int64_t site = sites_foreign(l->sites, fact, err);
+	int r = site < 0 ? 0 : grow_sites(l, err);
+
+	return r < 0 ? r : site;
+}
+
 static int push_blocks(const struct ledger *l, struct err *err)
 {
 	return l->sink->block ? ledger_each_block(l, l->sink->block, l->sink->ctx, err) : 0;

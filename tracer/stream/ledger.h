@@ -73,6 +73,12 @@ typedef int ledger_block_fn(void *ctx, const struct fact_block *f, struct err *e
 int ledger_each_block(const struct ledger *l, ledger_block_fn *fn, void *ctx,
 		      struct err *err) MUST_CHECK;
 
+/* Site of the block alive at addr; 0: none is known there. */
+uint32_t ledger_site_of(const struct ledger *l, uint64_t addr);
+
+/* Number of a site that did not come through the stream; see sites_foreign. Nothing is counted. */
+int64_t ledger_add_site(struct ledger *l, const struct fact_site *fact, struct err *err) MUST_CHECK;
+
 struct ledger_live ledger_live(const struct ledger *l);
 const struct ledger_oddities *ledger_oddities(const struct ledger *l);
 const struct sites_limits_hit *ledger_limits_hit(const struct ledger *l);

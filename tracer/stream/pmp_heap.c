@@ -74,6 +74,8 @@ static const struct member arena_members[] = {
 	A(U64, live_blocks), A(U64, live_bytes), A(U32, npins), A(U64, pin_addr),
 	{ BLOB, offsetof(struct fact_heap_arena, occupancy), offsetof(struct fact_heap_arena, pools) },
 	PIN(0), PIN(1), PIN(2), PIN(3), PIN(4), PIN(5), PIN(6), PIN(7),
+	A(U32, pins[0].site), A(U32, pins[1].site), A(U32, pins[2].site), A(U32, pins[3].site),
+	A(U32, pins[4].site), A(U32, pins[5].site), A(U32, pins[6].site), A(U32, pins[7].site),
 };
 _Static_assert(FACT_HEAP_PINS == 8, "arena rows list eight pins");
 

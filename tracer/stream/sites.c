@@ -265,6 +265,29 @@ int64_t sites_unknown(struct sites *s, struct err *err)
 	return s->nobody;
 }
 
+int64_t sites_foreign(struct sites *s, const struct fact_site *fact, struct err *err)
+{
+	struct digest d = digest_word(DIGEST_INIT, 0x666f726569676e); /* unlike any of the agent's */
+	struct fact_site copy = *fact;
+	uint32_t id;
+	int r;
+
+	for (uint32_t i = 0; i < fact->nframes; i++) {
+		const struct fact_frame *f = &fact->frames[i];
+
+		d = digest_bytes(d, f->function, strlen(f->function));
+		d = digest_bytes(d, f->file, strlen(f->file));
+		d = digest_word(d, f->line);
+	}
+	d = digest_word(d, fact->truncated);
+	if (s->count >= SITES_MAX && !idmap_get(&s->p->site_ids, d)) {
+		s->hit.sites++;
+		return 0;
+	}
+	r = canonical(s, d, &copy, &id, err);
+	return r < 0 ? r : (int64_t)id;
+}
+
 static struct digest frame_fact(struct sites_private *p, uint64_t word, struct digest d,
 				struct fact_frame *ret)
 {

@@ -56,6 +56,12 @@ int sites_meta(struct sites *s, const struct record *r, struct err *err) MUST_CH
 /* The site of an undefined serial (cold path of sites_of). Returns its number or a code. */
 int64_t sites_unknown(struct sites *s, struct err *err) MUST_CHECK;
 
+/*
+ * A site somebody else knows: the same frames give the same number. fact->thread is 0, its
+ * number is ignored. Returns the number, 0 when there are too many sites, or a code.
+ */
+int64_t sites_foreign(struct sites *s, const struct fact_site *fact, struct err *err) MUST_CHECK;
+
 /* Site of an agent's serial, 0: undefined. */
 static inline uint32_t sites_of(const struct sites *s, uint32_t serial)
 {

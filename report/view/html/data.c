@@ -358,7 +358,7 @@ static int put_all(struct walk *w, struct buf *ret, struct err *err)
 	if (rc == 0 && m)
 		rc = data_types(m, old, &p, strings, ret, err);
 	if (rc == 0 && m)
-		rc = data_arenas(m, &p, strings, ret, err);
+		rc = data_arenas(w->r, m, &p, strings, ret, err);
 	if (rc == 0)
 		rc = put_strings(strings, &p, ret, err);
 	strtab_free(strings);

@@ -41,7 +41,8 @@ int data_suspects(const struct walk *w, struct pack *p, struct strtab *strings, 
 		  struct err *err) MUST_CHECK;
 int data_types(const struct heap_model *m, const struct heap_model *old, struct pack *p,
 	       struct strtab *strings, struct buf *ret, struct err *err) MUST_CHECK;
-int data_arenas(const struct heap_model *m, struct pack *p, struct strtab *strings,
+int data_arenas(const struct recording *r, const struct heap_model *m, struct pack *p,
+		struct strtab *strings,
 		struct buf *ret, struct err *err) MUST_CHECK;
 int data_snapshots(const struct heaps *h, struct pack *p, struct buf *ret,
 		   struct err *err) MUST_CHECK;

@@ -49,8 +49,21 @@ static int emptiest_first(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-static uint32_t pin_text(struct pack *p, struct strtab *strings, const struct heap_model *m,
-			 const struct fact_heap_arena *a)
+/* ", made at cache.py:88", when it is known. */
+static void pin_made(const struct recording *r, uint32_t number, char *to, size_t cap)
+{
+	const struct stack_site *site = number ? stacks_site(&r->stacks, number) : NULL;
+	uint32_t place = site ? r->stacks.stacks.at[site->stack] : STACKS_ROOT;
+	struct stack_text f;
+	const char *base;
+	if (!site || !stacks_next(&r->stacks, &place, &f))
+		return;
+	base = strrchr(f.file, '/');
+	snprintf(to, cap, ", made at %s:%u", base ? base + 1 : f.file, f.line);
+}
+
+static uint32_t pin_text(struct pack *p, struct strtab *strings, const struct recording *r,
+			 const struct heap_model *m, const struct fact_heap_arena *a)
 {
 	char label[LABEL_MAX] = "";
 	if (a->npins == 0)
@@ -63,11 +76,13 @@ static uint32_t pin_text(struct pack *p, struct strtab *strings, const struct he
 		heap_type_label(t, label + n, sizeof label - n);
 	else
 		snprintf(label + n, sizeof label - n, "unknown blocks");
+	n = strlen(label);
+	pin_made(r, a->pins[0].site, label + n, sizeof label - n);
 	return pack_text(p, strings, label, strlen(label));
 }
 
-int data_arenas(const struct heap_model *m, struct pack *p, struct strtab *strings,
-		      struct buf *ret, struct err *err)
+int data_arenas(const struct recording *r, const struct heap_model *m, struct pack *p,
+		struct strtab *strings, struct buf *ret, struct err *err)
 {
 	static const char *const names[] = { "addr", "live", "pools", "pinned", "map" };
 	static const char kinds[] = "uuutb";
@@ -89,7 +104,7 @@ int data_arenas(const struct heap_model *m, struct pack *p, struct strtab *strin
 			else if (column < 3)
 				pack_number(p, column == 1 ? a->live_bytes : a->pools);
 			else if (column == 3)
-				pack_number(p, pin_text(p, strings, m, a));
+				pack_number(p, pin_text(p, strings, r, m, a));
 			else
 				pack_bytes(p, a->occupancy, a->occupancy ? a->pools : 0);
 		}

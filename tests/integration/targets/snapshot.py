@@ -3,11 +3,14 @@
 
 First word: rest [MODULE …] (import these, hold objects, answer lines), append FILE (write the own
 process id to FILE again and again: a second instance of this program would show up in it),
-nproc (become another user whose processes are as many as allowed).
+nproc (become another user whose processes are as many as allowed),
+traced (tracemalloc is on: say how much was made on one line),
+pins (leave nearly empty arenas behind again and again).
 Commands: state.
 """
 import gc
 import importlib
+import itertools
 import json
 import os
 import resource
@@ -97,6 +100,36 @@ elif mode == "nproc":
 	os.setgid(23456)
 	os.setuid(23456)
 	resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+	say({}, "READY ")
+elif mode == "traced":
+	import tracemalloc
+	class Traced:
+		def __init__(self, i):
+			self.pair = (i, [str(i)])
+	def made(n):
+		return [Traced(i) for i in range(n)]
+	keep.append(made(3000))
+	gc.collect()
+	inner = Traced.__init__.__code__.co_firstlineno + 1  # no frame is ever made there
+	blocks = total = 0
+	for trace in tracemalloc.take_snapshot().traces:
+		frame = trace.traceback[0]
+		if frame.filename == made.__code__.co_filename and frame.lineno == inner:
+			blocks += 1
+			total += trace.size
+	say({"line": inner, "blocks": blocks, "bytes": total}, "READY ")
+elif mode == "pins":
+	class Pin:
+		__slots__ = ("a",)
+	def pin_many():
+		made = list(itertools.starmap(Pin, itertools.repeat((), 100000)))
+		return made[::3000]
+	def churn():
+		while len(keep) < 400:
+			keep.append(pin_many())
+			time.sleep(0.05)
+	import time
+	threading.Thread(target=churn, daemon=True).start()
 	say({}, "READY ")
 else:
 	found = web(sys.argv[2:])
