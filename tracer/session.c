@@ -255,11 +255,25 @@ static int stop_patiently(pid_t pid, struct stop **ret, struct err *err)
 	}
 }
 
+int session_rest(struct session *s, struct err *err)
+{
+	struct inject_rest rest;
+	int r = session_drain(s, err);
+
+	if (r == 0 && !s->stream_bad)
+		r = inject_rest(s->inject, decode_counts(s->decode)->bytes, &rest, err);
+	if (r < 0 || s->stream_bad || !rest.known)
+		return r;
+	s->has_rest = true;
+	s->torn = rest.torn;
+	s->agent = rest.counters;
+	return session_feed(s, rest.bytes, rest.n, err);
+}
+
 int session_unhook(struct session *s, struct err *err)
 {
 	struct inject_audit audit = { 0 };
 	struct stop *stop;
-	size_t left;
 
 	if (!s->hooked)
 		return 0;
@@ -267,7 +281,7 @@ int session_unhook(struct session *s, struct err *err)
 	int r = stop_patiently(s->pid, &stop, err);
 	if (r == ERR_GONE) {
 		s->hooked = false;
-		return 0;
+		return session_rest(s, err);
 	}
 	if (r < 0) {
 		/* What was recorded is good; the agent falls silent when the pipe is closed. */
@@ -285,18 +299,14 @@ int session_unhook(struct session *s, struct err *err)
 	int gone = stop_detach(stop, NULL);
 	s->hooked = false;
 	if (r == ERR_GONE || gone == ERR_GONE)
-		return 0;
+		return session_rest(s, err);
 	if (r < 0)
 		return r;
 	keep_audit(&s->result->audit, &audit);
 	/* Reading what is left brings untouched pages in, so what was measured before counts. */
 	if (s->result->cost.agent_bytes == 0)
 		s->result->cost.agent_bytes = audit.resident_bytes;
-	r = session_drain(s, err);
-	if (r < 0)
-		return r;
-	const uint8_t *bytes = inject_residual(s->inject, &left);
-	return session_feed(s, bytes, left, err);
+	return session_rest(s, err);
 }
 
 /* --- whole recordings -------------------------------------------------------------------- */
@@ -332,7 +342,8 @@ int session_record(struct session *s, struct err *err)
 	/* Another program runs there now, or none: there is nothing to take back. */
 	if (end == FACT_END_EXITED || end == FACT_END_EXECED)
 		s->hooked = false;
-	int left = session_unhook(s, r < 0 ? NULL : &why);
+	int left = s->hooked ? session_unhook(s, r < 0 ? NULL : &why) :
+			       session_rest(s, r < 0 ? NULL : &why);
 	if (r == 0)
 		r = left;
 	s->result->end = end;

@@ -124,6 +124,21 @@ static uint64_t dropped(const struct session *s)
 							      s->dropped_by_head;
 }
 
+/*
+ * Allocations the agent had counted and not yet said anything of: the process was killed in
+ * between. Not to be told from other losses when there were any.
+ */
+static uint64_t interrupted_calls(const struct session *s)
+{
+	uint64_t told = ledger_births(s->ledger);
+	bool whole = s->has_rest && !s->stream_bad && !s->options->sample_bytes && !dropped(s) &&
+		     !ledger_oddities(s->ledger)->bad_batches &&
+		     !ledger_oddities(s->ledger)->untracked_blocks &&
+		     !decode_counts(s->decode)->lost_batches;
+
+	return whole && s->agent.allocs > told ? s->agent.allocs - told : 0;
+}
+
 static int push_notes(struct session *s, enum fact_end end, struct err *err)
 {
 	const struct session_audit *audit = &s->result->audit;
@@ -141,9 +156,12 @@ static int push_notes(struct session *s, enum fact_end end, struct err *err)
 	if (r == 0 && s->stream_bad)
 		r = note(s, "stream-corrupt",
 			 "the stream turned into something else; the rest of it is missing", err);
-	if (r == 0 && (end == FACT_END_EXITED || end == FACT_END_EXECED))
+	if (r == 0 && !s->has_rest && (end == FACT_END_EXITED || end == FACT_END_EXECED))
 		r = note(s, "unsent-tail",
 			 "what the target did in its last tenth of a second may be missing", err);
+	if (r == 0)
+		r = note_count(s, "torn-tail", s->torn + interrupted_calls(s),
+			       "calls under way when the target ended are left out", err);
 	if (r == 0 && s->activity[0] && s->result->cost.first_event_ns == 0) {
 		snprintf(idle, sizeof idle, "the program allocated nothing meanwhile; at the beginning: %s",
 			 s->activity);

@@ -54,6 +54,8 @@ struct session {
 	struct session_side *side; /* NULL: none */
 	uint32_t snapshots;	   /* begun so far */
 	uint64_t dropped_by_head;  /* newest count in a batch */
+	bool has_rest;		   /* what the agent had not sent was read */
+	uint64_t torn;		   /* pieces of it that made no sense */
 };
 
 /* session.c */
@@ -67,6 +69,9 @@ int session_identify(struct session *s, struct err *err) MUST_CHECK;
 int session_hook(struct session *s, struct err *err) MUST_CHECK;
 /* Stop, unhook, fetch what is left, let go. The target being gone is not an error. */
 int session_unhook(struct session *s, struct err *err) MUST_CHECK;
+
+/* Account for what the agent had not sent, if that can be read. After the last byte of the pipe. */
+int session_rest(struct session *s, struct err *err) MUST_CHECK;
 
 /* From live hooks to the last fact; the agent is removed whatever happens. */
 int session_record(struct session *s, struct err *err) MUST_CHECK;

@@ -4,25 +4,31 @@
  * mapping, and what travels through the pipe. Included by both sides; freestanding (only
  * <stdint.h>). Every change bumps AGENT_ABI_VERSION.
  *
- * The mapping, AGENT_MAP_BYTES in all, is anonymous and private. Two parts, which meet at a
- * multiple of the largest page size (64 KiB on aarch64), so each has its own protection; only the
- * pages in use are ever resident:
- *   r-x   0                     blob text + rodata, begins with agent_head
+ * The mapping is AGENT_MAP_BYTES long. Three parts, which meet at multiples of the largest page
+ * size (64 KiB on aarch64), so each has its own protection; only the pages in use are ever
+ * resident, and those are AGENT_RESIDENT_MAX at most:
+ *   r-xp  0                     blob text + rodata, begins with agent_head
  *         AGENT_FIXED_OFFSET    struct agent_fixed: constant once the hooks are live, and kept
  *                               by fork, so a child can still call through
- *   rw-   AGENT_STATE_OFFSET    struct agent_state (agent/state.h), MADV_WIPEONFORK: in a forked
- *                               child it reads as zeros, which means "call through, say nothing"
+ *   rw-p  AGENT_GATE_OFFSET     struct agent_gate, MADV_WIPEONFORK: in a forked child it reads as
+ *                               zeros, which means "call through, say nothing"
+ *   rw-s  AGENT_STATE_OFFSET    struct agent_state (agent/state.h): a memfd the tracer holds too,
+ *                               so that it can read what is left after any death; MADV_DONTFORK.
+ *                               Where that cannot be had: rw-p, MADV_WIPEONFORK.
+ * A forked child has no state at all: nothing may look at it before the gate was seen open.
  */
 #ifndef PYMEMPROF_TRACER_AGENT_ABI_H
 #define PYMEMPROF_TRACER_AGENT_ABI_H
 
 #include <stdint.h>
 
-#define AGENT_ABI_VERSION 2
+#define AGENT_ABI_VERSION 3
 #define AGENT_MAGIC 0x746e656761504d50ull /* "PMPagent" */
-#define AGENT_MAP_BYTES (512 * 1024)
+#define AGENT_MAP_BYTES (576 * 1024)
+#define AGENT_RESIDENT_MAX (512 * 1024)
 #define AGENT_FIXED_OFFSET (60 * 1024)
-#define AGENT_STATE_OFFSET (64 * 1024)
+#define AGENT_GATE_OFFSET (64 * 1024)
+#define AGENT_STATE_OFFSET (128 * 1024)
 
 /* --- domains and functions of a PyMemAllocatorEx table (Include/cpython/pymem.h, 3.4+) --- */
 enum agent_domain { AGENT_RAW = 0, AGENT_MEM = 1, AGENT_OBJ = 2, AGENT_DOMAINS = 3 };
@@ -82,7 +88,7 @@ struct agent_fixed {
 	uint64_t magic;
 	uint32_t abi_version;
 	uint32_t bytes;
-	uint64_t map_base, map_bytes, text_bytes, state_addr;
+	uint64_t map_base, map_bytes, text_bytes, gate_addr, state_addr;
 	uint64_t cookie;	       /* identity of this attach; also in the stream's hello */
 	uint64_t table_addr[AGENT_DOMAINS]; /* where the tables are in the interpreter */
 	struct agent_table_copy original[AGENT_DOMAINS];
@@ -116,14 +122,14 @@ struct agent_fixed {
 	int32_t tracer_pid;
 	int32_t target_pid;
 	uint64_t tracer_start;
-	uint32_t mode;		 /* value agent_public.mode is set to when the hooks go live */
-	uint32_t reserved;
+	uint32_t mode;		 /* value agent_gate.mode is set to when the hooks go live */
+	uint32_t shared;	 /* 1: the state is the memfd */
 };
 
 #define AGENT_FRAMES_MAX 256
 #define AGENT_WINDOW_MAX 2048
 
-/* Values of agent_state.mode. Zero must be the harmless one (fork wipes the page to zero). */
+/* Values of agent_gate.mode. Zero must be the harmless one (fork wipes the page to zero). */
 enum agent_mode {
 	AGENT_MODE_PASS = 0,   /* call through; also after EPIPE, EBADF, fork */
 	AGENT_MODE_RECORD = 1, /* one GIL: its holder is the only writer */
@@ -131,7 +137,7 @@ enum agent_mode {
 };
 
 /*
- * agent_public.mode is one word: enum agent_mode in its low byte, these above. The hooks compare
+ * agent_gate.mode is one word: enum agent_mode in its low byte, these above. The hooks compare
  * the whole word with AGENT_MODE_RECORD: anything unusual costs the usual case nothing.
  */
 #define AGENT_MODE_MASK 0xffu
@@ -142,12 +148,18 @@ enum agent_mode {
 
 enum agent_why_pass { AGENT_WHY_NONE = 0, AGENT_WHY_EPIPE = 1, AGENT_WHY_BADFD = 2, AGENT_WHY_TOLD = 3 };
 
+/* What a forked child still has, as zeros. The tracer writes it with all threads stopped. */
+struct agent_gate {
+	uint32_t mode, why_pass;
+	int32_t pipe_made[2]; /* where pipe2 puts its answer, so that a cleaner can find it; 0, 0: not yet */
+	char share_name[32];  /* of the memfd: a cleaner knows a descriptor left open by its link */
+};
+
 /*
- * First words of the read-write part: a fixed place the tracer may read at any time
- * (process_vm_readv) and, with all threads stopped, write. Counters only ever grow.
+ * First words of the state: a fixed place the tracer may read at any time. Counters only ever
+ * grow.
  */
 struct agent_public {
-	uint32_t mode, why_pass;
 	uint64_t allocs, frees;		  /* calls seen by the hooks, including cancelled ones */
 	uint64_t alloc_bytes;
 	uint64_t cancelled;		  /* blocks that died inside the window */
@@ -185,7 +197,7 @@ struct stream_batch {
  * ALLOC  2 words  addr | kind | size << 48 (0xffff: a third word holds the size)
  *                 word 2: site (bits 0–31) | domain << 32 | flags << 40
  *                 flags bit 0: sampled (third word present too when size = 0xffff)
- * TEMP   2 words  kind | site << 32 ; blocks (bits 0–23) | bytes << 24
+ * TEMP   2 words  kind | site << 32 ; blocks (bits 0–23) | bytes << 24 (as agent_site.temps)
  *                 `blocks` blocks of `bytes` in all were allocated at site and died in the window
  * UNFREE 1 word   addr | kind: the realloc announced by the last FREE of addr failed; it lives on
  * META   n words  kind | type << 8 | words << 16 (whole record), then a struct below

@@ -80,8 +80,10 @@ ALWAYS uint64_t tstate_now(uint64_t tp)
 /* The usual caller. The raw domain needs no GIL, so there the thread must be the same too. */
 ALWAYS bool is_lane(uint32_t domain, uint64_t tp)
 {
-	return (lane_gate() & ~AGENT_GATE_SAMPLE) == AGENT_MODE_RECORD &&
-	       tstate_now(tp) == LANE->tstate && (domain != AGENT_RAW || tp == LANE->tp);
+	if ((lane_gate() & ~AGENT_GATE_SAMPLE) != AGENT_MODE_RECORD)
+		return false;
+	lane_order();
+	return tstate_now(tp) == LANE->tstate && (domain != AGENT_RAW || tp == LANE->tp);
 }
 
 /* --- the lane ------------------------------------------------------------------------------------ */
@@ -99,7 +101,7 @@ void lane_init(void)
 	COLD->last_clock = COLD->last_flush = sys_ticks();
 	if (fx->sample_bytes)
 		sample_init();
-	__atomic_fetch_and(&PUB->mode, ~AGENT_GATE_FRESH, __ATOMIC_RELAXED);
+	__atomic_fetch_and(&GATE->mode, ~AGENT_GATE_FRESH, __ATOMIC_RELAXED);
 }
 
 static void count_dropped(uint64_t size)
@@ -216,10 +218,11 @@ static void realloc_failed(uint64_t addr, const struct undo_free *u)
 	} else if (u->slot.addr) {
 		if (window_slot(addr)->addr)
 			window_evict(window_slot(addr)->addr);
-		*window_slot(addr) = u->slot;
+		site->temps -= AGENT_TEMPS_ONE(size);
+		window_slot(addr)->info = u->slot.info;
+		lane_order();
+		window_slot(addr)->addr = addr;
 		LANE->window_bytes += size;
-		site->temp_blocks--;
-		site->temp_bytes -= size;
 		PUB->cancelled--;
 	} else {
 		put_word(addr, STREAM_UNFREE);
@@ -286,6 +289,7 @@ static enum who classify(uint32_t domain, uint64_t tp)
 
 	if (mode == AGENT_MODE_PASS)
 		return WHO_PASS;
+	lane_order();
 	if (mode == AGENT_MODE_LOCKED)
 		return WHO_LOCKED;
 	tstate = tstate_now(tp);

@@ -15,15 +15,16 @@
 
 #ifndef AGENT_HOSTED
 
-_Static_assert(AGENT_FIXED_OFFSET == 0xf000 && AGENT_STATE_OFFSET == 0x10000,
-	       "agent.lds repeats both numbers");
+_Static_assert(AGENT_FIXED_OFFSET == 0xf000 && AGENT_GATE_OFFSET == 0x10000 &&
+		       AGENT_STATE_OFFSET == 0x20000,
+	       "agent.lds repeats the numbers");
 
 /* struct agent_head: the first bytes of the blob (agent.lds puts this section first). */
 __asm__(".section .text.agent_head, \"ax\"\n"
 	".globl agent_head\n"
 	"agent_head:\n"
 	".quad 0x746e656761504d50\n" /* AGENT_MAGIC */
-	".long 2\n"		     /* AGENT_ABI_VERSION */
+	".long 3\n"		     /* AGENT_ABI_VERSION */
 	".long agent_end - agent_head\n"
 	".long hook_raw_malloc - agent_head, hook_raw_calloc - agent_head\n"
 	".long hook_raw_realloc - agent_head, hook_raw_free - agent_head\n"
@@ -32,7 +33,7 @@ __asm__(".section .text.agent_head, \"ax\"\n"
 	".long hook_obj_malloc - agent_head, hook_obj_calloc - agent_head\n"
 	".long hook_obj_realloc - agent_head, hook_obj_free - agent_head\n"
 	".previous\n");
-_Static_assert(AGENT_MAGIC == 0x746e656761504d50ull && AGENT_ABI_VERSION == 2,
+_Static_assert(AGENT_MAGIC == 0x746e656761504d50ull && AGENT_ABI_VERSION == 3,
 	       "the head above repeats both numbers");
 
 #endif

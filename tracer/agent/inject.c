@@ -22,6 +22,7 @@
 #include "tracer/agent/agent_blob.h"
 #include "base/own.h"
 #include "tracer/agent/inject_inside.h"
+#include "tracer/agent/share.h"
 #include "tracer/agent/sys.h"
 #include "tracer/cpython/agent_offsets.h"
 #include "tracer/cpython/interp.h"
@@ -72,7 +73,8 @@ int inject_new(const struct inject_options *options, struct inject **ret, struct
 		return err_nomem(err);
 	in->options = *options;
 	in->read_fd = -1;
-	in->read_fd_there = in->write_fd_there = -1;
+	in->share_fd = -1;
+	in->read_fd_there = in->write_fd_there = in->share_fd_there = -1;
 	in->state = calloc(1, sizeof(*in->state));
 	in->text = malloc(sizeof(agent_blob));
 	if (!in->state || !in->text) {
@@ -93,10 +95,12 @@ void inject_free(struct inject *in)
 		return;
 	if (in->read_fd >= 0)
 		close(in->read_fd);
+	if (in->share_fd >= 0)
+		close(in->share_fd);
 	inject_leave(in);
 	free(in->state);
 	free(in->text);
-	free(in->residual);
+	free(in->residual.bytes);
 	free(in);
 }
 
@@ -110,10 +114,25 @@ const struct agent_fixed *inject_fixed(const struct inject *in)
 	return &in->fixed;
 }
 
+bool inject_shared(const struct inject *in)
+{
+	return in->share_fd >= 0;
+}
+
 int inject_public(const struct inject *in, struct mem_source *mem, struct agent_public *ret,
 		  struct err *err)
 {
-	return mem_read(mem, taddr_add(in->base, AGENT_STATE_OFFSET), ret, sizeof(*ret), err);
+	struct agent_gate gate;
+	int r;
+
+	if (in->share_fd < 0)
+		return mem_read(mem, taddr_add(in->base, AGENT_STATE_OFFSET), ret, sizeof(*ret),
+				err);
+	/* is this still the program we attached to? */
+	r = mem_read(mem, taddr_add(in->base, AGENT_GATE_OFFSET), &gate, sizeof(gate), err);
+	if (r < 0)
+		return r;
+	return share_read(in, offsetof(struct agent_state, pub), ret, sizeof(*ret), err);
 }
 
 taddr inject_word(const struct inject *in, uint32_t domain, uint32_t func)
@@ -176,12 +195,20 @@ int inject_call(struct inject *in, const char *what, long nr, const uint64_t arg
 
 bool inject_owns_fd(const struct inject *in, int fd)
 {
-	char path[64];
+	char path[64], link[96];
 	struct stat st;
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)in->pid, fd);
-	return stat(path, &st) == 0 && st.st_ino == in->fixed.pipe_ino &&
-	       st.st_dev == in->fixed.pipe_dev;
+	if (stat(path, &st) < 0)
+		return false;
+	if (st.st_ino == in->fixed.pipe_ino && st.st_dev == in->fixed.pipe_dev)
+		return true;
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n < 0)
+		return false;
+	link[n] = 0;
+	return share_is_link(link, in->share_name);
 }
 
 /* --- inverses --------------------------------------------------------------------------------- */
@@ -203,7 +230,7 @@ static int undo_map(void *ctx, uint64_t a, uint64_t b, struct err *err)
 	return r;
 }
 
-static int close_there(struct inject *in, int64_t *fd, struct err *err)
+int inject_close_there(struct inject *in, int64_t *fd, struct err *err)
 {
 	const uint64_t arg[6] = { (uint64_t)*fd };
 	int64_t answer;
@@ -221,8 +248,8 @@ static int undo_pipe(void *ctx, uint64_t a, uint64_t b, struct err *err)
 
 	(void)a;
 	(void)b;
-	r = close_there(in, &in->read_fd_there, err);
-	q = close_there(in, &in->write_fd_there, err);
+	r = inject_close_there(in, &in->read_fd_there, err);
+	q = inject_close_there(in, &in->write_fd_there, err);
 	return r < 0 ? r : q;
 }
 
@@ -270,6 +297,7 @@ static void fill_fixed(struct inject *in)
 	fx->map_base = in->base.v;
 	fx->map_bytes = AGENT_MAP_BYTES;
 	fx->text_bytes = sizeof(agent_blob);
+	fx->gate_addr = in->base.v + AGENT_GATE_OFFSET;
 	fx->state_addr = in->base.v + AGENT_STATE_OFFSET;
 	for (int d = 0; d < AGENT_DOMAINS; d++)
 		for (int f = 0; f < AGENT_FUNCS; f++)
@@ -329,7 +357,7 @@ static int map_agent(struct inject *in, struct undo *undo, struct err *err)
 	const struct remote_sys *sys = remote_sys(in->remote);
 	const uint64_t map[6] = { 0, AGENT_MAP_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
 				  (uint64_t)-1, 0 };
-	const uint64_t state_bytes = AGENT_MAP_BYTES - AGENT_STATE_OFFSET;
+	const uint64_t gate_bytes = AGENT_STATE_OFFSET - AGENT_GATE_OFFSET;
 	int64_t answer;
 	int r = undo_push(undo, "map the agent", undo_map, in, 0, 0, err);
 
@@ -340,14 +368,14 @@ static int map_agent(struct inject *in, struct undo *undo, struct err *err)
 	in->base = taddr_of((uint64_t)answer);
 	fill_fixed(in);
 	if (write_text(in, NULL) < 0) {
-		r = protect(in, 0, AGENT_STATE_OFFSET, PROT_READ | PROT_WRITE, err);
+		r = protect(in, 0, AGENT_GATE_OFFSET, PROT_READ | PROT_WRITE, err);
 		if (r == 0)
 			r = write_text(in, err);
 	}
 	if (r == 0)
-		r = protect(in, AGENT_STATE_OFFSET, state_bytes, PROT_READ | PROT_WRITE, err);
+		r = protect(in, AGENT_GATE_OFFSET, gate_bytes, PROT_READ | PROT_WRITE, err);
 	if (r == 0) {
-		const uint64_t wipe[6] = { in->base.v + AGENT_STATE_OFFSET, state_bytes,
+		const uint64_t wipe[6] = { in->base.v + AGENT_GATE_OFFSET, gate_bytes,
 					   MADV_WIPEONFORK };
 
 		r = inject_call(in, "madvise(MADV_WIPEONFORK)", sys->madvise, wipe, &answer, err);
@@ -397,8 +425,8 @@ static int take_read_end(struct inject *in, struct err *err)
 static int make_pipe(struct inject *in, struct undo *undo, struct err *err)
 {
 	const struct remote_sys *sys = remote_sys(in->remote);
-	taddr made = taddr_add(in->base, AGENT_STATE_OFFSET +
-						 (int64_t)offsetof(struct agent_state, pipe_made));
+	taddr made = taddr_add(in->base, AGENT_GATE_OFFSET +
+						 (int64_t)offsetof(struct agent_gate, pipe_made));
 	const uint64_t pipe[6] = { made.v, O_CLOEXEC | O_NONBLOCK };
 	int64_t answer, low;
 	int32_t fds[2];
@@ -416,7 +444,7 @@ static int make_pipe(struct inject *in, struct undo *undo, struct err *err)
 	if (r == 0)
 		r = write_fixed(in, err); /* whose pipe it is, before its number changes */
 	if (r == 0)
-		r = close_there(in, &in->read_fd_there, err);
+		r = inject_close_there(in, &in->read_fd_there, err);
 	if (r < 0)
 		return r;
 	{
@@ -425,7 +453,7 @@ static int make_pipe(struct inject *in, struct undo *undo, struct err *err)
 		/* no room up there: the low number does as well */
 		if (inject_call(in, "fcntl", sys->fcntl, dup, &answer, NULL) == 0) {
 			in->write_fd_there = answer;
-			r = close_there(in, &low, err);
+			r = inject_close_there(in, &low, err);
 		}
 	}
 	in->fixed.pipe_fd = (int32_t)in->write_fd_there;
@@ -515,10 +543,10 @@ static int finish_agent(struct inject *in, struct err *err)
 	int r = write_fixed(in, err);
 
 	if (r == 0)
-		r = live_write(in->mem, taddr_add(in->base, AGENT_STATE_OFFSET), &mode,
+		r = live_write(in->mem, taddr_add(in->base, AGENT_GATE_OFFSET), &mode,
 			       sizeof(mode), err);
 	if (r == 0)
-		r = protect(in, 0, AGENT_STATE_OFFSET, PROT_READ | PROT_EXEC, err);
+		r = protect(in, 0, AGENT_GATE_OFFSET, PROT_READ | PROT_EXEC, err);
 	return r < 0 ? err_wrap(err, r, "writing the agent") : 0;
 }
 
@@ -577,6 +605,8 @@ static int attach(struct inject *in, struct stop *s, struct mem_source *mem, str
 	if (r == 0)
 		r = map_agent(in, undo, err);
 	if (r == 0)
+		r = share_make(in, undo, err);
+	if (r == 0)
 		r = make_pipe(in, undo, err);
 	if (r == 0)
 		r = finish_agent(in, err);
@@ -595,7 +625,7 @@ int inject_attach(struct inject *in, struct stop *s, struct mem_source *mem, con
 		inject_leave(in);
 		return r;
 	}
-	/* three inverses in a stopped target become one that stops it by itself */
+	/* the inverses in a stopped target become one that stops it by itself */
 	in->hooked = true;
 	while (undo->depth > mark)
 		undo_drop(undo);

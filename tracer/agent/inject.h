@@ -5,8 +5,9 @@
  * the stream says, and never touches the context words.
  *
  * Order of a recording: inject_new; stop the target; py_find_tstate_access; inject_attach; let
- * go; read inject_fd() until enough; stop; inject_remove; let go; inject_residual is fed to the
- * decoder after the last byte of the pipe; inject_free.
+ * go; read inject_fd() until enough; stop; inject_remove; let go; inject_rest is fed to the
+ * decoder after the last byte of the pipe; inject_free. When the target died instead,
+ * inject_rest works as well if inject_shared.
  */
 #ifndef PYMEMPROF_TRACER_AGENT_INJECT_H
 #define PYMEMPROF_TRACER_AGENT_INJECT_H
@@ -77,7 +78,9 @@ int inject_attach(struct inject *in, struct stop *s, struct mem_source *mem, con
 /* Read end of the stream, non-blocking; owned by in. -1 before the attach and for orphans. */
 int inject_fd(const struct inject *in);
 const struct agent_fixed *inject_fixed(const struct inject *in);
-/* Counters of the agent now; the target may run. Errors: FAULT (exec, exit), GONE. */
+/* Is what the agent remembers shared with us, so that it outlives the target? */
+bool inject_shared(const struct inject *in);
+/* Counters of the agent now; the target may run. Errors: FAULT (exec, exit), GONE, SYS. */
 int inject_public(const struct inject *in, struct mem_source *mem, struct agent_public *ret,
 		  struct err *err) MUST_CHECK;
 
@@ -96,11 +99,21 @@ typedef int inject_drain_fn(void *ctx, struct err *err);
 int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inject_drain_fn *drain,
 		  void *ctx, struct inject_audit *ret, struct err *err) MUST_CHECK;
 
+/* The end of the stream that never reached the pipe, as ordinary stream bytes. */
+struct inject_rest {
+	bool known;	      /* false: the target died and its memory was its own */
+	const uint8_t *bytes; /* borrowed from in */
+	size_t n;
+	uint64_t torn;	      /* pieces of its memory that made no sense */
+	struct agent_public counters; /* the last ones */
+};
+
 /*
- * After inject_remove: the end of the stream that never reached the pipe, as ordinary stream
- * bytes; borrowed from in. Empty when there was none.
+ * After inject_remove, or after the target's end; received: bytes that came through the pipe,
+ * which is empty now. Errors: NOMEM, SYS.
  */
-const uint8_t *inject_residual(const struct inject *in, size_t *ret_bytes);
+int inject_rest(struct inject *in, uint64_t received, struct inject_rest *ret,
+		struct err *err) MUST_CHECK;
 
 /* --- agents of other tracers ------------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
 #define PYMEMPROF_TRACER_AGENT_INJECT_INSIDE_H
 
 #include "tracer/agent/inject.h"
+#include "tracer/agent/residual.h"
 #include "tracer/agent/state.h"
 #include "tracer/process/remote.h"
 
@@ -16,6 +17,9 @@ struct inject {
 	int read_fd;	  /* ours */
 	int64_t read_fd_there; /* while attaching: the target's descriptors, −1: none */
 	int64_t write_fd_there;
+	int share_fd;	  /* the state, held by us; −1: it is private to the target */
+	int64_t share_fd_there; /* while attaching */
+	char share_name[32];
 	uint32_t words_set; /* how many function words have been exchanged, in order */
 	bool adopted;	  /* another tracer's, which died */
 	bool hooked;	  /* the attach went through and no removal did yet */
@@ -28,8 +32,8 @@ struct inject {
 	/* allocated before the target is stopped */
 	struct agent_state *state;
 	uint8_t *text;
-	uint8_t *residual;
-	size_t residual_bytes;
+	bool have_state;  /* state was read at the removal */
+	struct residual residual;
 };
 
 /* Address of the function word of (domain, func) in the interpreter's table. */
@@ -46,7 +50,10 @@ int inject_find_caller(struct inject *in, struct err *err) MUST_CHECK;
 int inject_enter(struct inject *in, struct stop *s, struct mem_source *mem, struct err *err) MUST_CHECK;
 void inject_leave(struct inject *in);
 
-/* Does descriptor fd of the target still lead to our pipe? */
+/* Close descriptor *fd of the target, if it is one; it becomes −1. */
+int inject_close_there(struct inject *in, int64_t *fd, struct err *err) MUST_CHECK;
+
+/* Does descriptor fd of the target lead to our pipe or to our shared memory? */
 bool inject_owns_fd(const struct inject *in, int fd);
 
 /* The undo entry of a finished attach: stop, remove, let go. */

@@ -150,5 +150,6 @@ void label_look(void)
 	text_copy((uint64_t *)(s + 1), head);
 	/* both lengths are multiples of 8 bytes where there is a tail */
 	text_copy((uint64_t *)(s + 1) + text_words(head), tail);
+	put_commit(words);
 	COLD->label = hash;
 }

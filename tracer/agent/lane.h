@@ -16,11 +16,13 @@
 
 /* In the blob these are places the linker script fixes; hosted tests define them. */
 extern struct agent_fixed agent_fixed;
+extern struct agent_gate agent_gate;
 extern struct agent_state agent_state;
 
 #define LANE (&agent_state.lane)
 #define COLD (&agent_state.cold)
 #define PUB (&agent_state.pub)
+#define GATE (&agent_gate)
 
 static inline uint64_t lane_load(uint64_t addr, int32_t offset)
 {
@@ -32,9 +34,19 @@ static inline uint32_t lane_load32(uint64_t addr, int32_t offset)
 	return *(const volatile uint32_t *)(addr + (uint64_t)(int64_t)offset);
 }
 
+/*
+ * What is before it is done before what is after it, as far as a death between two instructions
+ * can tell: the compiler may not move memory accesses across. Also right behind a look at the
+ * gate, so that the state is not touched in a child which has none.
+ */
+static inline void lane_order(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
 static inline uint32_t lane_gate(void)
 {
-	return __atomic_load_n(&PUB->mode, __ATOMIC_RELAXED);
+	return __atomic_load_n(&GATE->mode, __ATOMIC_RELAXED);
 }
 
 /* Blocks lie at multiples of 16 mostly; one multiplication spreads them over the table. */
@@ -46,27 +58,33 @@ static inline uint64_t lane_hash(uint64_t addr)
 /* --- put.c: records into the batch, the batch into the pipe ------------------------------- */
 
 /*
- * Room for a record of words ≤ AGENT_OUT_WORDS / 2; sends the batch first when it is full. NULL:
- * the pipe is full beyond the user's policy or gone; the caller's record is lost.
+ * Room for a record of words ≤ AGENT_OUT_WORDS / 2; sends the batch first when it is full. It
+ * counts once put_commit was told the same number. NULL: the pipe is full beyond the user's
+ * policy or gone; the caller's record is lost.
  */
 uint64_t *put_reserve_slow(uint32_t words);
 /* Send what there is, even if it is little. */
 void put_flush(void);
-/* One TEMP (or several, where the fields are too narrow); blocks may be 0. */
-void put_temp(uint32_t serial, uint64_t blocks, uint64_t bytes);
+/* One TEMP for a block whose site is not in the table any more. */
+void put_temp(uint32_t serial, uint64_t size);
+/* One TEMP for what a site counted, which becomes nothing. */
+void put_temps(struct agent_site *site);
 void put_pass(uint32_t why); /* any thread */
 
 static inline uint64_t *put_reserve(uint32_t words)
 {
 	struct agent_lane *l = LANE;
 
-	if (SYS_LIKELY(l->out_len + words <= l->out_end)) {
-		uint64_t *at = &agent_state.out[l->out_len];
-
-		l->out_len += words;
-		return at;
-	}
+	if (SYS_LIKELY(l->out_len + words <= l->out_end))
+		return &agent_state.out[l->out_len];
 	return put_reserve_slow(words);
+}
+
+static inline void put_commit(uint32_t words)
+{
+	lane_order();
+	LANE->out_len += words;
+	lane_order();
 }
 
 static inline void put_word(uint64_t addr, uint32_t kind)
@@ -78,6 +96,7 @@ static inline void put_word(uint64_t addr, uint32_t kind)
 		return;
 	}
 	*at = addr | kind;
+	put_commit(1);
 	PUB->events_written++;
 }
 
@@ -97,6 +116,7 @@ static inline bool put_alloc(uint64_t addr, uint64_t size, uint32_t serial, uint
 	at[1] = serial | (uint64_t)domain << 32 | (uint64_t)flags << 40;
 	if (wide)
 		at[2] = size;
+	put_commit(2 + wide);
 	PUB->events_written++;
 	return true;
 }
@@ -204,14 +224,13 @@ static inline void window_cancel(struct agent_slot *s)
 	struct agent_site *site = &agent_state.sites[AGENT_SLOT_SITE(info)];
 
 	s->addr = 0;
+	lane_order();
 	LANE->window_bytes -= size;
 	PUB->cancelled++;
-	if (SYS_LIKELY(site->serial == AGENT_SLOT_SERIAL(info))) {
-		site->temp_blocks++;
-		site->temp_bytes += size;
-	} else {
-		put_temp(AGENT_SLOT_SERIAL(info), 1, size);
-	}
+	if (SYS_LIKELY(site->serial == AGENT_SLOT_SERIAL(info)))
+		site->temps += AGENT_TEMPS_ONE(size);
+	else
+		put_temp(AGENT_SLOT_SERIAL(info), size);
 }
 
 /* --- sample.c ------------------------------------------------------------------------------ */

@@ -13,8 +13,8 @@ enum put_end { PUT_SENT, PUT_LATER, PUT_GONE };
 
 void put_pass(uint32_t why)
 {
-	PUB->why_pass = why;
-	__atomic_store_n(&PUB->mode, AGENT_MODE_PASS, __ATOMIC_RELEASE);
+	GATE->why_pass = why;
+	__atomic_store_n(&GATE->mode, AGENT_MODE_PASS, __ATOMIC_RELEASE);
 }
 
 /*
@@ -84,6 +84,10 @@ static enum put_end send_rest(bool patient)
 			return PUT_GONE;
 		}
 	}
+	/* a reader of the end subtracts bytes_written from what it got, while out_len is not 0 */
+	lane_order();
+	LANE->out_len = 0;
+	lane_order();
 	PUB->bytes_written += total;
 	return PUT_SENT;
 }
@@ -95,7 +99,7 @@ static void close_head(void)
 
 	b->magic = STREAM_MAGIC | (uint64_t)AGENT_ABI_VERSION << 48;
 	b->bytes = l->out_len * 8;
-	b->serial = COLD->batch_serial++;
+	b->serial = COLD->batch_serial;
 	b->ticks_written = sys_ticks();
 	b->allocs = PUB->allocs;
 	b->frees = PUB->frees;
@@ -113,12 +117,14 @@ static bool send_batch(bool patient)
 
 	if (LANE->out_end) {
 		close_head();
-		LANE->out_end = 0;
 		c->out_sent = 0;
+		lane_order();
+		LANE->out_end = 0; /* from here on the head is right */
+		lane_order();
+		c->batch_serial++;
 	}
 	switch (send_rest(patient)) {
 	case PUT_SENT:
-		LANE->out_len = 0;
 		c->dropping = 0;
 		return true;
 	case PUT_LATER:
@@ -151,27 +157,24 @@ uint64_t *put_reserve_slow(uint32_t words)
 {
 	struct agent_lane *l = LANE;
 	struct agent_cold *c = COLD;
-	uint32_t at;
+	uint32_t at = HEAD_WORDS;
 
-	if (l->out_len + words <= l->out_end) {
-		at = l->out_len;
-		l->out_len += words;
-		return &agent_state.out[at];
-	}
+	if (l->out_len + words <= l->out_end)
+		return &agent_state.out[l->out_len];
 	if (c->dropping && sys_ticks() < c->retry_at)
 		return NULL;
 	if (l->out_len && !send_batch(!c->dropping))
 		return NULL;
 	((struct stream_batch *)agent_state.out)->ticks_open = sys_ticks();
-	l->out_len = HEAD_WORDS;
-	l->out_end = AGENT_OUT_WORDS;
 	if (!c->hello_sent) {
-		c->hello_sent = 1;
-		put_hello(&agent_state.out[l->out_len]);
-		l->out_len += HELLO_WORDS;
+		put_hello(&agent_state.out[at]);
+		at += HELLO_WORDS;
 	}
-	at = l->out_len;
-	l->out_len += words;
+	lane_order();
+	c->hello_sent = 1;
+	l->out_end = AGENT_OUT_WORDS;
+	lane_order();
+	l->out_len = at;
 	return &agent_state.out[at];
 }
 
@@ -183,26 +186,40 @@ void put_flush(void)
 		send_batch(!waits);
 }
 
-void put_temp(uint32_t serial, uint64_t blocks, uint64_t bytes)
+static uint64_t *temp_record(uint32_t serial, uint64_t temps)
 {
-	/* a young block has at most 0xffff bytes, so the bytes of 2^24 − 1 fit their 40 bits */
-	const uint64_t most_blocks = (1ull << 24) - 1;
+	uint64_t *at = put_reserve(2);
 
-	while (blocks) {
-		uint64_t n = blocks < most_blocks ? blocks : most_blocks;
-		uint64_t size = bytes < n * 0xffff ? bytes : n * 0xffff;
-		uint64_t *at = put_reserve(2);
-
-		if (!at) {
-			/* a young block's birth and death are lost together */
-			PUB->dropped_events += 2 * blocks;
-			PUB->dropped_bytes += bytes;
-			return;
-		}
-		at[0] = STREAM_TEMP | (uint64_t)serial << 32;
-		at[1] = n | size << 24;
-		PUB->events_written++;
-		blocks -= n;
-		bytes -= size;
+	if (!at) {
+		/* a young block's birth and death are lost together */
+		PUB->dropped_events += 2 * AGENT_TEMPS_BLOCKS(temps);
+		PUB->dropped_bytes += AGENT_TEMPS_BYTES(temps);
+		return NULL;
 	}
+	at[0] = STREAM_TEMP | (uint64_t)serial << 32;
+	at[1] = temps;
+	PUB->events_written++;
+	return at;
+}
+
+void put_temp(uint32_t serial, uint64_t size)
+{
+	if (temp_record(serial, AGENT_TEMPS_ONE(size)))
+		put_commit(2);
+}
+
+void put_temps(struct agent_site *site)
+{
+	uint64_t index = (uint64_t)(site - agent_state.sites);
+
+	if (!site->temps)
+		return;
+	if (temp_record(site->serial, site->temps)) {
+		COLD->moving = (index + 1) | (uint64_t)(LANE->out_len + 2) << 32;
+		lane_order();
+		site->temps = 0;
+		put_commit(2);
+		COLD->moving = 0;
+	}
+	site->temps = 0;
 }

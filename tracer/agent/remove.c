@@ -15,6 +15,7 @@
 #include "tracer/agent/inject_inside.h"
 #include "tracer/agent/inside.h"
 #include "tracer/agent/residual.h"
+#include "tracer/agent/share.h"
 #include "tracer/mem/live.h"
 #include "tracer/process/procfs.h"
 #include "tracer/process/smaps.h"
@@ -54,7 +55,7 @@ static int silence(struct inject *in, struct err *err)
 {
 	const uint32_t mode[2] = { AGENT_MODE_PASS, AGENT_WHY_TOLD };
 
-	return live_write(in->mem, taddr_of(in->fixed.state_addr), mode, sizeof(mode), err);
+	return live_write(in->mem, taddr_of(in->fixed.gate_addr), mode, sizeof(mode), err);
 }
 
 static int check_inside(struct inject *in, struct inject_audit *ret, struct err *err)
@@ -118,13 +119,18 @@ static uint64_t resident_of(struct inject *in)
 	return bytes;
 }
 
-static int fetch_residual(struct inject *in, struct err *err)
+/* Shared memory can be read when the target runs again. An orphan's end is nobody's business. */
+static int fetch_state(struct inject *in, struct err *err)
 {
-	int r = mem_read(in->mem, taddr_of(in->fixed.state_addr), in->state, sizeof(*in->state), err);
+	int r;
 
+	if (in->adopted || in->share_fd >= 0)
+		return 0;
+	r = mem_read(in->mem, taddr_of(in->fixed.state_addr), in->state, sizeof(*in->state), err);
 	if (r < 0)
 		return err_wrap(err, r, "the agent's memory");
-	return residual_build(&in->fixed, in->state, &in->residual, &in->residual_bytes, err);
+	in->have_state = true;
+	return 0;
 }
 
 static int close_fd(struct inject *in, int fd, struct err *err)
@@ -136,9 +142,8 @@ static int close_fd(struct inject *in, int fd, struct err *err)
 }
 
 /* A tracer that died while making the pipe: its two ends, as the kernel wrote them down. */
-static void find_pipe(struct inject *in)
+static void find_pipe(struct inject *in, const int32_t made[2])
 {
-	const int32_t *made = in->state->pipe_made;
 	struct stat st[2];
 
 	for (int i = 0; i < 2; i++) {
@@ -154,17 +159,20 @@ static void find_pipe(struct inject *in)
 	in->fixed.pipe_dev = st[0].st_dev;
 }
 
-/* Every descriptor of the target that leads to our pipe, whatever became of its number. */
+/* Every descriptor of the target that leads to our pipe or memory, whatever became of its number. */
 static int close_all_ends(struct inject *in, struct err *err)
 {
+	struct agent_gate gate;
 	char path[64];
 	const struct dirent *e;
-	int r = 0;
+	int r = mem_read(in->mem, taddr_of(in->fixed.gate_addr), &gate, sizeof(gate), err);
 
+	if (r < 0)
+		return r;
+	memcpy(in->share_name, gate.share_name, sizeof(in->share_name));
+	in->share_name[sizeof(in->share_name) - 1] = 0;
 	if (!in->fixed.pipe_ino)
-		find_pipe(in);
-	if (!in->fixed.pipe_ino)
-		return 0;
+		find_pipe(in, gate.pipe_made);
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)in->pid);
 	DIR *dir = opendir(path);
 
@@ -260,7 +268,7 @@ static int take_out(struct inject *in, inject_drain_fn *drain, void *ctx, struct
 	if (r == 0)
 		r = wait_until_empty(in, drain, ctx, ret, err);
 	if (r == 0)
-		r = fetch_residual(in, err);
+		r = fetch_state(in, err);
 	if (r == 0)
 		r = silence(in, err);
 	if (r < 0)
@@ -291,10 +299,29 @@ int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inj
 	return r;
 }
 
-const uint8_t *inject_residual(const struct inject *in, size_t *ret_bytes)
+int inject_rest(struct inject *in, uint64_t received, struct inject_rest *ret, struct err *err)
 {
-	*ret_bytes = in->residual_bytes;
-	return in->residual;
+	int r = 0;
+
+	*ret = (struct inject_rest){ 0 };
+	if (!in->have_state && in->share_fd >= 0)
+		r = share_read(in, 0, in->state, sizeof(*in->state), err);
+	else if (!in->have_state)
+		return 0;
+	free(in->residual.bytes);
+	in->residual = (struct residual){ 0 };
+	if (r == 0)
+		r = residual_build(&in->fixed, in->state, received, &in->residual, err);
+	if (r < 0)
+		return r;
+	*ret = (struct inject_rest){
+		.known = true,
+		.bytes = in->residual.bytes,
+		.n = in->residual.n,
+		.torn = in->residual.torn,
+		.counters = in->state->pub,
+	};
+	return 0;
 }
 
 /* Reads and forgets: the recording is being given up. */
@@ -448,6 +475,7 @@ int inject_adopt(const struct inject_orphan *orphan, const struct py *py, struct
 		if (fx->table_addr[d] != py->table[d].v)
 			return err_set(err, ERR_CORRUPT, "the agent there names other tables");
 	if (fx->map_bytes != AGENT_MAP_BYTES || fx->text_bytes > AGENT_FIXED_OFFSET ||
+	    fx->gate_addr != orphan->base.v + AGENT_GATE_OFFSET ||
 	    fx->state_addr != orphan->base.v + AGENT_STATE_OFFSET)
 		return err_set(err, ERR_CORRUPT, "the agent there contradicts itself");
 	r = inject_new(&INJECT_OPTIONS_DEFAULT, &in, err);

@@ -87,6 +87,7 @@ static void sample_double(void)
 	PUB->sample_bytes_now *= 2;
 	at[0] = STREAM_META | STREAM_SAMPLE << 8 | 2ull << 16;
 	at[1] = PUB->sample_bytes_now;
+	put_commit(2);
 	c->samples_limit += (AGENT_SAMPLES - c->samples_limit) / 8;
 }
 

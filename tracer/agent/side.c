@@ -7,7 +7,6 @@
 #include "tracer/agent/lane.h"
 
 #define SPINS 64
-#define CHUNK 16
 
 static void lock(uint32_t *word)
 {
@@ -42,12 +41,14 @@ void side_push(uint64_t addr, uint64_t size, uint32_t kind, uint32_t domain)
 	if (c->side_tail - c->side_head == AGENT_SIDE) {
 		PUB->offgil_dropped++;
 	} else {
-		agent_state.side[c->side_tail++ % AGENT_SIDE] = (struct agent_side_event){
+		agent_state.side[c->side_tail % AGENT_SIDE] = (struct agent_side_event){
 			addr | kind | (uint64_t)domain << 48, size
 		};
+		lane_order();
+		c->side_tail++;
 	}
 	unlock(&c->side_lock);
-	__atomic_fetch_or(&PUB->mode, AGENT_GATE_SIDE, __ATOMIC_RELEASE);
+	__atomic_fetch_or(&GATE->mode, AGENT_GATE_SIDE, __ATOMIC_RELEASE);
 }
 
 /*
@@ -94,16 +95,18 @@ void side_leave(uint64_t tp)
 	}
 }
 
-static uint32_t take(struct agent_side_event *ret)
+/* One at a time: a death in between costs one event and not a chunk of them. */
+static bool take(struct agent_side_event *ret)
 {
 	struct agent_cold *c = COLD;
-	uint32_t n = 0;
+	bool waits;
 
 	lock(&c->side_lock);
-	while (n < CHUNK && c->side_head != c->side_tail)
-		ret[n++] = agent_state.side[c->side_head++ % AGENT_SIDE];
+	waits = c->side_head != c->side_tail;
+	if (waits)
+		*ret = agent_state.side[c->side_head++ % AGENT_SIDE];
 	unlock(&c->side_lock);
-	return n;
+	return waits;
 }
 
 static void replay(const struct agent_side_event *e)
@@ -144,12 +147,10 @@ static void replay(const struct agent_side_event *e)
 
 void side_drain(void)
 {
-	struct agent_side_event chunk[CHUNK];
-	uint32_t n;
+	struct agent_side_event e;
 
 	/* first the mark, then the queue: what comes in between is marked again */
-	__atomic_fetch_and(&PUB->mode, ~AGENT_GATE_SIDE, __ATOMIC_ACQ_REL);
-	while ((n = take(chunk)))
-		for (uint32_t i = 0; i < n; i++)
-			replay(&chunk[i]);
+	__atomic_fetch_and(&GATE->mode, ~AGENT_GATE_SIDE, __ATOMIC_ACQ_REL);
+	while (take(&e))
+		replay(&e);
 }

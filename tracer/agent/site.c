@@ -21,26 +21,18 @@ int32_t site_add(uint64_t hash)
 			s = &set[way];
 			break;
 		}
-		if (!set[way].temp_blocks && s->temp_blocks)
+		if (!set[way].temps && s->temps)
 			s = &set[way];
 	}
-	if (s->serial)
-		put_temp(s->serial, s->temp_blocks, s->temp_bytes);
+	put_temps(s);
 	*s = (struct agent_site){ .hash = hash, .serial = ++COLD->next_site };
 	return (int32_t)(s - agent_state.sites);
 }
 
 void site_flush_temps(void)
 {
-	for (int i = 0; i < AGENT_SITES; i++) {
-		struct agent_site *s = &agent_state.sites[i];
-
-		if (!s->temp_blocks)
-			continue;
-		put_temp(s->serial, s->temp_blocks, s->temp_bytes);
-		s->temp_blocks = 0;
-		s->temp_bytes = 0;
-	}
+	for (int i = 0; i < AGENT_SITES; i++)
+		put_temps(&agent_state.sites[i]);
 }
 
 /* --- code objects --------------------------------------------------------------------------- */
@@ -68,6 +60,7 @@ static bool put_code(uint64_t addr, uint32_t serial)
 	};
 	text_copy((uint64_t *)(c + 1), name);
 	text_copy((uint64_t *)(c + 1) + text_words(name), file);
+	put_commit(words);
 	if (label_knows(addr, name, file))
 		COLD->label_code = serial;
 	return true;
@@ -152,6 +145,7 @@ uint32_t site_thread(uint64_t tstate)
 	*s = (struct stream_thread){
 		.serial = t->serial, .tid = tid, .tstate_id = id, .interp_id_or_addr = interp
 	};
+	put_commit(1 + sizeof(*s) / 8);
 	return t->serial;
 }
 
@@ -168,6 +162,7 @@ bool site_forget_all(void)
 	if (!at)
 		return false;
 	at[0] = STREAM_META | STREAM_RESET << 8 | 1ull << 16;
+	put_commit(1);
 	for (int i = 0; i < AGENT_SITES; i++)
 		agent_state.sites[i] = (struct agent_site){ 0 };
 	for (int i = 0; i < AGENT_CODES; i++) {

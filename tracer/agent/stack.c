@@ -177,6 +177,7 @@ static int32_t put_stack(uint64_t hash, uint32_t thread, uint32_t n, bool cut)
 	};
 	for (uint32_t i = 0; i < n; i++)
 		at[1 + sizeof(struct stream_stack) / 8 + i] = agent_state.scratch[i];
+	put_commit(words);
 	PUB->stack_truncated += cut;
 	return site;
 }

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The agent's read-write memory, all of it: what its parts remember between two calls. The
- * tracer includes this too, to fetch what is left at the end (residual.h). Every byte starts as
- * zero and is touched only when used, so a quiet agent is a few pages.
+ * The agent's read-write memory, all of it but the gate: what its parts remember between two
+ * calls. The tracer includes this too, to fetch what is left at the end (residual.h). Every byte
+ * starts as zero and is touched only when used, so a quiet agent is a few pages.
+ *
+ * The process may be killed between any two instructions, and what is here then is read as its
+ * last words. So what counts is committed by one store, after everything it speaks of
+ * (lane_order): a block waits once slot.addr is written, a record counts once out_len is past
+ * it. A block that leaves the window is in the stream first, and the reader knows it by being
+ * the stream's very last record (residual.c).
  */
 #ifndef PYMEMPROF_TRACER_AGENT_STATE_H
 #define PYMEMPROF_TRACER_AGENT_STATE_H
@@ -38,14 +44,23 @@ struct agent_slot {
 	((uint64_t)(serial) | (uint64_t)(size) << 32 | (uint64_t)(site) << 48 |                    \
 	 (uint64_t)(domain) << 60)
 
-/* One known site and the blocks of it that were born and died in the window since the last TEMP. */
+/*
+ * One known site and the blocks of it that were born and died in the window since the last TEMP:
+ * blocks (bits 0–23) | bytes << 24, one word, so that no death can come between the two.
+ */
 struct agent_site {
 	uint64_t hash;
+	uint64_t temps;
 	uint32_t serial; /* 0: unused */
-	uint32_t temp_blocks;
-	uint64_t temp_bytes;
-	uint64_t reserved;
+	uint32_t reserved;
+	uint64_t reserved2;
 };
+
+#define AGENT_TEMPS_BLOCKS(t) ((t) & 0xffffff)
+#define AGENT_TEMPS_BYTES(t) ((t) >> 24)
+#define AGENT_TEMPS_ONE(size) (1 | (uint64_t)(size) << 24)
+/* Young deaths after which counters are sent even if it is not time yet: no site can overflow. */
+#define AGENT_TEMPS_MAX (1u << 23)
 
 /*
  * A frame of the cached stack; entry 1 is the outermost, entry 0 a sentinel whose `frame` is what
@@ -106,6 +121,12 @@ struct agent_lane {
 
 struct agent_cold {
 	uint64_t last_flush;	 /* ticks */
+	uint64_t last_cancelled; /* agent_public.cancelled at the last flush */
+	/*
+	 * A TEMP on its way: index of its site + 1 | out_len once its record counts << 32. Between
+	 * the site's word becoming 0 and this becoming 0, out_len tells whether it does.
+	 */
+	uint64_t moving;
 	uint64_t last_clock;
 	uint64_t retry_at;	 /* ticks; while a batch cannot be sent and new events are dropped */
 	uint32_t out_sent;	 /* bytes of the batch the pipe took already */
@@ -134,7 +155,6 @@ struct agent_state {
 	struct agent_public pub;
 	struct agent_lane lane __attribute__((aligned(64)));
 	struct agent_cold cold __attribute__((aligned(64)));
-	int32_t pipe_made[2]; /* where pipe2 puts its answer, so that a cleaner can find it; 0, 0: not yet */
 	uint64_t inside[AGENT_INSIDE]; /* thread pointers */
 	struct agent_thread threads[AGENT_THREADS];
 	uint64_t code_bits[AGENT_CODE_BITS / 64];
@@ -155,6 +175,8 @@ struct agent_state {
 _Static_assert(sizeof(struct agent_head) + 0 <= 4096, "the head fits its page");
 _Static_assert(sizeof(struct agent_fixed) <= 4096, "agent_fixed is one page");
 _Static_assert(AGENT_STATE_OFFSET + sizeof(struct agent_state) <= AGENT_MAP_BYTES,
+	       "the state fits the mapping");
+_Static_assert(AGENT_GATE_OFFSET + 4096 + sizeof(struct agent_state) + 4095 <= AGENT_RESIDENT_MAX,
 	       "the target pays 512 KiB at most");
 _Static_assert(AGENT_OUT_WORDS * 8 <= 64 * 1024, "a batch is one write of at most 64 KiB");
 _Static_assert(AGENT_SITES <= 4096, "a slot has 12 bits for the site index");

@@ -8,13 +8,22 @@
 
 #define PERIOD_MAX 1024 /* allocations between two looks at the clock, at most */
 
+/* First into the stream, then out of the slot: the caller frees it or gives it to another. */
+static inline void send_slot(const struct agent_slot *s)
+{
+	uint64_t info = s->info;
+
+	LANE->window_bytes -= AGENT_SLOT_SIZE(info);
+	put_alloc(s->addr, AGENT_SLOT_SIZE(info), AGENT_SLOT_SERIAL(info), AGENT_SLOT_DOMAIN(info),
+		  0);
+}
+
 static void evict(struct agent_slot *s)
 {
-	uint64_t addr = s->addr, info = s->info;
-
+	send_slot(s);
+	lane_order();
 	s->addr = 0;
-	LANE->window_bytes -= AGENT_SLOT_SIZE(info);
-	put_alloc(addr, AGENT_SLOT_SIZE(info), AGENT_SLOT_SERIAL(info), AGENT_SLOT_DOMAIN(info), 0);
+	lane_order();
 }
 
 void window_alloc(uint64_t addr, uint64_t size, uint32_t domain, int32_t site)
@@ -31,9 +40,10 @@ void window_alloc(uint64_t addr, uint64_t size, uint32_t domain, int32_t site)
 		return;
 	}
 	if (s->addr)
-		evict(s);
-	s->addr = addr;
+		send_slot(s);
 	s->info = AGENT_SLOT_INFO(serial, size, site, domain);
+	lane_order();
+	s->addr = addr;
 	l->window_bytes += size;
 	if (l->window_bytes > l->window_peak)
 		l->window_peak = l->window_bytes;
@@ -79,9 +89,10 @@ void window_tick(void)
 	else if (spent < due / 64 && l->period < PERIOD_MAX)
 		l->period *= 2;
 	l->countdown = l->period;
-	if (now - c->last_flush < due)
+	if (now - c->last_flush < due && PUB->cancelled - c->last_cancelled < AGENT_TEMPS_MAX)
 		return;
 	c->last_flush = now;
+	c->last_cancelled = PUB->cancelled;
 	window_sweep();
 	site_flush_temps();
 	put_flush();

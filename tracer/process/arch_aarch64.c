@@ -230,6 +230,6 @@ const struct arch arch_aarch64 = {
 	/* include/uapi/asm-generic/unistd.h */
 	.sys = { .mmap = 222, .munmap = 215, .mprotect = 226, .madvise = 233, .pipe2 = 59,
 		 .fcntl = 25, .dup3 = 24, .close = 57, .clone = 220, .wait4 = 260, .fstat = 80,
-		 .getpid = 172, .gettid = 178 },
+		 .getpid = 172, .gettid = 178, .memfd_create = 279 },
 	.nr_exit_group = 94,
 };

@@ -322,6 +322,6 @@ const struct arch arch_x86_64 = {
 	/* arch/x86/entry/syscalls/syscall_64.tbl */
 	.sys = { .mmap = 9, .munmap = 11, .mprotect = 10, .madvise = 28, .pipe2 = 293, .fcntl = 72,
 		 .dup3 = 292, .close = 3, .clone = 56, .wait4 = 61, .fstat = 5, .getpid = 39,
-		 .gettid = 186 },
+		 .gettid = 186, .memfd_create = 319 },
 	.nr_exit_group = 231,
 };

@@ -52,6 +52,7 @@ struct remote {
 	pid_t tid;
 	enum arch_where where;
 	taddr scratch;
+	bool filtered;
 	pid_t born; /* child of a traced clone, see remote_inside.h */
 	struct arch_state state;
 	struct arch_frame frame;
@@ -206,8 +207,11 @@ static bool thread_may_call(struct remote *r, size_t i)
 {
 	struct procfs_status status;
 
-	return procfs_status(stop_pid(r->stop), stop_tid(r->stop, i), &status, NULL) == 0 &&
-	       status.seccomp != 1 && !status.shadow_stack;
+	if (procfs_status(stop_pid(r->stop), stop_tid(r->stop, i), &status, NULL) < 0 ||
+	    status.seccomp == 1 || status.shadow_stack)
+		return false;
+	r->filtered = status.seccomp != 0;
+	return true;
 }
 
 static bool pick_thread(struct remote *r)
@@ -538,6 +542,11 @@ int remote_syscall(struct remote *r, long nr, const uint64_t arg[6], int64_t *re
 	call.nr = nr;
 	memcpy(call.arg, arg, sizeof(call.arg));
 	return remote_run(r, &call, NULL, 0, ret, err);
+}
+
+bool remote_filtered(const struct remote *r)
+{
+	return r->filtered;
 }
 
 taddr remote_scratch(struct remote *r)

@@ -7,6 +7,7 @@
 #ifndef PYMEMPROF_TRACER_PROCESS_REMOTE_H
 #define PYMEMPROF_TRACER_PROCESS_REMOTE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -34,9 +35,13 @@ int remote_syscall(struct remote *r, long nr, const uint64_t arg[6], int64_t *re
 /* A few bytes (≤ 1024) of scratch in dead stack of the chosen thread, for system calls' structs. */
 taddr remote_scratch(struct remote *r);
 
+/* Has the chosen thread a seccomp filter, which may answer an unusual call by killing? */
+bool remote_filtered(const struct remote *r);
+
 /* System call numbers of the target's architecture. */
 struct remote_sys {
 	long mmap, munmap, mprotect, madvise, pipe2, fcntl, dup3, close, clone, wait4, fstat, getpid, gettid;
+	long memfd_create;
 };
 const struct remote_sys *remote_sys(const struct remote *r);
 

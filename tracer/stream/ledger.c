@@ -743,6 +743,15 @@ struct ledger_live ledger_live(const struct ledger *l)
 	};
 }
 
+uint64_t ledger_births(const struct ledger *l)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < l->cap; i++)
+		n += l->sum[i].alloc_blocks;
+	return whole(l, n);
+}
+
 const struct ledger_oddities *ledger_oddities(const struct ledger *l)
 {
 	return &l->odd;

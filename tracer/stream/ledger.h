@@ -80,6 +80,8 @@ uint32_t ledger_site_of(const struct ledger *l, uint64_t addr);
 int64_t ledger_add_site(struct ledger *l, const struct fact_site *fact, struct err *err) MUST_CHECK;
 
 struct ledger_live ledger_live(const struct ledger *l);
+/* Blocks born so far, those that died young included; an estimate when sampled. */
+uint64_t ledger_births(const struct ledger *l);
 const struct ledger_oddities *ledger_oddities(const struct ledger *l);
 const struct sites_limits_hit *ledger_limits_hit(const struct ledger *l);
 /* The hello of the stream, zero until it came. */

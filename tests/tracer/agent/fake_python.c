@@ -13,7 +13,9 @@
 #include "tracer/agent/lane.h"
 
 struct agent_fixed agent_fixed;
-struct agent_state agent_state;
+struct agent_gate agent_gate;
+/* on pages of its own: a forked child of a target has none of it */
+struct agent_state agent_state __attribute__((aligned(4096)));
 struct fake fake;
 
 static uint64_t code_type_word;
@@ -232,6 +234,7 @@ void fake_init(enum agent_frame_kind kind)
 	int fds[2];
 
 	memset(&agent_fixed, 0, sizeof(agent_fixed));
+	memset(&agent_gate, 0, sizeof(agent_gate));
 	memset(&agent_state, 0, sizeof(agent_state));
 	memset(&fake, 0, sizeof(fake));
 	memset(pool_free, 0, sizeof(pool_free));
@@ -277,13 +280,13 @@ void fake_init(enum agent_frame_kind kind)
 
 void fake_go(void)
 {
-	agent_state.pub.mode = AGENT_MODE_RECORD | AGENT_GATE_FRESH |
+	agent_gate.mode = AGENT_MODE_RECORD | AGENT_GATE_FRESH |
 			       (agent_fixed.sample_bytes ? AGENT_GATE_SAMPLE : 0);
 }
 
 void fake_done(void)
 {
-	agent_state.pub.mode = 0;
+	agent_gate.mode = 0;
 	if (fake.pipe_read >= 0)
 		close(fake.pipe_read);
 	close(agent_fixed.pipe_fd);

@@ -14,6 +14,7 @@
 #include "tracer/agent/state.h"
 
 extern struct agent_fixed agent_fixed;
+extern struct agent_gate agent_gate;
 extern struct agent_state agent_state;
 
 /* The agent's entry points; ctx is ignored by contract. */

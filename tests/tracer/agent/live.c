@@ -70,6 +70,7 @@ bool live_attach(struct live *l, const struct inject_options *options)
 
 	inject_free(l->in);
 	l->in = NULL;
+	l->received = 0;
 	r = inject_new(options, &l->in, &err);
 	if (r == 0)
 		r = stop_attach(l->target.pid, &l->stop, &err);
@@ -94,6 +95,7 @@ static int take(struct live *l)
 	if (n <= 0)
 		return n == 0 || errno == EAGAIN ? 0 : -1; /* 0: end, or an orphan's pipe */
 	l->stream_bytes += (uint64_t)n;
+	l->received += (uint64_t)n;
 	if (l->decode && !replay_feed(&l->replay, buf, (size_t)n))
 		return -1;
 	return 1;
@@ -150,8 +152,6 @@ json_t *live_ask(struct live *l, const char *command)
 bool live_remove(struct live *l)
 {
 	struct err err = ERR_INIT;
-	const uint8_t *rest;
-	size_t n;
 	int r = stop_attach(l->target.pid, &l->stop, &err);
 
 	if (r == 0)
@@ -166,10 +166,24 @@ bool live_remove(struct live *l)
 	undo_drop(&l->undo);
 	if (r == 0)
 		r = take_all(l, &err);
-	rest = inject_residual(l->in, &n);
-	if (r == 0 && l->decode && n && !replay_feed(&l->replay, rest, n))
+	return r == 0 ? live_rest(l) : fail(l, "remove", err.text);
+}
+
+bool live_rest(struct live *l)
+{
+	struct inject_rest rest;
+	struct err err = ERR_INIT;
+	int r = take_all(l, &err);
+
+	if (r == 0)
+		r = inject_rest(l->in, l->received, &rest, &err);
+	if (r == 0 && rest.torn)
+		r = err_set(&err, ERR_CORRUPT, "torn: %llu", (unsigned long long)rest.torn);
+	if (r == 0 && l->decode && rest.n && !replay_feed(&l->replay, rest.bytes, rest.n))
 		r = err_set(&err, ERR_CORRUPT, "residual: %s", l->replay.bad);
-	return r == 0 || fail(l, "remove", err.text);
+	if (r == 0 && rest.known)
+		l->at_end = rest.counters;
+	return r == 0 || fail(l, "rest", err.text);
 }
 
 bool live_check_target(struct live *l)

@@ -20,6 +20,7 @@ struct live {
 	struct undo undo;
 	struct replay replay;
 	struct inject_audit audit;
+	uint64_t received; /* bytes of the stream since the attach */
 	struct agent_public at_end; /* counters right before the removal */
 	int64_t attach_stop_ns, detach_stop_ns;
 	uint64_t stream_bytes;
@@ -38,6 +39,8 @@ bool live_read(struct live *l, int ms);
 json_t *live_ask(struct live *l, const char *command);
 /* Remove; the rest of the stream is read too. Looks at nothing: see audit. */
 bool live_remove(struct live *l);
+/* What the agent had not sent: after the removal, or after the target died. */
+bool live_rest(struct live *l);
 /* Is the target as it was, and does it still compute? */
 bool live_check_target(struct live *l);
 /* Do the stream's figures balance with the agent's? */

@@ -322,7 +322,7 @@ static void start(struct model *m)
 	agent_fixed.max_frames = o->max_frames;
 	agent_fixed.flush_ticks = o->flush_ticks;
 	fake_go();
-	agent_state.pub.mode |= o->mode;
+	agent_gate.mode |= o->mode;
 	for (uint32_t i = 0; i < o->codes; i++)
 		new_code(m, i);
 	for (int t = FAKE_THREADS - 2; t >= 0; t--) {

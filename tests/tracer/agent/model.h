@@ -21,7 +21,7 @@ struct model_options {
 	uint32_t codes;	 /* alive at a time */
 	uint32_t code_churn; /* one in so many operations replaces a code object; 0: none */
 	uint64_t flush_ticks;
-	uint32_t mode;	 /* extra bits for agent_public.mode */
+	uint32_t mode;	 /* extra bits for agent_gate.mode */
 	int offgil;	 /* also raw calls of a thread without the GIL */
 };
 

@@ -229,7 +229,7 @@ Test(tracer_agent, locked_mode_records_every_thread_with_its_stack)
 	void *p, *q;
 
 	fake_go();
-	agent_state.pub.mode = AGENT_MODE_LOCKED | AGENT_GATE_FRESH;
+	agent_gate.mode = AGENT_MODE_LOCKED | AGENT_GATE_FRESH;
 	p = hook_obj_malloc(NULL, 600);
 	fake_gil(1);
 	q = hook_obj_malloc(NULL, 700);
@@ -304,8 +304,8 @@ Test(tracer_agent, closed_reader_means_silence_and_no_signal)
 	fake.pipe_read = -1;
 	hook_obj_malloc(NULL, 10);
 	fake_flush();
-	cr_assert_eq(agent_state.pub.mode & AGENT_MODE_MASK, AGENT_MODE_PASS);
-	cr_assert_eq(agent_state.pub.why_pass, AGENT_WHY_EPIPE);
+	cr_assert_eq(agent_gate.mode & AGENT_MODE_MASK, AGENT_MODE_PASS);
+	cr_assert_eq(agent_gate.why_pass, AGENT_WHY_EPIPE);
 	hook_obj_free(NULL, hook_obj_malloc(NULL, 10));
 	cr_assert_eq(agent_state.pub.allocs, 1);
 }
@@ -335,7 +335,7 @@ Test(tracer_agent, closed_descriptor_means_silence)
 	close(agent_fixed.pipe_fd);
 	hook_obj_malloc(NULL, 10);
 	fake_flush();
-	cr_assert_eq(agent_state.pub.why_pass, AGENT_WHY_BADFD);
+	cr_assert_eq(agent_gate.why_pass, AGENT_WHY_BADFD);
 }
 
 Test(tracer_agent, a_file_of_the_program_under_our_number_is_left_alone)
@@ -346,7 +346,7 @@ Test(tracer_agent, a_file_of_the_program_under_our_number_is_left_alone)
 	dup2(fd, agent_fixed.pipe_fd);
 	hook_obj_malloc(NULL, 10);
 	fake_flush();
-	cr_assert_eq(agent_state.pub.why_pass, AGENT_WHY_BADFD);
+	cr_assert_eq(agent_gate.why_pass, AGENT_WHY_BADFD);
 	cr_assert_eq(lseek(fd, 0, SEEK_END), 0, "nothing was written");
 	close(fd);
 }

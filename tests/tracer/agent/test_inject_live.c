@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +71,56 @@ static bool record(struct live *l)
 Test(tracer_agent_inject_live, one_second_adds_up_and_leaves_nothing)
 {
 	everywhere("threads=1", record);
+}
+
+/* No memfd under a limit that ftruncate would be killed by; no map_files without privilege. */
+static void forbid_memfd(void)
+{
+	setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 65536, RLIM_INFINITY });
+}
+
+static void forbid_map_files(void)
+{
+	uint32_t head[2] = { 0x20080522 /* _LINUX_CAPABILITY_VERSION_3 */, 0 }, set[6];
+
+	if (syscall(SYS_capget, head, set) < 0)
+		return;
+	set[0] &= ~(1u << 21);	     /* CAP_SYS_ADMIN, in the effective set */
+	set[3] &= ~(1u << (40 - 32)); /* CAP_CHECKPOINT_RESTORE */
+	syscall(SYS_capset, head, set);
+}
+
+static bool record_by_map_files(struct live *l)
+{
+	return record(l) && (getuid() != 0 || inject_shared(l->in) || say(l, "not shared"));
+}
+
+static bool record_private(struct live *l)
+{
+	return record(l) && (!inject_shared(l->in) || say(l, "shared all the same"));
+}
+
+static bool record_shared(struct live *l)
+{
+	return record(l) && (inject_shared(l->in) || say(l, "not shared"));
+}
+
+Test(tracer_agent_inject_live, its_memory_is_shared)
+{
+	everywhere("threads=2", record_shared);
+}
+
+Test(tracer_agent_inject_live, shared_without_a_memfd)
+{
+	forbid_memfd();
+	everywhere("threads=2", record_by_map_files);
+}
+
+Test(tracer_agent_inject_live, private_where_nothing_can_be_shared)
+{
+	forbid_memfd();
+	forbid_map_files();
+	everywhere("threads=2", record_private);
 }
 
 Test(tracer_agent_inject_live, several_threads_too)
