@@ -13,6 +13,7 @@ import { describe } from './flame.js';
 import { Strip } from './strip.js';
 import { FlameView } from './view_flame.js';
 import { makeSites, makeTypes } from './view_tables.js';
+import { HoldersView } from './view_holders.js';
 import { makeArenas } from './view_memory.js';
 import { makeTime } from './view_time.js';
 import { makeLeaks } from './view_leaks.js';
@@ -96,6 +97,11 @@ const makers = {
 		place('flame', views.flame.element);
 	},
 	sites: async () => place('sites', (views.sites = await makeSites()).element),
+	holders: async () => {
+		views.holders = await HoldersView.make();
+		place('holders', views.holders.element);
+		document.getElementById('s-holders').classList.add('replaced');
+	},
 	types: async () => place('types', (views.types = await makeTypes()).element),
 	memory: async () => (await section('facts')).column('snapshot')[0] &&
 		place('memory', await makeArenas(), document.getElementById('s-gc')),
@@ -153,6 +159,7 @@ function search() {
 		return searchFlame(q, status);
 	if (!view?.rows)
 		return;
+	view.search?.(q);
 	view.ranged?.();
 	view.rows.filter(q, view.keep(state.pick));
 	status.textContent = [q.empty ? '' : view.rows.note.textContent, aside(view)].filter(Boolean).join('; ');
@@ -172,7 +179,7 @@ function step(by) {
 
 function find(text) {
 	state.query = text;
-	if (!['flame', 'sites', 'types'].includes(state.view))
+	if (!['flame', 'sites', 'types', 'holders'].includes(state.view))
 		return go(available.includes('sites') ? 'sites' : 'types');
 	search();
 	if (state.view === 'flame')
@@ -192,7 +199,7 @@ function act(key) {
 	const acts = { '/': () => document.getElementById('search').focus(), '?': help, T: theme, n: () => step(1),
 		N: () => step(-1), y: () => copy(location.href, 'Link'), s: () => go('sites'), Escape: escape,
 		x: () => views[state.view]?.rows?.csv() };
-	if (state.view === 'flame' && views.flame?.key(key))
+	if (views[state.view]?.key?.(key))
 		return true;
 	if (DIGITS[key] !== undefined)
 		go(DIGITS[key]);
@@ -224,7 +231,8 @@ async function start() {
 		why = e;
 	}
 	const fact = (name, otherwise) => facts ? facts.column(name)[0] : otherwise;
-	const has = { 'a recording': fact('recorded', 1), 'a snapshot': fact('snapshot', 0) };
+	const has = { 'a recording': fact('recorded', 1), 'a snapshot': fact('snapshot', 0),
+		'a snapshot with its graph of references': fact('holders', 0) };
 	state.estimate = Boolean(fact('estimate', 0));
 	available = Object.keys(NAMES).filter(v => !LACKS[v] || has[LACKS[v]]);
 	chrome(available, { leaks: fact('suspects', 0) }, go, find);

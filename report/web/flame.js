@@ -25,17 +25,17 @@ function hueOf(file) {
 export function describe(state, node) {
 	const { tree, metric, estimate, brush } = state, t = tree.totals(metric), a = estimate ? '~' : '';
 	const self = tree.self(node, metric), timed = brush && (metric === 'live' || metric === 'grew');
-	const blocks = timed || metric === 'grew' ? '' : `, ${count(tree.totals(metric + '_blocks')[node])} blocks`;
+	const blocks = timed || metric === 'grew' ? '' : `, ${count(tree.totals(metric + '_blocks')[node])} ${state.noun ?? 'blocks'}`;
 	return `${tree.label(node)}: ${a}${bytes(t[node])} (${percent(t[node], t[0])} %), self ${a}${bytes(self)}${blocks}`;
 }
 
 export class Flame {
 	/* state: { tree, metric, focus, selected, matches, estimate }; on: { select, focus } */
-	constructor(state, on) {
+	constructor(state, on, id = 'icicle') {
 		this.state = state;
 		this.on = on;
 		this.rects = [];
-		this.canvas = el('canvas', { tabindex: 0, role: 'application', id: 'icicle',
+		this.canvas = el('canvas', { tabindex: 0, role: 'application', id,
 			'aria-roledescription': 'flame graph', 'aria-describedby': 'flame-help',
 			'aria-label': 'Flame graph; the tree button shows the same as rows' });
 		this.tip = el('div', { class: 'tip', 'aria-hidden': 'true' });
@@ -182,7 +182,7 @@ export class Flame {
 	}
 
 	spread() {
-		const { tree } = this.state, t = tree.totals('alloc'), size = new Map(), taken = new Set(), hues = new Map();
+		const { tree } = this.state, t = tree.totals('live'), size = new Map(), taken = new Set(), hues = new Map();
 		for (let i = 1; i < tree.n; i++) {
 			const file = tree.file(i);
 			size.set(file, Math.max(size.get(file) ?? 0, t[i]));

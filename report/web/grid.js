@@ -7,15 +7,15 @@ const CHILDREN = 40; /* rows under one parent before "more" */
 const ROWS = 240;    /* rows in all */
 
 export class Grid {
-	constructor(state, on) {
+	constructor(state, on, id = 'twin', titles = ['Function', '#Total', '#%', '#Self', '#Blocks']) {
 		this.state = state;
 		this.on = on;
 		this.open = new Set([0]);
 		this.wider = new Map();
 		this.body = el('tbody');
-		this.element = el('div', { class: 'wide' }, el('table', { role: 'treegrid', id: 'twin',
-			'aria-label': 'Flame graph as rows' },
-			el('thead', {}, el('tr', { role: 'row' }, ...['Function', '#Total', '#%', '#Self', '#Blocks']
+		this.element = el('div', { class: 'wide' }, el('table', { role: 'treegrid', class: 'twin', id,
+			'aria-label': 'The same as rows' },
+			el('thead', {}, el('tr', { role: 'row' }, ...titles
 				.map(t => el('th', { scope: 'col', class: t[0] === '#' ? 'n' : null },
 					t.replace(/^#/, ''))))), this.body));
 		this.body.addEventListener('keydown', e => this.key(e));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes NAME.html and NAME.json of the recordings the web suite looks at into a folder. */
-#include "tests/report/view/sample.h"
+#include "tests/report/view/sample_graph.h"
 
 #include <stdio.h>
 
@@ -61,6 +61,15 @@ static void make_snapshot(struct recording *r)
 	cr_assert_eq(recording_conclude(r, &err), 0);
 }
 
+static void make_holders(struct recording *r)
+{
+	struct err err = ERR_INIT;
+	cr_assert_eq(recording_init(r, NULL), 0);
+	feed_target(r, 0);
+	sample_snapshot_with_graph(r, 1, "app.cache", "_store");
+	cr_assert_eq(recording_conclude(r, &err), 0);
+}
+
 static void make_empty(struct recording *r)
 {
 	struct err err = ERR_INIT;
@@ -82,6 +91,7 @@ int main(int argc, char **argv)
 		    { "empty", make_empty },
 		    { "hostile", sample_make_hostile },
 		    { "snapshot", make_snapshot },
+		    { "holders", make_holders },
 		    { "big", make_big } };
 	int rc = argc == 2 ? 0 : 2;
 	for (size_t i = 0; rc == 0 && i < sizeof all / sizeof *all; i++) {

@@ -50,6 +50,33 @@ void html_limits(struct text *t, const struct html_merged *merged)
 			"files, types and threads, and line numbers</li>\n</ul></section>\n");
 }
 
+/* Views of this tool that this page does not have, each with what it would need. */
+static void absent(struct text *t)
+{
+	const bool snapshot = heaps_last(&t->r->heaps) != NULL;
+	const struct heap_model *m = heaps_last(&t->r->heaps);
+	const char *skipped = m && m->holders.known ? m->holders.graph.skipped : "";
+	out_str(t->out, "<section id=\"s-absent\" data-view=\"about\"><h2>Not in this page</h2><ul>");
+	if (recording_is_snapshot(t->r))
+		out_str(t->out, "<li>Leaks, Flame, Sites and Time: they need a recording (attach, run)</li>");
+	if (!snapshot)
+		out_str(t->out, "<li>Types, the ledger and arenas: they need a snapshot, which attach takes "
+				"unless told not to</li>");
+	if (!html_has_holders(t->r)) {
+		out_str(t->out, "<li>Holders: they need a snapshot with its graph of references");
+		if (skipped && *skipped) {
+			out_str(t->out, ": <bdi>");
+			html_name_str(t, skipped);
+			out_str(t->out, "</bdi>");
+		}
+		out_str(t->out, "</li>");
+	}
+	out_str(t->out, "<li>Diff: it needs two recordings to compare (pymemprof diff OLD NEW)</li>"
+			"<li>Checks: the verdict of pymemprof check is its own report</li>"
+			"<li>Advice: this version measures and accuses; it does not propose changes</li>"
+			"</ul></section>\n");
+}
+
 void html_about(struct text *t)
 {
 	out_str(t->out,
@@ -59,11 +86,15 @@ void html_about(struct text *t)
 		"<dt>temporary</dt><dd>made and freed again within a moment: a part of both</dd>"
 		"<dt>peak</dt><dd>what each stack held at the instant when all together held most</dd>"
 		"<dt>site</dt><dd>a whole Python stack that allocates, innermost function first</dd>"
+		"<dt>retained</dt><dd>what would be freed if this went: what nothing else holds</dd>"
+		"<dt>range of time</dt><dd>chosen by dragging over the curve: live bytes are those at its end, growth is "
+		"the change within it; peak, allocated and temporary stay those of the whole recording</dd>"
 		"<dt>growth</dt><dd>median slope of live bytes over the recording</dd>"
 		"<dt>KiB, MiB</dt><dd>powers of 1024; the exact figure is shown when you point at one, "
 		"and is in the data-v attribute</dd>"
 		"<dt>~</dt><dd>an estimate</dd></dl><p>Made by pymemprof " PYMEMPROF_VERSION
 		". This page loads nothing, sends nothing and runs only its own script; its policy "
 		"forbids the rest.</p></section>\n");
+	absent(t);
 }
 

@@ -307,6 +307,7 @@ static int put_facts(const struct walk *w, struct pack *p, struct buf *ret, stru
 		{ "suspects", r->leaks.naccused },
 		{ "judged", r->overall.samples > 0 && r->overall.class != GROWTH_SHORT },
 		{ "snapshot", m != NULL },
+		{ "holders", html_has_holders(r) },
 		{ "recorded", !recording_is_snapshot(r) },
 		{ "two_snapshots", heaps_baseline(&r->heaps) != NULL },
 		{ "arenas", m ? m->arenas.len : 0 },
@@ -355,6 +356,8 @@ static int put_all(struct walk *w, struct buf *ret, struct err *err)
 		rc = data_suspects(w, &p, strings, ret, err);
 	if (rc == 0)
 		rc = data_snapshots(&w->r->heaps, &p, ret, err);
+	if (rc == 0)
+		rc = data_holders(w->r, &p, strings, ret, err);
 	if (rc == 0 && m)
 		rc = data_types(m, old, &p, strings, ret, err);
 	if (rc == 0 && m)

@@ -41,6 +41,9 @@ int data_suspects(const struct walk *w, struct pack *p, struct strtab *strings, 
 		  struct err *err) MUST_CHECK;
 int data_types(const struct heap_model *m, const struct heap_model *old, struct pack *p,
 	       struct strtab *strings, struct buf *ret, struct err *err) MUST_CHECK;
+/* Nothing when the recording has no holders. */
+int data_holders(const struct recording *r, struct pack *p, struct strtab *strings, struct buf *ret,
+		 struct err *err) MUST_CHECK;
 int data_arenas(const struct recording *r, const struct heap_model *m, struct pack *p,
 		struct strtab *strings,
 		struct buf *ret, struct err *err) MUST_CHECK;

@@ -21,6 +21,8 @@ struct html_merged {
 /* The static sections, without scripts. Errors: NOMEM, and those of out_check. */
 int html_static(struct text *t, const struct html_merged *merged, struct err *err) MUST_CHECK;
 int html_snapshot(struct text *t, struct err *err) MUST_CHECK; /* those of a snapshot */
+int html_holders(struct text *t, struct err *err) MUST_CHECK;
+bool html_has_holders(const struct recording *r);
 void html_leaks(struct text *t);
 void html_ledger(struct text *t, const struct heap_model *m);
 void html_cost(struct text *t);

@@ -138,6 +138,9 @@ int html_snapshot(struct text *t, struct err *err)
 	int rc = types(t, m, err);
 	if (rc < 0)
 		return rc;
+	rc = html_holders(t, err);
+	if (rc < 0)
+		return rc;
 	fragmentation(t, m);
 	if (m->gc.len)
 		collector(t, m);

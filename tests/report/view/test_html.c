@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The page as bytes: balanced, inert, within its size, with the hashes its policy names. */
-#include "sample.h"
+#include "sample_graph.h"
 
 #include <zlib.h>
 
@@ -265,4 +265,29 @@ Test(report_view_html, the_data_adds_up_to_the_totals_merged_or_not)
 		cr_assert_eq(column_sum(sites, n, "alloc"), all.alloc_bytes);
 		cr_assert_eq(column_sum(sites, n, "peak"), all.peak_bytes);
 	}
+}
+
+Test(report_view_html, holders_are_a_view_with_hostile_names_inert)
+{
+	struct err err = ERR_INIT;
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot_with_graph(&r, 1, hostile_names[3], hostile_names[2]);
+	cr_assert_eq(recording_conclude(&r, &err), 0);
+	AUTO_FREE char *text = page(0, NULL);
+	check_balanced(text);
+	cr_assert(strstr(text, "id=\"t-holders\"") && strstr(text, "id=\"pmp-holders\""));
+	cr_assert(strstr(text, "id=\"pmp-paths\""));
+	cr_assert_null(strstr(text, "<img"));
+	cr_assert(strstr(text, "data-v=\"561000000\">535 MiB</td>"));
+	cr_assert(strstr(text, "&#60;/script&#62;&#60;img src=x onerror=1&#62; \xe2\x86\x92 .\\u202etxt.exe dict"));
+}
+
+Test(report_view_html, without_a_graph_there_is_no_view_of_holders)
+{
+	sample_make(&r, 0);
+	AUTO_FREE char *text = page(0, NULL);
+	cr_assert_null(strstr(text, "t-holders"));
+	cr_assert_null(strstr(text, "pmp-holders"));
+	cr_assert(strstr(text, "Holders"), "About names what is absent");
 }
