@@ -13,7 +13,9 @@ static inline int sample_holder(struct fact_sink *s, uint32_t holder, uint32_t p
 				      .name = name, .where = "", .count = count,
 				      .own_bytes = own, .retained_bytes = retained,
 				      .retained_objects = count * 3,
-				      .edge = type ? FACT_EDGE_GLOBAL : FACT_EDGE_NONE,
+				      .edge = !type ? FACT_EDGE_NONE :
+					      *name ? FACT_EDGE_ATTRIBUTE :
+						      FACT_EDGE_INDEX,
 				      .root = holder == 1 ? FACT_ROOT_ALL :
 					      type	  ? FACT_ROOT_NONE :
 							    FACT_ROOT_MODULE };
