@@ -379,6 +379,8 @@ static int take_stopped(struct snapshot *s, struct err *err)
 		s->result->cost.pause_kind = FACT_PAUSE_CLONE;
 		r = let_go(s, err);
 		if (r == 0)
+			r = freeze_settle(s->freeze, err);
+		if (r == 0)
 			r = push_target(s, err);
 		return r < 0 ? r : snapshot_read_copy(s, err);
 	}
@@ -402,6 +404,8 @@ int snapshot_hold(struct snapshot *s, struct err *err)
 		r = copy(s, err);
 	mark_time(s);
 	gone = let_go(s, r < 0 ? NULL : err);
+	if (gone == 0 && r > 0)
+		gone = freeze_settle(s->freeze, err);
 	return gone < 0 && r >= 0 ? gone : r;
 }
 

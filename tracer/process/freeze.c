@@ -37,7 +37,7 @@ struct freeze {
 	pid_t target, copy;
 	pid_t copy_inside; /* the copy's pid as the target sees it */
 	uint64_t clone_ns;
-	bool killed;
+	bool killed, settled;
 	struct arch_frame last, reap;
 };
 
@@ -73,10 +73,14 @@ static int build_frames(struct freeze *f, const struct arch *arch, const struct 
 	return r;
 }
 
-/* The copy's first stop, before its first instruction. From then on nothing can reach it. */
-static int settle_copy(struct freeze *f, struct err *err)
+int freeze_settle(struct freeze *f, struct err *err)
 {
-	int status, r = ptrace_wait(f->copy, BIRTH_TIMEOUT_MS, &status, err);
+	int status, r;
+
+	if (f->settled)
+		return 0;
+	f->settled = true;
+	r = ptrace_wait(f->copy, BIRTH_TIMEOUT_MS, &status, err);
 
 	if (r == 0 && ptrace_stop_kind(status) != PTRACE_STOP_TRAP)
 		r = err_set(err, ERR_GONE, "the copy did not survive its birth (status %#x)",
@@ -128,7 +132,7 @@ static int clone_target(struct freeze *f, struct remote *remote, struct err *err
 	if (!f->copy)
 		return err_set(err, ERR_GONE, "the copy of process %d was not caught", (int)f->target);
 	f->copy_inside = (pid_t)answer;
-	return settle_copy(f, err);
+	return 0;
 }
 
 int freeze_new(struct remote *r, struct freeze **ret, struct err *err)

@@ -22,11 +22,19 @@ struct freeze; /* opaque */
 
 /*
  * Make the copy. The target is stopped; r is the remote of that stop and only borrowed during
- * the call. The copy has one thread; registers of the others must be read from the target. Shared
+ * the call. The copy has one thread and is not to be read before freeze_settle; registers of the others must be read from the target. Shared
  * mappings are not frozen. Errors: SYS with hint "clone-refused" (RLIMIT_NPROC, pids cgroup,
  * memory overcommit, seccomp: err->sys tells), GONE, UNSUPPORTED, NOMEM.
  */
 int freeze_new(struct remote *r, struct freeze **ret, struct err *err) MUST_CHECK;
+
+/*
+ * Wait for the copy's first stop, which comes before its first instruction; from then on nothing
+ * can reach it. To be called once before it is read, best when the target runs again: on a busy
+ * machine the copy may wait long for a processor. Should we die before, it can only exit, as
+ * ever. Errors: GONE, SYS.
+ */
+int freeze_settle(struct freeze *f, struct err *err) MUST_CHECK;
 
 /* Pid of the copy, for live_new and maps_read. */
 pid_t freeze_pid(const struct freeze *f);

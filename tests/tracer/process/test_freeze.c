@@ -99,6 +99,7 @@ Test(tracer_process_freeze, the_copy_holds_the_memory_of_that_instant)
 	v = victim_start("copies", "16");
 	s = open_session(v.pid);
 	cr_assert_eq(freeze_new(s.remote, &f, &err), 0, "%s", err.text);
+	cr_assert_eq(freeze_settle(f, &err), 0, "%s", err.text);
 	cr_expect_neq(freeze_pid(f), v.pid);
 	cr_expect_eq(victim_state(freeze_pid(f), 0), 't');
 	cr_assert_eq(stop_pc_sp_tp(s.stop, 0, &pc, &sp, &tp, NULL), 0);
@@ -134,6 +135,7 @@ Test(tracer_process_freeze, many_copies_one_after_the_other)
 
 		s = open_session(v.pid);
 		cr_assert_eq(freeze_new(s.remote, &f, &err), 0, "%s", err.text);
+		cr_assert_eq(freeze_settle(f, &err), 0, "%s", err.text);
 		if (i % 2) {
 			cr_assert_eq(freeze_free(f, s.remote, &err), 0, "%s", err.text);
 			cr_assert_eq(session_close(&s), 0);
@@ -160,6 +162,7 @@ Test(tracer_process_freeze, a_target_that_ends_meanwhile_is_no_error)
 	v = victim_start("copies", NULL);
 	s = open_session(v.pid);
 	cr_assert_eq(freeze_new(s.remote, &f, &err), 0, "%s", err.text);
+	cr_assert_eq(freeze_settle(f, &err), 0, "%s", err.text);
 	cr_assert_eq(session_close(&s), 0);
 	victim_end(&v);
 	cr_expect_eq(freeze_free(f, NULL, &err), 0, "%s", err.text);
@@ -198,7 +201,7 @@ static void spy_once(pid_t pid)
 		_exit(1);
 	if (freeze_reap_orphans(s.remote, NULL) < 0)
 		_exit(2);
-	if (freeze_new(s.remote, &f, NULL) < 0)
+	if (freeze_new(s.remote, &f, NULL) < 0 || freeze_settle(f, NULL) < 0)
 		_exit(3);
 	if (ptrace_read_memory(freeze_pid(f), taddr_of(s.maps.ranges[0].start), page, sizeof(page),
 			       NULL) < 0)
@@ -315,6 +318,7 @@ Test(tracer_process_freeze, the_pause_for_a_big_target_is_short)
 	cr_assert_eq(freeze_new(s.remote, &f, &err), 0, "%s", err.text);
 	paused = stop_elapsed_ns(s.stop);
 	cr_assert_eq(session_close(&s), 0);
+	cr_assert_eq(freeze_settle(f, &err), 0, "%s", err.text);
 	cr_log_info("128 MiB in 4 KiB pages: paused %.2f ms, of it clone %.2f ms",
 		    (double)paused / 1e6, (double)freeze_clone_ns(f) / 1e6);
 	cr_expect_lt(paused, 500000000);
