@@ -82,15 +82,28 @@ static void reach(void *ctx, uint64_t target)
 		push(s, id);
 }
 
-static void each_candidate(struct search *s, void (*fn)(struct search *s, const struct heap_object *o))
-{
-	struct heap_object o;
-	uint64_t pos = 0;
+typedef void step_fn(struct search *s, const struct heap_object *o);
 
-	while (heap_object_next(s->h, &pos, &o) && !s->nomem) {
+/* Most blocks are no candidates: they cost one look at `left`. */
+static void each_candidate(struct search *s, step_fn *fn)
+{
+	const struct pymalloc *pm = &s->h->pm;
+	struct heap_object o;
+	uint64_t pos;
+
+	for (size_t p = 0; p < pm->pools.len && !s->nomem; p++) {
+		const uint32_t *left = s->left + pm->pools.at[p].first_block;
+
+		for (uint32_t i = 0; i < pm->pools.at[p].blocks; i++) {
+			pos = (uint64_t)p << 32 | i;
+			if (left[i] != NO_CANDIDATE && heap_object_next(s->h, &pos, &o))
+				fn(s, &o);
+		}
+	}
+	pos = (uint64_t)pm->pools.len << 32;
+	while (!s->nomem && heap_object_next(s->h, &pos, &o))
 		if (s->left[o.id] != NO_CANDIDATE)
 			fn(s, &o);
-	}
 }
 
 static void count_step(struct search *s, const struct heap_object *o)

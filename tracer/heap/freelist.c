@@ -11,6 +11,7 @@
 #include "tracer/cpython/interp.h"
 #include "tracer/heap/object.h"
 
+#define BLOCK_MAX 512 /* of any size class */
 #define LIST_MAX 100000
 #define ARRAY_MAX 512
 
@@ -250,6 +251,14 @@ static void block_dead(struct heap *h, uint32_t b, const uint8_t *bytes, uint32_
 	row_add(h, name, size);
 }
 
+static void unknown_look(struct heap *h, uint32_t b, uint64_t addr, uint32_t size)
+{
+	uint8_t bytes[BLOCK_MAX + 64] = { 0 };
+
+	if (reader_get(&h->r, addr, bytes, size))
+		block_dead(h, b, bytes, size);
+}
+
 void freelist_mark_dead(struct heap *h)
 {
 	for (size_t p = 0; p < h->pm.pools.len; p++) {
@@ -258,11 +267,9 @@ void freelist_mark_dead(struct heap *h)
 
 		for (uint32_t i = 0; i < pool->blocks; i++) {
 			uint32_t b = pool->first_block + i;
-			uint8_t bytes[512 + 64] = { 0 };
 
-			if (STATE_KIND(h->state[b]) == BLOCK_UNKNOWN && size <= 512 &&
-			    reader_get(&h->r, pymalloc_block_addr(&h->pm, pool, b), bytes, size))
-				block_dead(h, b, bytes, size);
+			if (STATE_KIND(h->state[b]) == BLOCK_UNKNOWN && size <= BLOCK_MAX)
+				unknown_look(h, b, pymalloc_block_addr(&h->pm, pool, b), size);
 		}
 	}
 }
