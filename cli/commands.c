@@ -17,7 +17,8 @@ static const struct command aliases[] = {
 
 const struct command *const commands[] = {
 	&cmd_attach, &cmd_run,	  &cmd_snapshot, &cmd_report,
-	&cmd_check,  &cmd_detach, &cmd_doctor,	 &cmd_help,
+	&cmd_diff,   &cmd_check,  &cmd_detach,	 &cmd_doctor,
+	&cmd_help,
 	NULL,
 };
 

@@ -206,9 +206,9 @@ enum fact_bound {
  */
 struct fact_heap_held {
 	uint32_t site, type;
-	uint64_t objects;
-	const char *holder; /* the container they gather in: "list listeners of module feed" */
-	const char *path;   /* outermost first, steps separated by " > "; "" unknown */
+	uint64_t objects, bytes; /* bytes of their own blocks and buffers; may be scaled up */
+	const char *holder; /* the container they gather in: "list feed.listeners"; "" unknown */
+	const char *path;   /* as an expression: "feed.listeners[*].inbox"; "" unknown */
 	uint8_t bound;	    /* enum fact_bound, of a container on the path */
 	uint64_t bound_size, bound_used; /* its limit and how much of it is used */
 };

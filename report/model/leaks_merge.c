@@ -9,7 +9,7 @@
 
 #include "report/model/leaks_private.h"
 
-#define STEP " > "
+#define STEPS ".[ " /* characters that begin a step of a path */
 #define MERGED_ROWS_MAX 2000 /* compared with each other */
 
 /* A file of the standard library, of an installed package, or of the interpreter itself. */
@@ -41,13 +41,13 @@ bool leaks_path_within(const char *outer, const char *inner)
 {
 	size_t n = strlen(outer);
 	return n > 0 && strncmp(outer, inner, n) == 0 &&
-	       (!inner[n] || strncmp(inner + n, STEP, strlen(STEP)) == 0);
+	       (!inner[n] || strchr(STEPS, inner[n]));
 }
 
 static size_t depth_of(const char *path)
 {
 	size_t n = 1;
-	for (const char *p = strstr(path, STEP); p; p = strstr(p + 1, STEP))
+	for (const char *p = strpbrk(path, STEPS); p; p = strpbrk(p + 1, STEPS))
 		n++;
 	return n;
 }
@@ -77,7 +77,7 @@ static bool calls(const struct recording *r, const struct leak *caller, const st
 	return false;
 }
 
-/* Does the holder's text begin with that type: "list listeners of module feed"? */
+/* Does the holder's text begin with that type: "list feed.listeners"? */
 static bool gathers_in(const struct leak *row, const struct leak *container)
 {
 	const char *name = strrchr(container->type_name, '.');

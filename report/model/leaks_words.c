@@ -15,20 +15,29 @@
 #define KIB 1024.0
 #define MIB (1024.0 * 1024.0)
 
-/* Places where growing is usual, and what to make of it. A part of the path each. */
+/* Places where growing is usual, and what to make of it: how the path begins. */
 static const struct custom {
-	const char *mark;
-	const char *unless;
+	const char *begins;
+	bool bounded; /* it has a limit of its own: nobody is accused */
+	const char *words;
 } customs[] = {
-	{ "module re > _cache", "it is re's cache of patterns, which is emptied at its limit" },
-	{ "module re._compiler", "it is re's cache of patterns, which is emptied at its limit" },
-	{ "interned", "the strings come from a limited set: they are interned" },
-	{ "module logging > _handlers", "the handlers are closed later: logging keeps each until then" },
-	{ "module linecache > cache", "the number of source files is limited: it is linecache's cache" },
-	{ "module sys > modules", "modules are still being imported" },
-	{ "module weakref", "the finalizers run when their objects die, and these do die" },
-	{ "module threading > _active", "the threads end" },
+	{ "re._cache", true, "re's cache of patterns, which is emptied at its limit" },
+	{ "re._compile.", true, "re's cache of patterns, which is emptied at its limit" },
+	{ "interpreter interned", false, "the strings come from a limited set: they are interned" },
+	{ "logging._handler", false, "the handlers are closed later: logging keeps each until then" },
+	{ "linecache.cache", false, "the number of source files is limited: it is linecache's cache" },
+	{ "sys.modules", false, "modules are still being imported" },
+	{ "weakref.finalize", false, "their objects do die: finalizers are kept until then" },
+	{ "threading._active", false, "the threads end" },
 };
+
+static const struct custom *custom_of(const struct leak *row)
+{
+	for (size_t i = 0; i < sizeof customs / sizeof *customs; i++)
+		if (strncmp(row->path, customs[i].begins, strlen(customs[i].begins)) == 0)
+			return &customs[i];
+	return NULL;
+}
 
 static __attribute__((format(printf, 2, 3))) const char *keep(struct leaks *l, const char *fmt, ...)
 {
@@ -135,9 +144,9 @@ static const char *say_why(struct leaks *l, const struct recording *r, const str
 
 static const char *say_unless(struct leaks *l, const struct leak *row)
 {
-	for (size_t i = 0; i < sizeof customs / sizeof *customs; i++)
-		if (strstr(row->path, customs[i].mark) || strstr(row->holder, customs[i].mark))
-			return customs[i].unless;
+	const struct custom *custom = custom_of(row);
+	if (custom)
+		return custom->words;
 	if (row->bound == FACT_BOUND_LRU_CACHE && row->bound_size == 0)
 		return keep(l,
 			    "the arguments come from a limited set: lru_cache(maxsize=None) forgets "
@@ -211,8 +220,14 @@ static bool suppress(struct leaks *l, const struct recording *r, struct leak *ro
 
 int leaks_judge(struct leaks *l, const struct recording *r, struct leak *row, struct err *err)
 {
+	const struct custom *custom = custom_of(row);
 	if (suppress(l, r, row))
 		return 0;
+	if (custom && custom->bounded) {
+		row->state = LEAK_ACQUITTED;
+		row->reason = custom->words;
+		return 0;
+	}
 	if (row->bound != FACT_BOUND_NONE && row->bound_size > 0) {
 		row->state = LEAK_ACQUITTED;
 		row->reason = keep(l, "bounded: %s with room for %" PRIu64 ", %" PRIu64 " used",

@@ -125,7 +125,7 @@ static const struct member join_members[] = {
 #define O(kind, member) M(fact_heap_held, kind, member)
 static const struct member held_members[] = {
 	O(U32, site), O(U32, type), O(U64, objects), O(STR, holder), O(STR, path), O(U8, bound),
-	O(U64, bound_size), O(U64, bound_used),
+	O(U64, bound_size), O(U64, bound_used), O(U64, bytes),
 };
 
 #define F(kind, member) M(fact_heap_graph, kind, member)

@@ -57,7 +57,7 @@ static void held(uint32_t site, uint32_t type, const char *holder, const char *p
 		 enum fact_bound bound, uint64_t size)
 {
 	struct fact_sink s = recording_sink(&r);
-	struct fact_heap_held f = { site, type, 960, holder, path, (uint8_t)bound, size, 960 };
+	struct fact_heap_held f = { site, type, 960, 96000, holder, path, (uint8_t)bound, size, 960 };
 	cr_assert_eq(s.heap_held(s.ctx, &f, NULL), 0);
 }
 
@@ -71,7 +71,7 @@ static void end(void)
 	cr_assert_eq(recording_conclude(&r, &err), 0, "%s", err.text);
 }
 
-#define LIST "module feed > listeners"
+#define LIST "feed.listeners"
 
 Test(report_model_leaks, a_leak_has_type_site_and_holder_and_its_parts_follow_it)
 {
@@ -83,18 +83,18 @@ Test(report_model_leaks, a_leak_has_type_site_and_holder_and_its_parts_follow_it
 	join(1, 1, FACT_JOIN_OBJECT, 960, 0);
 	join(2, 3, FACT_JOIN_OBJECT, 960, 0);
 	join(3, 2, FACT_JOIN_BUFFER, 1, 0);
-	held(1, 1, "list listeners of module feed", LIST " > [*]", FACT_BOUND_NONE, 0);
-	held(2, 3, "list listeners of module feed", LIST " > [*] > .inbox", FACT_BOUND_NONE, 0);
+	held(1, 1, "list feed.listeners", LIST "[*]", FACT_BOUND_NONE, 0);
+	held(2, 3, "list feed.listeners", LIST "[*].inbox", FACT_BOUND_NONE, 0);
 	end();
 	const struct leaks *l = &r.leaks;
 	cr_assert_eq(l->naccused, 1);
 	cr_assert_eq(l->rows.len, 3);
 	cr_assert_str_eq(l->rows.at[0].type_name, "feed.Listener");
-	cr_assert_str_eq(l->rows.at[0].holder, "list listeners of module feed");
+	cr_assert_str_eq(l->rows.at[0].holder, "list feed.listeners");
 	cr_assert_eq(l->rows.at[0].objects, 960);
 	cr_assert_eq(l->rows.at[0].retained_bytes, 160 * (960 + 960 + 1));
 	cr_assert(strstr(l->rows.at[0].sentence, "960 objects of type feed.Listener (+16/s), made at "
-						 "subscribe feed.py:19, held by list listeners"),
+						 "subscribe feed.py:19, held by list feed.listeners"),
 		  "%s", l->rows.at[0].sentence);
 	cr_assert_eq(l->rows.at[1].lead, 0);
 	cr_assert_eq(l->rows.at[2].lead, 0);
@@ -110,8 +110,8 @@ Test(report_model_leaks, two_leaks_stay_two)
 	begin_heap(true);
 	join(1, 1, FACT_JOIN_OBJECT, 960, 0);
 	join(2, 3, FACT_JOIN_OBJECT, 960, 0);
-	held(1, 1, "list listeners of module feed", LIST " > [*]", FACT_BOUND_NONE, 0);
-	held(2, 3, "dict states of module sessions", "module sessions > states > [*]", FACT_BOUND_NONE, 0);
+	held(1, 1, "list feed.listeners", LIST "[*]", FACT_BOUND_NONE, 0);
+	held(2, 3, "dict sessions.states", "sessions.states[*]", FACT_BOUND_NONE, 0);
 	end();
 	cr_assert_eq(r.leaks.naccused, 2);
 }
@@ -124,8 +124,8 @@ Test(report_model_leaks, a_bounded_cache_is_not_accused_and_the_bound_is_told)
 	begin_heap(true);
 	join(1, 3, FACT_JOIN_OBJECT, 960, 0);
 	join(2, 1, FACT_JOIN_OBJECT, 960, 0);
-	held(1, 3, "lru_cache of load", "module app > load > [*]", FACT_BOUND_LRU_CACHE, 5000);
-	held(2, 1, "lru_cache of keep", "module app > keep > [*]", FACT_BOUND_LRU_CACHE, 0);
+	held(1, 3, "lru_cache of load", "app.load[*]", FACT_BOUND_LRU_CACHE, 5000);
+	held(2, 1, "lru_cache of keep", "app.keep[*]", FACT_BOUND_LRU_CACHE, 0);
 	end();
 	cr_assert_eq(r.leaks.naccused, 1);
 	cr_assert_eq(r.leaks.nacquitted, 1);

@@ -109,7 +109,7 @@ static const struct fact_sink capture = {
 };
 
 static const struct fact_heap_join join = { 4, 1, FACT_JOIN_BUFFER, 10, 2000, 7, 9, 3, 2, 4000, 6 };
-static const struct fact_heap_held held = { 4, 1, 10, "dict cache of m", "module m > cache > [*]",
+static const struct fact_heap_held held = { 4, 1, 10, 900, "dict m.cache", "m.cache[*]",
 					    FACT_BOUND_DEQUE, 500, 20 };
 
 static const struct fact_heap heap = { .snapshot = 7, .arena_bytes = 1ull << 40, .torn = 3,

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* A comparison for people: what grew first, a table per question, limits last. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/view/diff_view.h"
+#include "report/view/units.h"
+
+#define FIGURE 9
+#define ROWS 15
+#define STATE 7
+#define WIDTH_MIN 72
+
+struct page {
+	const struct diff *d;
+	const struct diff_options *o;
+	struct out *out;
+	size_t width;
+};
+
+static enum escape_to charset(const struct page *p)
+{
+	return p->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII;
+}
+
+static void bold(struct page *p, const char *s)
+{
+	out_str(p->out, p->o->colour ? "\033[1m" : "");
+	out_str(p->out, s);
+	out_str(p->out, p->o->colour ? "\033[0m" : "");
+}
+
+/* Escaped and cut in the middle to so many columns, padded. */
+static void put_name(struct page *p, const char *s, size_t columns, bool pad)
+{
+	struct buf safe = BUF_INIT;
+	size_t n = strlen(s), used = 0;
+	if (buf_reserve(&safe, n * ESCAPE_GROWTH + 1) == 0)
+		safe.len = escape(charset(p), s, n, (char *)safe.bytes, n * ESCAPE_GROWTH + 1);
+	const char *text = (const char *)safe.bytes;
+	used = safe.len ? escape_columns(text, safe.len) : 0;
+	if (used <= columns) {
+		out_put(p->out, text, safe.len);
+	} else {
+		size_t head = escape_prefix(text, safe.len, (columns - 1) / 2);
+		used = escape_columns(text, head) + 1;
+		size_t tail = escape_suffix(text, safe.len, columns - used);
+		out_put(p->out, text, head);
+		out_str(p->out, "~");
+		out_put(p->out, text + tail, safe.len - tail);
+		used += escape_columns(text + tail, safe.len - tail);
+	}
+	out_fill(p->out, ' ', pad && used < columns ? columns - used : 0);
+	buf_deinit(&safe);
+}
+
+static const char *signed_count(struct units *u, int64_t n)
+{
+	struct units plain;
+	uint64_t size = n < 0 ? (uint64_t)-n : (uint64_t)n;
+	snprintf(u->text, sizeof u->text, "%s%s", n < 0 ? "-" : n > 0 ? "+" : "",
+		 units_count_short(&plain, size));
+	return u->text;
+}
+
+static void put_row(struct page *p, const struct diff_row *row, size_t names)
+{
+	struct units u;
+	out_str(p->out, "  ");
+	put_name(p, row->name, names, true);
+	for (size_t i = 0; i < p->d->nfiles; i++)
+		out_printf(p->out, " %*s", FIGURE, units_bytes(&u, row->bytes[i]));
+	if (p->d->nfiles == 3)
+		out_printf(p->out, " %*s", FIGURE, units_delta(&u, (double)row->kept_bytes));
+	else
+		out_printf(p->out, " %*s", FIGURE, units_delta(&u, (double)row->delta_bytes));
+	out_printf(p->out, " %*s %*s\n", FIGURE,
+		   signed_count(&u, p->d->nfiles == 3 ? (int64_t)row->kept_count : row->delta_count),
+		   STATE - 1, diff_state_name(row->state));
+}
+
+/* Worth a line: it changed, and of three files it is kept or changed between first and last. */
+static bool shown(const struct diff_row *row)
+{
+	return row->state != DIFF_SAME || row->kept_bytes > 0;
+}
+
+static void put_table(struct page *p, enum diff_by by)
+{
+	static const char *const titles[] = { "BY TYPE", "BY SITE", "BY HOLDER" };
+	const struct diff_table *t = &p->d->by[by];
+	size_t figures = (p->d->nfiles + 2) * (FIGURE + 1) + STATE + 2;
+	size_t names = p->width > figures + 20 ? p->width - figures : 20;
+	size_t top = p->o->top ? p->o->top : ROWS, n = 0, more = 0;
+	if (!t->known)
+		return;
+	out_str(p->out, "\n");
+	bold(p, titles[by]);
+	if (t->counts[DIFF_SAME] == t->rows.len) {
+		out_str(p->out, "  nothing changed\n");
+		return;
+	}
+	out_fill(p->out, ' ', names + 2 - strlen(titles[by]));
+	static const char *const heads[2][3] = { { "OLD", "NEW", "" }, { "OLD", "NEW", "NEWER" } };
+	for (size_t i = 0; i < p->d->nfiles; i++)
+		out_printf(p->out, " %*s", FIGURE, heads[p->d->nfiles - 2][i]);
+	out_printf(p->out, " %*s %*s\n", FIGURE, p->d->nfiles == 3 ? "KEPT" : "CHANGE", FIGURE,
+		   p->d->nfiles == 3 ? "OBJECTS" : "COUNT");
+	/* The best growers from the front, then the best shrinkers from the back. */
+	for (size_t i = 0; i < t->rows.len; i++) {
+		const struct diff_row *row = &t->rows.at[i];
+		if (!shown(row))
+			continue;
+		if (n < top && (row->kept_bytes > 0 || row->delta_bytes >= 0)) {
+			put_row(p, row, names);
+			n++;
+		} else {
+			more++;
+		}
+	}
+	for (size_t i = t->rows.len, k = 0; i-- > 0 && k < top / 3 + 1;) {
+		const struct diff_row *row = &t->rows.at[i];
+		if (row->delta_bytes >= 0 || row->kept_bytes > 0)
+			break;
+		put_row(p, row, names);
+		more--;
+		k++;
+	}
+	out_printf(p->out, "  (%zu new, %zu grown, %zu shrunk, %zu gone, %zu as before",
+		   t->counts[DIFF_NEW], t->counts[DIFF_GROWN], t->counts[DIFF_SHRUNK],
+		   t->counts[DIFF_GONE], t->counts[DIFF_SAME]);
+	if (more)
+		out_printf(p->out, "; %zu not shown: --top N", more);
+	out_str(p->out, ")\n");
+}
+
+static void put_head(struct page *p)
+{
+	static const char *const words[] = { "OLD", "NEW", "NEWER" };
+	struct units a;
+	for (size_t i = 0; i < p->d->nfiles; i++) {
+		const struct recording *r = p->d->files[i];
+		const struct fact_target *t = &r->totals.target;
+		struct buf line = BUF_INIT;
+		(void)buf_printf(&line, "%s  CPython %s, pid %d", p->o->names[i],
+				 t->python_version ? t->python_version : "?", t->pid);
+		if (!recording_is_snapshot(r))
+			(void)buf_printf(&line, ", recorded %s",
+					 units_duration(&a, r->totals.totals.duration_ns));
+		(void)buf_str(&line, heaps_last(&r->heaps) ? ", with a snapshot" : "");
+		char head[16];
+		snprintf(head, sizeof head, "%-7s", words[i]);
+		bold(p, head);
+		const char *text = buf_cstr(&line);
+		put_name(p, text ? text : "", p->width - 7, false);
+		out_str(p->out, "\n");
+		buf_deinit(&line);
+	}
+}
+
+static void put_verdict(struct page *p)
+{
+	struct units u;
+	size_t worst = 0;
+	const struct diff_row *most = NULL;
+	for (unsigned by = 0; by < DIFF_BYS; by++)
+		for (size_t i = 0; i < p->d->by[by].rows.len; i++) {
+			const struct diff_row *row = &p->d->by[by].rows.at[i];
+			if (!most || diff_worse(p->d, row) > diff_worse(p->d, most))
+				most = row;
+			worst += diff_worse(p->d, row) >= p->o->min_delta_bytes &&
+				 diff_worse(p->d, row) > 0;
+		}
+	bold(p, "RESULT ");
+	if (worst == 0) {
+		out_printf(p->out, "nothing grew by %s or more\n",
+			   units_bytes(&u, p->o->min_delta_bytes));
+		return;
+	}
+	out_printf(p->out, "%zu %s by %s or more", worst,
+		   p->d->nfiles == 3 ? "kept what they gained," : "grew",
+		   units_bytes(&u, p->o->min_delta_bytes));
+	out_printf(p->out, "; most, %s:\n       ", units_delta(&u, (double)diff_worse(p->d, most)));
+	put_name(p, most->name, p->width - 7, false);
+	out_str(p->out, "\n");
+}
+
+static int draw(const struct diff *d, const struct diff_options *o, struct out *out,
+		struct err *err)
+{
+	struct page p = { d, o, out, o->width < WIDTH_MIN ? WIDTH_MIN : o->width };
+	put_head(&p);
+	put_verdict(&p);
+	for (unsigned by = 0; by < DIFF_BYS; by++)
+		if (o->by >> by & 1)
+			put_table(&p, (enum diff_by)by);
+	for (size_t i = 0; i < d->notes.len; i++) {
+		char safe[400 * ESCAPE_GROWTH + 1];
+		escape(charset(&p), d->notes.at[i], strlen(d->notes.at[i]), safe, sizeof safe);
+		out_str(out, i ? "        " : "\n");
+		if (i == 0)
+			bold(&p, "LIMITS  ");
+		out_printf(out, "%s\n", safe);
+	}
+	return out_check(out, err);
+}
+
+const struct diff_view diff_text = { "text", draw };

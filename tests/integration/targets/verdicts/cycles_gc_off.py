@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""Leak: cycles while the collector is off."""
+import gc
+import json
+import select
+import sys
+
+TRUTH = {"leaks": [
+	{"type": "Node", "site": "build", "holder": ["cycles"]},
+]}
+
+
+gc.disable()
+
+
+class Node:
+	def __init__(self, parent):
+		self.parent = parent
+		self.child = None
+		self.data = bytes(200)
+
+
+def build():
+	root = Node(None)
+	root.child = Node(root)
+
+
+def serve():
+	for i in range(3):
+		build()
+
+
+if __name__ == "__main__":
+	print("READY " + json.dumps(TRUTH), flush=True)
+	while not select.select([sys.stdin], [], [], 0.01)[0]:
+		serve()

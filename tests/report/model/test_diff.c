@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Comparisons of recordings made by hand: states, three files, names instead of addresses. */
+#include "report/model/diff.h"
+
+#include "feed.h"
+
+static struct recording files[3];
+static struct diff d;
+
+static void setup(void)
+{
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert_eq(recording_init(&files[i], NULL), 0);
+		feed_target(&files[i], 0);
+	}
+}
+
+static void teardown(void)
+{
+	diff_deinit(&d);
+	for (size_t i = 0; i < 3; i++)
+		recording_deinit(&files[i]);
+}
+
+TestSuite(report_model_diff, .init = setup, .fini = teardown);
+
+static void allocate(struct recording *r, uint32_t site, uint64_t bytes)
+{
+	struct fact_delta one = { site, bytes / 16, bytes, 0, 0, 0, 0 };
+	feed_interval(r, site, site + 1, &one, 1);
+}
+
+static void begin(struct recording *r)
+{
+	struct fact_sink s = recording_sink(r);
+	cr_assert_eq(s.heap(s.ctx, &(struct fact_heap){ .snapshot = 1 }, NULL), 0);
+}
+
+static void type(struct recording *r, uint32_t number, const char *name, uint64_t count)
+{
+	struct fact_sink s = recording_sink(r);
+	struct fact_heap_type t = { .type = number, .addr = 0x1000 * (uint64_t)(number + 7 * (r - files)),
+				    .name = name, .module = "app", .count = count,
+				    .total_bytes = 100 * count };
+	cr_assert_eq(s.heap_type(s.ctx, &t, NULL), 0);
+}
+
+static void held(struct recording *r, uint32_t number, const char *path, uint64_t n)
+{
+	struct fact_sink s = recording_sink(r);
+	struct fact_heap_held f = { 0, number, n, 100 * n, "dict of it", path, 0, 0, 0 };
+	cr_assert_eq(s.heap_held(s.ctx, &f, NULL), 0);
+}
+
+static void end(struct recording *r, bool heap)
+{
+	struct fact_sink s = recording_sink(r);
+	if (heap)
+		cr_assert_eq(s.heap_end(s.ctx, 1, NULL), 0);
+	cr_assert_eq(s.totals(s.ctx, &(struct fact_totals){ .duration_ns = 1000000000 }, NULL), 0);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_DETACHED, NULL), 0);
+	struct err err = ERR_INIT;
+	cr_assert_eq(recording_conclude(r, &err), 0, "%s", err.text);
+}
+
+static void make(size_t n)
+{
+	const struct recording *list[] = { &files[0], &files[1], &files[2] };
+	struct err err = ERR_INIT;
+	cr_assert_eq(diff_make(&d, list, n, &err), 0, "%s", err.text);
+}
+
+static const struct diff_row *row(enum diff_by by, const char *name)
+{
+	for (size_t i = 0; i < d.by[by].rows.len; i++)
+		if (strstr(d.by[by].rows.at[i].name, name))
+			return &d.by[by].rows.at[i];
+	cr_assert(false, "no row %s", name);
+	return NULL;
+}
+
+Test(report_model_diff, types_are_new_grown_shrunk_gone_or_the_same)
+{
+	static const uint64_t counts[2][5] = { { 0, 10, 10, 10, 10 }, { 5, 25, 4, 0, 10 } };
+	static const char *const names[] = { "New", "Grown", "Shrunk", "Gone", "Same" };
+	static const enum diff_state states[] = { DIFF_NEW, DIFF_GROWN, DIFF_SHRUNK, DIFF_GONE,
+						  DIFF_SAME };
+	for (size_t f = 0; f < 2; f++) {
+		begin(&files[f]);
+		/* Numbers of types differ from file to file; so do addresses. */
+		for (size_t i = 0; i < 5; i++)
+			type(&files[f], (uint32_t)(f ? 5 - i : i + 1), names[i], counts[f][i]);
+		end(&files[f], true);
+	}
+	make(2);
+	cr_assert(d.by[DIFF_TYPE].known);
+	cr_assert_not(d.by[DIFF_SITE].known);
+	for (size_t i = 0; i < 5; i++)
+		cr_assert_eq(row(DIFF_TYPE, names[i])->state, states[i], "%s", names[i]);
+	cr_assert_eq(row(DIFF_TYPE, "Grown")->delta_bytes, 1500);
+	cr_assert_eq(row(DIFF_TYPE, "Shrunk")->delta_count, -6);
+	cr_assert_str_eq(d.by[DIFF_TYPE].rows.at[0].name, "app.Grown");
+	cr_assert(diff_grew(&d, 1500));
+	cr_assert_not(diff_grew(&d, 1501));
+}
+
+Test(report_model_diff, a_site_is_found_again_after_lines_moved_and_on_another_host)
+{
+	feed_site(&files[0], 1, 1, "put /srv/v1/app/cache.py:88 < serve /srv/v1/app/worker.py:7");
+	feed_site(&files[0], 2, 1, "gone /srv/v1/app/old.py:3 < serve /srv/v1/app/worker.py:8");
+	feed_site(&files[1], 1, 1, "fresh /opt/app/new.py:3 < serve /opt/app/worker.py:7");
+	feed_site(&files[1], 2, 1, "put /opt/app/cache.py:91 < serve /opt/app/worker.py:17");
+	allocate(&files[0], 1, 1600);
+	allocate(&files[0], 2, 320);
+	allocate(&files[1], 1, 160);
+	allocate(&files[1], 2, 4800);
+	end(&files[0], false);
+	end(&files[1], false);
+	make(2);
+	cr_assert_eq(d.by[DIFF_SITE].rows.len, 3);
+	cr_assert_eq(row(DIFF_SITE, "put")->delta_bytes, 3200);
+	cr_assert_str_eq(row(DIFF_SITE, "put")->name, "put app/cache.py:91");
+	cr_assert_eq(row(DIFF_SITE, "gone")->state, DIFF_GONE);
+	cr_assert_eq(row(DIFF_SITE, "fresh")->state, DIFF_NEW);
+}
+
+Test(report_model_diff, of_three_files_what_is_new_in_the_second_and_still_in_the_third_is_kept)
+{
+	static const uint64_t counts[3][3] = { { 10, 10, 10 }, { 30, 30, 10 }, { 25, 10, 40 } };
+	static const char *const names[] = { "Leak", "Burst", "Late" };
+	for (size_t f = 0; f < 3; f++) {
+		begin(&files[f]);
+		for (size_t i = 0; i < 3; i++)
+			type(&files[f], (uint32_t)i + 1, names[i], counts[f][i]);
+		end(&files[f], true);
+	}
+	make(3);
+	cr_assert_eq(row(DIFF_TYPE, "Leak")->kept_count, 15);
+	cr_assert_eq(row(DIFF_TYPE, "Burst")->kept_count, 0);
+	cr_assert_eq(row(DIFF_TYPE, "Late")->kept_count, 0);
+	cr_assert_str_eq(d.by[DIFF_TYPE].rows.at[0].name, "app.Leak");
+	cr_assert(diff_grew(&d, 1500));
+	cr_assert_not(diff_grew(&d, 1501));
+}
+
+Test(report_model_diff, holders_are_told_apart_by_type_and_path)
+{
+	for (size_t f = 0; f < 2; f++) {
+		begin(&files[f]);
+		type(&files[f], 1, "Page", 100);
+		held(&files[f], 1, "app.pages[*]", f ? 90 : 40);
+		held(&files[f], 1, "app.drafts[*]", 10);
+		end(&files[f], true);
+	}
+	make(2);
+	cr_assert_eq(d.by[DIFF_HOLDER].rows.len, 2);
+	cr_assert_eq(d.by[DIFF_HOLDER].rows.at[0].delta_count, 50);
+	cr_assert_str_eq(d.by[DIFF_HOLDER].rows.at[0].path, "app.pages[*]");
+	cr_assert_eq(d.by[DIFF_HOLDER].rows.at[1].state, DIFF_SAME);
+}
+
+Test(report_model_diff, a_recording_and_a_snapshot_alone_have_nothing_in_common)
+{
+	feed_site(&files[0], 1, 1, "put /srv/app/cache.py:88");
+	allocate(&files[0], 1, 1600);
+	end(&files[0], false);
+	begin(&files[1]);
+	type(&files[1], 1, "Page", 100);
+	end(&files[1], true);
+	const struct recording *list[] = { &files[0], &files[1] };
+	struct err err = ERR_INIT;
+	cr_assert_eq(diff_make(&d, list, 2, &err), ERR_USAGE);
+}

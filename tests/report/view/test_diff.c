@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The three forms of a comparison, with names that try to break each. */
+#include "report/view/diff_view.h"
+
+#include <jansson.h>
+
+#include "sample.h"
+
+static struct recording a, b;
+static struct diff d;
+
+static void setup(void)
+{
+	sample_make_hostile(&a);
+	sample_make_hostile(&b);
+	const struct recording *list[] = { &a, &b, &a };
+	cr_assert_eq(diff_make(&d, list, 2, NULL), 0);
+}
+
+static void teardown(void)
+{
+	diff_deinit(&d);
+	recording_deinit(&a);
+	recording_deinit(&b);
+}
+
+TestSuite(report_view_diff, .init = setup, .fini = teardown);
+
+static char *draw(const char *format, struct diff_options o, size_t *ret_n)
+{
+	struct out out;
+	struct err err = ERR_INIT;
+	out_init(&out, OUT_MEMORY);
+	o.by = DIFF_ALL;
+	o.width = 80;
+	o.names[0] = "\033[2Jold.pmp";
+	o.names[1] = "a\nb.pmp";
+	cr_assert_eq(diff_view_find(format)->draw(&d, &o, &out, &err), 0, "%s", err.text);
+	char *text = buf_take(&out.buf, ret_n);
+	out_deinit(&out);
+	return text;
+}
+
+/* What grew between the two: everything of the second counts double. */
+static void grow(void)
+{
+	for (unsigned by = 0; by < DIFF_BYS; by++)
+		for (size_t i = 0; i < d.by[by].rows.len; i++) {
+			struct diff_row *row = &d.by[by].rows.at[i];
+			row->bytes[1] *= 2;
+			row->delta_bytes = (int64_t)row->bytes[0];
+			row->state = DIFF_GROWN;
+		}
+}
+
+Test(report_view_diff, text_fits_its_width_and_moves_no_cursor)
+{
+	size_t n, column = 0;
+	grow();
+	AUTO_FREE char *text = draw("text", (struct diff_options){ .top = 100 }, &n);
+	cr_assert(strstr(text, "BY TYPE"), "%s", text);
+	for (size_t i = 0; i < n; i++) {
+		cr_assert(text[i] == '\n' || (text[i] >= 0x20 && text[i] < 0x7f), "byte %d", text[i]);
+		column = text[i] == '\n' ? 0 : column + 1;
+		cr_assert_leq(column, 80, "%s", text);
+	}
+}
+
+Test(report_view_diff, json_is_json_and_has_every_row_that_changed)
+{
+	size_t n;
+	grow();
+	AUTO_FREE char *text = draw("json", (struct diff_options){ 0 }, &n);
+	json_error_t why;
+	json_t *root = json_loadb(text, n, 0, &why);
+	cr_assert(root, "%s", why.text);
+	cr_assert_str_eq(json_string_value(json_object_get(root, "schema")), "pymemprof-diff/1");
+	cr_assert_eq(json_array_size(json_object_get(json_object_get(root, "types"), "rows")),
+		     d.by[DIFF_TYPE].rows.len);
+	cr_assert(json_is_true(json_object_get(root, "grew")));
+	json_decref(root);
+}
+
+Test(report_view_diff, csv_has_a_line_for_each_row_that_changed)
+{
+	size_t n, lines = 0, rows = 0;
+	grow();
+	AUTO_FREE char *text = draw("csv", (struct diff_options){ 0 }, &n);
+	for (unsigned by = 0; by < DIFF_BYS; by++)
+		rows += d.by[by].rows.len;
+	bool quoted = false;
+	for (size_t i = 0; i < n; i++) {
+		quoted ^= text[i] == '"';
+		lines += text[i] == '\n' && !quoted;
+	}
+	cr_assert_eq(lines, rows + 1);
+}
+
+Test(report_view_diff, nothing_changed_is_said)
+{
+	AUTO_FREE char *text = draw("text", (struct diff_options){ .min_delta_bytes = 1 }, NULL);
+	cr_assert(strstr(text, "nothing grew by"), "%s", text);
+	cr_assert(strstr(text, "nothing changed"), "%s", text);
+}
