@@ -290,12 +290,11 @@ int session_unhook(struct session *s, struct err *err)
 		};
 		return session_drain(s, err);
 	}
-	uint64_t before = stop_elapsed_ns(stop);
 	struct agent_public last;
 	if (inject_public(s->inject, s->mem, &last, NULL) == 0)
 		s->agent = last;
 	r = inject_remove(s->inject, stop, s->mem, session_drain, s, &audit, err);
-	s->result->cost.detach_stop_ns += stop_elapsed_ns(stop) - before;
+	s->result->cost.detach_stop_ns += stop_elapsed_ns(stop);
 	int gone = stop_detach(stop, NULL);
 	s->hooked = false;
 	if (r == ERR_GONE || gone == ERR_GONE)

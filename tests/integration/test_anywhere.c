@@ -232,6 +232,20 @@ Test(integration_anywhere, attach_works_under_gevent)
 	try_optional("gevent");
 }
 
+/* Litter on a stack that stays there for long must not keep the agent in the target. */
+Test(integration_anywhere, a_stale_address_of_the_agent_on_a_stack_does_not_keep_it)
+{
+	try_optional("stray");
+}
+
+/* Whoever has copied the allocator's table will put it back: the agent waits until he has. */
+Test(integration_anywhere, a_copy_of_the_allocators_table_on_a_stack_is_waited_for)
+{
+	int64_t begin = now_ms();
+	try_optional("copy");
+	cr_expect_gt(now_ms() - begin, 1500, "the copy was not seen");
+}
+
 Test(integration_anywhere, a_stopped_target_is_recorded_and_left_stopped)
 {
 	struct python *pythons;

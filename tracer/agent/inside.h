@@ -2,7 +2,8 @@
 /*
  * Is a stopped thread inside the agent, will it enter, will it return into it? Program counters
  * and registers first, then every word of the used stack; where a word looks like one of ours,
- * libunwind decides whether it is a return address still in use or the litter of an old call.
+ * libunwind decides whether it is a return address or a register still in use or the litter of an
+ * old call. A copy of an allocator table on a stack will be put back or called: it always counts.
  */
 #ifndef PYMEMPROF_TRACER_AGENT_INSIDE_H
 #define PYMEMPROF_TRACER_AGENT_INSIDE_H
@@ -18,18 +19,23 @@
 struct inside_range {
 	uint64_t start, end;   /* the agent's text */
 	const uint64_t *entry; /* its entry points: one in a register is about to be called */
-	uint32_t entries;
+	uint32_t entries;      /* in the order of the tables they are written into */
 };
 
 struct inside_result {
 	bool inside;
 	pid_t tid;	      /* a thread which is, or may be */
-	uint32_t stale_words; /* return addresses proved to be litter */
+	uint32_t stale_words; /* proved to be litter */
 };
 
-/* Looks at all threads of s. maps is of this stop. Errors: GONE, FAULT, NOMEM. */
+/*
+ * Looks at all threads of s. maps is of this stop; earlier is how often this was asked before,
+ * between runs of the threads: a lone address of an entry is believed to be litter only when it
+ * has been there for INSIDE_STRAY_TRIES looks. Errors: GONE, FAULT, NOMEM.
+ */
+#define INSIDE_STRAY_TRIES 8
 int inside_check(struct stop *s, struct mem_source *mem, const struct maps *maps,
-		 const struct inside_range *range, struct inside_result *ret,
+		 const struct inside_range *range, uint32_t earlier, struct inside_result *ret,
 		 struct err *err) MUST_CHECK;
 
 #endif

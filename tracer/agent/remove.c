@@ -73,7 +73,8 @@ static int check_inside(struct inject *in, struct inject_audit *ret, struct err 
 	in->maps = (struct maps){ 0 };
 	r = maps_read(in->pid, &in->maps, err);
 	if (r == 0)
-		r = inside_check(in->stop, in->mem, &in->maps, &range, &found, err);
+		r = inside_check(in->stop, in->mem, &in->maps, &range, ret->tries, &found,
+				 err);
 	if (r < 0)
 		return r;
 	ret->tries++;

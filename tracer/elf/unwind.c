@@ -207,10 +207,34 @@ static int acc_name(unw_addr_space_t as, unw_word_t addr, char *buf, size_t n, u
 	return -UNW_ENOINFO;
 }
 
+/* Kept across calls by the System V ABI (x86-64, figure 3.4) and AAPCS64 (6.1.1). */
+static bool is_kept(int reg)
+{
+#if defined(__x86_64__)
+	return reg == UNW_X86_64_RBX || reg == UNW_X86_64_RBP ||
+	       (reg >= UNW_X86_64_R12 && reg <= UNW_X86_64_R15);
+#elif defined(__aarch64__)
+	return reg >= UNW_AARCH64_X0 + 19 && reg <= UNW_AARCH64_X0 + 29;
+#else
+	return reg >= 0;
+#endif
+}
+
+static void read_registers(unw_cursor_t *cursor, bool all, struct unwind_frame *ret)
+{
+	unw_word_t value;
+
+	for (int reg = 0; reg < UNWIND_REGS_MAX; reg++)
+		if (register_index(reg) >= 0 && (all || is_kept(reg)) &&
+		    unw_get_reg(cursor, reg, &value) == 0)
+			ret->reg[ret->regs++] = value;
+}
+
 static bool walk_frames(unw_addr_space_t as, struct walk *w, unwind_frame_fn *fn, void *ctx)
 {
 	unw_cursor_t cursor;
 	unw_word_t ip;
+	bool interrupted = false;
 	int r;
 
 	if (unw_init_remote(&cursor, as, w) < 0)
@@ -218,8 +242,13 @@ static bool walk_frames(unw_addr_space_t as, struct walk *w, unwind_frame_fn *fn
 	for (int n = 0; n < UNWIND_FRAMES_MAX; n++) {
 		if (unw_get_reg(&cursor, UNW_REG_IP, &ip) < 0)
 			return false;
-		if (ip && !fn(ctx, taddr_of(ip)))
+		struct unwind_frame frame = { .pc = taddr_of(ip) };
+
+		if (n > 0)
+			read_registers(&cursor, interrupted, &frame);
+		if (ip && !fn(ctx, &frame))
 			return false;
+		interrupted = unw_is_signal_frame(&cursor) > 0;
 		r = unw_step(&cursor);
 		if (r <= 0)
 			return r == 0 && !w->guessed;

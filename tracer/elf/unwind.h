@@ -17,8 +17,21 @@
 
 #define UNWIND_FRAMES_MAX 100000
 
-/* Called with the program counter of each frame, innermost first; false ends the walk. */
-typedef bool unwind_frame_fn(void *ctx, taddr pc);
+#define UNWIND_REGS_MAX 32
+
+/*
+ * One frame. Registers are those whose values the frame still owns: what functions keep for
+ * their callers (rbx, rbp, r12–r15; x19–x29), or all when a signal interrupted it. None of the
+ * innermost frame, whose registers are the thread's.
+ */
+struct unwind_frame {
+	taddr pc;
+	uint64_t reg[UNWIND_REGS_MAX];
+	size_t regs;
+};
+
+/* Called with each frame, innermost first; false ends the walk. */
+typedef bool unwind_frame_fn(void *ctx, const struct unwind_frame *frame);
 
 /*
  * Walk thread i of s. *ret_whole: the outermost frame was reached and every frame on the way was

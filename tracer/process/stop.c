@@ -322,7 +322,7 @@ static void sleep_until(uint64_t deadline_ns)
 
 int stop_step(struct stop *s, unsigned usec, struct err *err)
 {
-	uint64_t deadline = ptrace_clock_ns() + (uint64_t)usec * 1000u;
+	uint64_t begin = ptrace_clock_ns(), deadline = begin + (uint64_t)usec * 1000u;
 
 	s->generation++;
 	for (size_t i = 0; i < s->count; i++) {
@@ -335,6 +335,7 @@ int stop_step(struct stop *s, unsigned usec, struct err *err)
 		t->stopped = false;
 	}
 	sleep_until(deadline);
+	s->since_ns += ptrace_clock_ns() - begin; /* it ran */
 	return stop_all(s, err);
 }
 

@@ -43,6 +43,7 @@ int stop_get_regs(struct stop *s, size_t i, struct stop_regs *ret, struct err *e
 /* Program counter, stack pointer and thread pointer (fs base / tpidr_el0) of thread i. */
 int stop_pc_sp_tp(struct stop *s, size_t i, taddr *ret_pc, taddr *ret_sp, taddr *ret_tp,
 		  struct err *err) MUST_CHECK;
-uint64_t stop_elapsed_ns(const struct stop *s); /* since the first thread was interrupted */
+/* Since the first thread was interrupted, without the time the threads ran in stop_step. */
+uint64_t stop_elapsed_ns(const struct stop *s);
 
 #endif

@@ -215,6 +215,46 @@ def in_greenlet():
 		time.sleep(0.001)
 
 
+def allocator_words():
+	"""ctypes, its C library, and a function that asks for the function words of the obj domain."""
+	import ctypes
+
+	class Table(ctypes.Structure):
+		_fields_ = [("ctx", ctypes.c_void_p)] + [("f%d" % i, ctypes.c_void_p) for i in range(4)]
+	table = Table()
+
+	def ask():
+		ctypes.pythonapi.PyMem_GetAllocator(2, ctypes.byref(table))
+		return table
+	return ctypes, ctypes.CDLL(None), ask
+
+
+def in_stray():
+	"""A long system call under a C frame that has the recorder's address on its stack, for nothing."""
+	ctypes, libc, ask = allocator_words()
+	before = ask().f0
+	libc.usleep.argtypes = [ctypes.c_uint] + [ctypes.c_void_p] * 9
+	ready()
+	end = time.time() + LIMIT
+	while time.time() < end:
+		time.sleep(0.005)
+		if ask().f0 != before:
+			libc.usleep(20000000, *[ask().f0] * 9)
+
+
+def in_copy():
+	"""The same for two seconds with a whole copy of the table, which somebody may want to put back."""
+	ctypes, libc, ask = allocator_words()
+	before = ask().f0
+	libc.usleep.argtypes = [ctypes.c_uint, type(ask())]
+	ready()
+	end = time.time() + LIMIT
+	while time.time() < end:
+		time.sleep(0.005)
+		if ask().f0 != before:
+			libc.usleep(2000000, ask())
+
+
 def in_gevent():
 	"""Greenlets on gevent's loop: a server, clients, sleepers."""
 	import gevent
