@@ -5,48 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/own.h"
-
-int digraph_breadth(const struct digraph *g, uint32_t root, uint32_t **ret_parent,
-		    uint32_t **ret_order, uint32_t *ret_reached, struct err *err)
+int digraph_search_init(struct digraph_search *s, const struct digraph *g, struct err *err)
 {
-	AUTO_FREE uint32_t *parent = malloc(((size_t)g->n + 1) * sizeof(*parent));
-	AUTO_FREE uint32_t *order = malloc(((size_t)g->n + 1) * sizeof(*order));
-	uint32_t done = 0, found = 0;
+	size_t n = (size_t)g->n + 1;
 
-	if (!parent || !order)
+	*s = (struct digraph_search){ .parent = malloc(n * sizeof(*s->parent)),
+				      .order = malloc(n * sizeof(*s->order)) };
+	if (!s->parent || !s->order) {
+		digraph_search_deinit(s);
 		return err_nomem(err);
-	memset(parent, 0xff, ((size_t)g->n + 1) * sizeof(*parent));
-	if (root < g->n) {
-		order[found++] = root;
-		parent[root] = root; /* until the end, so that nobody finds it again */
 	}
-	while (done < found) {
-		uint32_t v = order[done++];
-
-		for (uint32_t e = g->first[v]; e < g->first[v + 1]; e++) {
-			uint32_t w = g->to[e];
-
-			if (parent[w] != DIGRAPH_NONE)
-				continue;
-			parent[w] = v;
-			order[found++] = w;
-		}
-	}
-	if (root < g->n)
-		parent[root] = DIGRAPH_NONE;
-	*ret_reached = found;
-	if (ret_parent)
-		*ret_parent = TAKE(parent);
-	if (ret_order)
-		*ret_order = TAKE(order);
+	memset(s->parent, 0xff, n * sizeof(*s->parent));
 	return 0;
 }
 
-int digraph_shortest(const struct digraph *g, uint32_t root, uint32_t **ret_parent,
-		     struct err *err)
+void digraph_search_deinit(struct digraph_search *s)
 {
-	uint32_t reached;
+	free(s->parent);
+	free(s->order);
+	*s = (struct digraph_search){ 0 };
+}
 
-	return digraph_breadth(g, root, ret_parent, NULL, &reached, err);
+void digraph_search_begin(struct digraph_search *s, uint32_t v, uint32_t parent)
+{
+	if (s->parent[v] != DIGRAPH_NONE)
+		return;
+	s->parent[v] = parent;
+	s->order[s->reached++] = v;
+}
+
+void digraph_search_run(struct digraph_search *s, const struct digraph *g)
+{
+	while (s->done < s->reached) {
+		uint32_t v = s->order[s->done++];
+
+		for (uint32_t e = g->first[v]; e < g->first[v + 1]; e++)
+			digraph_search_begin(s, g->to[e], v);
+	}
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directed graphs of up to 2^32 - 2 vertices as adjacency lists in two arrays, and the two
- * questions every heap graph is asked: the shortest way from a root to everything, and who
- * dominates whom. Knows numbers only, not what they stand for. Nothing here recurses.
+ * Directed graphs of up to 2^32 - 2 vertices as adjacency lists in two arrays, and shortest ways
+ * in them. Knows numbers only, not what they stand for. Nothing here recurses.
  */
 #ifndef PYMEMPROF_BASE_DIGRAPH_H
 #define PYMEMPROF_BASE_DIGRAPH_H
@@ -23,18 +22,24 @@ struct digraph {
 };
 
 /*
- * Shortest ways: parent[v] is the vertex before v on one shortest way from root, DIGRAPH_NONE for
- * the root and for what cannot be reached; of equally short ways the one whose vertices come
- * first in the lists. ret_parent has n entries and is the caller's to free. Errors: NOMEM.
+ * A breadth-first search that may begin again somewhere else: what an earlier beginning reached
+ * stays as it is, so beginnings can be tried in order of preference.
  */
-int digraph_shortest(const struct digraph *g, uint32_t root, uint32_t **ret_parent,
-		     struct err *err) MUST_CHECK;
+struct digraph_search {
+	uint32_t *parent; /* by vertex: the one before it on a shortest way; itself for a beginning;
+			     DIGRAPH_NONE when not reached */
+	uint32_t *order;  /* reached vertices, nearest first within one run */
+	uint32_t reached, done;
+};
 
-/*
- * The same as a search: *ret_order lists the reached vertices by distance (the root first), so a
- * caller can stop where it likes. Either may be NULL.
- */
-int digraph_breadth(const struct digraph *g, uint32_t root, uint32_t **ret_parent,
-		    uint32_t **ret_order, uint32_t *ret_reached, struct err *err) MUST_CHECK;
+/* Errors: NOMEM. The caller calls digraph_search_deinit. */
+int digraph_search_init(struct digraph_search *s, const struct digraph *g, struct err *err) MUST_CHECK;
+void digraph_search_deinit(struct digraph_search *s); /* accepts zeroed */
+
+/* A beginning, at v or (parent not v) at v as reached from parent. Nothing when v was reached. */
+void digraph_search_begin(struct digraph_search *s, uint32_t v, uint32_t parent);
+
+/* Follow all edges from what was begun and not followed yet. */
+void digraph_search_run(struct digraph_search *s, const struct digraph *g);
 
 #endif

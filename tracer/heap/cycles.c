@@ -56,11 +56,12 @@ static void candidates(struct search *s)
 	}
 }
 
-static void subtract(void *ctx, uint64_t target)
+static void subtract(void *ctx, uint64_t target, enum ref_place place, uint64_t index)
 {
 	struct search *s = ctx;
 	uint32_t id = heap_id_of(s->h, target);
 
+	(void)place, (void)index;
 	if (id == HEAP_ID_NONE || s->left[id] >= COUNT_MAX)
 		return;
 	s->left[id] = s->left[id] ? s->left[id] - 1 : COUNT_MAX;
@@ -73,11 +74,12 @@ static void push(struct search *s, uint32_t id)
 		s->nomem = true;
 }
 
-static void reach(void *ctx, uint64_t target)
+static void reach(void *ctx, uint64_t target, enum ref_place place, uint64_t index)
 {
 	struct search *s = ctx;
 	uint32_t id = heap_id_of(s->h, target);
 
+	(void)place, (void)index;
 	if (id != HEAP_ID_NONE && s->left[id] < REACHED)
 		push(s, id);
 }

@@ -32,31 +32,54 @@ static uint64_t field(const struct subject *s, int32_t off)
 	return off < 0 || (size_t)off + 8 > s->avail ? 0 : le64(s->o + off);
 }
 
-static void visit(struct subject *s, uint64_t target)
+static void visit(struct subject *s, uint64_t target, enum ref_place place, uint64_t index)
 {
 	if (target && target % 8 == 0)
-		s->fn(s->ctx, target);
+		s->fn(s->ctx, target, place, index);
 }
 
-/* n pointers at addr, stride bytes apart (a multiple of 8); mask clears tag bits. */
-static void visit_array(struct subject *s, uint64_t addr, uint64_t n, uint32_t stride, uint64_t mask)
+/* The pointer at an offset of the struct. */
+static void visit_field(struct subject *s, int32_t off)
+{
+	visit(s, field(s, off), REF_WORD, (uint64_t)(int64_t)off);
+}
+
+/* Pointers in a row, stride bytes apart (a multiple of 8); mask clears tag bits. */
+struct row {
+	uint64_t addr, n;
+	uint32_t stride;
+	enum ref_place place;
+	uint64_t mask;
+};
+
+static void visit_row(struct subject *s, struct row row)
 {
 	uint8_t piece[PIECE_WORDS * 8];
-	uint64_t per = sizeof(piece) / stride;
+	uint64_t per = sizeof(piece) / row.stride, at = 0;
 
-	while (n && n < ITEMS_MAX) {
-		uint64_t now = n < per ? n : per;
+	while (at < row.n && row.n < ITEMS_MAX) {
+		uint64_t now = row.n - at < per ? row.n - at : per;
 
-		if (!reader_get(&s->h->r, addr, piece, (size_t)((now - 1) * stride + 8)))
+		if (!reader_get(&s->h->r, row.addr + at * row.stride, piece,
+				(size_t)((now - 1) * row.stride + 8)))
 			return;
-		for (uint64_t i = 0; i < now; i++)
-			visit(s, le64(piece + i * stride) & mask);
-		addr += now * stride;
-		n -= now;
+		for (uint64_t i = 0; i < now; i++) {
+			uint64_t word = le64(piece + i * row.stride);
+
+			/* a tagged slot of a frame borrows (Py_TAG_REFCNT, 3.14+) */
+			if (!(word & ~row.mask & 1) || s->view == REFS_TRAVERSE)
+				visit(s, word & row.mask, row.place, at + i);
+		}
+		at += now;
 	}
 }
 
 #define ALL_BITS UINT64_MAX
+
+static void visit_array(struct subject *s, uint64_t addr, uint64_t n, enum ref_place place)
+{
+	visit_row(s, (struct row){ addr, n, 8, place, ALL_BITS });
+}
 
 /* Words [from, to) of the struct, but for the weak reference list, which owns nothing. */
 static void visit_words(struct subject *s, size_t from, size_t to)
@@ -65,7 +88,7 @@ static void visit_words(struct subject *s, size_t from, size_t to)
 		to = s->t->basic;
 	for (size_t at = from; at + 8 <= to && at + 8 <= s->avail; at += 8) {
 		if ((int32_t)at != s->t->weak_offset && (int32_t)at != s->t->unvisited)
-			visit(s, le64(s->o + at));
+			visit(s, le64(s->o + at), REF_WORD, at);
 	}
 }
 
@@ -91,11 +114,12 @@ static void dict_refs(struct subject *s)
 				return;
 			values += (uint64_t)l->PyDictValues_values;
 		}
-		visit_array(s, values, k.entries, 8, ALL_BITS);
+		visit_array(s, values, k.entries, REF_VALUE);
 		return;
 	}
-	visit_array(s, entries + k.key_at, k.entries, k.entry_bytes, ALL_BITS);
-	visit_array(s, entries + k.value_at, k.entries, k.entry_bytes, ALL_BITS);
+	visit_row(s, (struct row){ entries + k.key_at, k.entries, k.entry_bytes, REF_KEY, ALL_BITS });
+	visit_row(s, (struct row){ entries + k.value_at, k.entries, k.entry_bytes, REF_VALUE,
+				   ALL_BITS });
 }
 
 static void odict_refs(struct subject *s)
@@ -104,16 +128,26 @@ static void odict_refs(struct subject *s)
 	uint64_t node = field(s, l->odictobject_od_first);
 
 	dict_refs(s);
-	visit(s, field(s, l->odictobject_od_inst_dict));
+	visit_field(s, l->odictobject_od_inst_dict);
 	for (uint32_t i = 0; node && i < LINKS_MAX; i++) {
 		uint8_t b[32];
 
 		if ((size_t)l->odictnode_sizeof > sizeof(b) ||
 		    !reader_get(&s->h->r, node, b, (size_t)l->odictnode_sizeof))
 			return;
-		visit(s, le64(b + l->odictnode_key));
+		visit(s, le64(b + l->odictnode_key), REF_LINK, 0);
 		node = le64(b + l->odictnode_next);
 	}
+}
+
+static void deque_block(struct subject *s, uint64_t addr, uint64_t n, uint64_t first)
+{
+	uint8_t piece[PIECE_WORDS * 8];
+
+	if (n > PIECE_WORDS || !reader_get(&s->h->r, addr, piece, n * 8))
+		return;
+	for (uint64_t i = 0; i < n; i++)
+		visit(s, le64(piece + i * 8), REF_ITEM, first + i);
 }
 
 static void deque_refs(struct subject *s)
@@ -122,12 +156,13 @@ static void deque_refs(struct subject *s)
 	uint64_t block = field(s, l->dequeobject_leftblock);
 	uint64_t index = field(s, l->dequeobject_leftindex);
 	uint64_t left = field(s, l->PyVarObject_ob_size);
-	uint64_t per = (uint64_t)(l->deque_block_rightlink - l->deque_block_data) / 8;
+	uint64_t per = (uint64_t)(l->deque_block_rightlink - l->deque_block_data) / 8, done = 0;
 
 	while (left && block && index < per && left < ITEMS_MAX) {
 		uint64_t n = per - index < left ? per - index : left;
 
-		visit_array(s, block + (uint64_t)l->deque_block_data + 8 * index, n, 8, ALL_BITS);
+		deque_block(s, block + (uint64_t)l->deque_block_data + 8 * index, n, done);
+		done += n;
 		left -= n;
 		index = 0;
 		if (!reader_u64(&s->h->r, block + (uint64_t)l->deque_block_rightlink, &block))
@@ -149,13 +184,25 @@ static void lru_refs(struct subject *s)
 		    !reader_get(&s->h->r, link, b, (size_t)l->lru_list_elem_sizeof))
 			break;
 		if (s->view == REFS_OWNED)
-			visit(s, link);
-		visit(s, le64(b + l->lru_list_elem_key));
-		visit(s, le64(b + l->lru_list_elem_result));
+			visit(s, link, REF_LINK, 0);
+		visit(s, le64(b + l->lru_list_elem_key), REF_LINK, 0);
+		visit(s, le64(b + l->lru_list_elem_result), REF_LINK, 1);
 		link = le64(b + l->lru_list_elem_next);
 	}
 	visit_words(s, (size_t)l->lru_cache_object_root + (size_t)l->lru_list_elem_sizeof,
 		    s->t->family_basic);
+}
+
+/* Names of attributes its instances share: the keys object is the class's. */
+static void shared_keys_refs(struct subject *s)
+{
+	const struct py_layout *l = s->h->l;
+	uint64_t keys = field(s, l->PyHeapTypeObject_ht_cached_keys);
+	struct keys_shape k;
+
+	if (keys && keys_shape_at(&s->h->r.base, l, keys, &k))
+		visit_row(s, (struct row){ keys + k.entries_at + k.key_at, k.entries, k.entry_bytes,
+					   REF_SHARED_KEY, ALL_BITS });
 }
 
 /* Objects/typeobject.c, type_traverse. */
@@ -171,15 +218,24 @@ static void type_refs(struct subject *s)
 	if (!(field(s, l->PyTypeObject_tp_flags) & PY_TPFLAG_HEAPTYPE)) {
 		if (s->view == REFS_OWNED) {
 			for (size_t i = 0; i < 5; i++)
-				visit(s, field(s, visited[i]));
-			visit(s, field(s, l->PyTypeObject_tp_subclasses));
+				visit_field(s, visited[i]);
+			visit_field(s, l->PyTypeObject_tp_subclasses);
 		}
 		return;
 	}
 	for (size_t i = 0; i < sizeof(visited) / sizeof(visited[0]); i++)
-		visit(s, field(s, visited[i]));
+		visit_field(s, visited[i]);
 	for (size_t i = 0; s->view == REFS_OWNED && i < sizeof(owned) / sizeof(owned[0]); i++)
-		visit(s, field(s, owned[i]));
+		visit_field(s, owned[i]);
+	if (s->view == REFS_OWNED)
+		shared_keys_refs(s);
+}
+
+static void visit_frame_word(struct subject *s, const uint8_t *f, int32_t off)
+{
+	uint64_t mask = s->h->l->frame_kind == PY_FRAME_STACKREF ? ~UINT64_C(3) : ALL_BITS;
+
+	visit(s, le64(f + off) & mask, REF_FRAME, (uint64_t)(int64_t)off);
 }
 
 /* Python/frame.c, _PyFrame_Traverse: not globals and builtins, which frames borrow. */
@@ -189,11 +245,11 @@ static void interpreter_frame_refs(struct subject *s, uint64_t frame, const uint
 	uint64_t mask = l->frame_kind == PY_FRAME_STACKREF ? ~UINT64_C(3) : ALL_BITS, n = 0, code;
 	uint32_t nlocals = 0;
 
-	visit(s, le64(f + l->_PyInterpreterFrame_frame_obj));
-	visit(s, le64(f + l->_PyInterpreterFrame_f_locals));
-	visit(s, le64(f + l->_PyInterpreterFrame_f_funcobj) & mask);
+	visit_frame_word(s, f, l->_PyInterpreterFrame_frame_obj);
+	visit_frame_word(s, f, l->_PyInterpreterFrame_f_locals);
+	visit_frame_word(s, f, l->_PyInterpreterFrame_f_funcobj);
 	code = le64(f + l->_PyInterpreterFrame_f_executable) & mask;
-	visit(s, code);
+	visit_frame_word(s, f, l->_PyInterpreterFrame_f_executable);
 	if (l->frame_locals == PY_LOCALS_STACKPOINTER) {
 		uint64_t top = le64(f + l->_PyInterpreterFrame_stackpointer);
 		uint64_t bottom = frame + (uint64_t)l->_PyInterpreterFrame_localsplus;
@@ -211,7 +267,8 @@ static void interpreter_frame_refs(struct subject *s, uint64_t frame, const uint
 		n = nlocals;
 	}
 	if (n < (1u << 20))
-		visit_array(s, frame + (uint64_t)l->_PyInterpreterFrame_localsplus, n, 8, mask);
+		visit_row(s, (struct row){ frame + (uint64_t)l->_PyInterpreterFrame_localsplus, n, 8,
+					   REF_LOCAL, mask });
 }
 
 static void generator_refs(struct subject *s)
@@ -232,7 +289,7 @@ static void generator_refs(struct subject *s)
 	if (state < l->gen_cleared)
 		interpreter_frame_refs(s, s->addr + at, s->o + at);
 	else if (s->view == REFS_OWNED)
-		visit(s, le64(s->o + at + l->_PyInterpreterFrame_f_executable) & ~UINT64_C(3));
+		visit_frame_word(s, s->o + at, l->_PyInterpreterFrame_f_executable);
 }
 
 /* Locals and cells end where the value stack begins, which ends at its top; nowhere while running. */
@@ -266,16 +323,16 @@ static void frame_refs(struct subject *s)
 
 	if (l->frame_kind == PY_FRAME_OBJECT) {
 		visit_words(s, OBJECT_WORDS_AT, (size_t)l->PyFrameObject_f_valuestack);
-		visit(s, field(s, l->PyFrameObject_f_trace));
+		visit_field(s, l->PyFrameObject_f_trace);
 		visit_array(s, s->addr + (uint64_t)l->PyFrameObject_f_localsplus,
-			    frame_object_slots(s), 8, ALL_BITS);
+			    frame_object_slots(s), REF_LOCAL);
 		return;
 	}
-	visit(s, field(s, l->PyFrameObject_f_back));
-	visit(s, field(s, l->PyFrameObject_f_trace));
-	visit(s, field(s, l->PyFrameObject_f_extra_locals));
-	visit(s, field(s, l->PyFrameObject_f_locals_cache));
-	visit(s, field(s, l->PyFrameObject_f_overwritten_fast_locals));
+	visit_field(s, l->PyFrameObject_f_back);
+	visit_field(s, l->PyFrameObject_f_trace);
+	visit_field(s, l->PyFrameObject_f_extra_locals);
+	visit_field(s, l->PyFrameObject_f_locals_cache);
+	visit_field(s, l->PyFrameObject_f_overwritten_fast_locals);
 	frame = field(s, l->PyFrameObject_f_frame);
 	if (frame == own && (size_t)l->_PyInterpreterFrame_sizeof <= sizeof(f) &&
 	    reader_get(&s->h->r, frame, f, (size_t)l->_PyInterpreterFrame_sizeof))
@@ -287,15 +344,15 @@ static void module_refs(struct subject *s)
 	const struct py_layout *l = s->h->l;
 	uint64_t def = field(s, l->PyModuleObject_md_def), size = 0;
 
-	visit(s, field(s, l->PyModuleObject_md_dict));
+	visit_field(s, l->PyModuleObject_md_dict);
 	if (s->view == REFS_OWNED)
-		visit(s, field(s, l->PyModuleObject_md_name));
+		visit_field(s, l->PyModuleObject_md_name);
 	if (l->PyModuleObject_md_state_size >= 0)
 		size = field(s, l->PyModuleObject_md_state_size);
 	else if (def)
 		(void)reader_u64(&s->h->r, def + (uint64_t)l->PyModuleDef_m_size, &size);
 	if ((int64_t)size > 0 && size < (1u << 24) && field(s, l->PyModuleObject_md_state))
-		visit_array(s, field(s, l->PyModuleObject_md_state), size / 8, 8, ALL_BITS);
+		visit_array(s, field(s, l->PyModuleObject_md_state), size / 8, REF_STATE);
 }
 
 /* __dict__ and attribute values outside tp_dictoffset (3.11+), PyObject_VisitManagedDict. */
@@ -327,9 +384,9 @@ static void managed_refs(struct subject *s)
 		}
 		break;
 	}
-	visit(s, word);
+	visit(s, word, REF_DICT, 0);
 	if (values)
-		visit_array(s, values, n, 8, ALL_BITS);
+		visit_array(s, values, n, REF_ATTRIBUTE);
 }
 
 /* A dict pointer counted from the object's end (≤3.11: subclasses of int, tuple, bytes). */
@@ -348,7 +405,7 @@ static void end_dict_ref(struct subject *s)
 		return;
 	size = (s->t->basic + n * s->t->item + 7) & ~UINT64_C(7);
 	if (reader_u64(&s->h->r, s->addr + size + (uint64_t)(int64_t)s->t->dict_offset, &dict))
-		visit(s, dict);
+		visit(s, dict, REF_DICT, 0);
 }
 
 static void family_refs(struct subject *s)
@@ -357,12 +414,11 @@ static void family_refs(struct subject *s)
 
 	switch (s->t->family) {
 	case HEAP_LIST:
-		visit_array(s, field(s, l->PyListObject_ob_item), field(s, l->PyVarObject_ob_size), 8,
-			    ALL_BITS);
+		visit_array(s, field(s, l->PyListObject_ob_item), field(s, l->PyVarObject_ob_size), REF_ITEM);
 		return;
 	case HEAP_TUPLE:
 		visit_array(s, s->addr + (uint64_t)l->PyTupleObject_ob_item,
-			    field(s, l->PyVarObject_ob_size), 8, ALL_BITS);
+			    field(s, l->PyVarObject_ob_size), REF_ITEM);
 		return;
 	case HEAP_DICT:
 		dict_refs(s);
@@ -371,8 +427,9 @@ static void family_refs(struct subject *s)
 		odict_refs(s);
 		return;
 	case HEAP_SET:
-		visit_array(s, field(s, l->PySetObject_table), field(s, l->PySetObject_mask) + 1, 16,
-			    ALL_BITS);
+		visit_row(s, (struct row){ field(s, l->PySetObject_table),
+					   field(s, l->PySetObject_mask) + 1, 16, REF_MEMBER,
+					   ALL_BITS });
 		return;
 	case HEAP_TYPE:
 		type_refs(s);
@@ -393,14 +450,14 @@ static void family_refs(struct subject *s)
 		lru_refs(s);
 		return;
 	case HEAP_WEAKREF:
-		visit(s, field(s, l->PyWeakReference_wr_callback));
+		visit_field(s, l->PyWeakReference_wr_callback);
 		return;
 	case HEAP_CONTEXTVAR:
-		visit(s, field(s, l->PyContextVar_var_name));
-		visit(s, field(s, l->PyContextVar_var_default));
+		visit_field(s, l->PyContextVar_var_name);
+		visit_field(s, l->PyContextVar_var_default);
 		return;
 	case HEAP_MEMORYVIEW:
-		visit(s, field(s, l->PyMemoryViewObject_mbuf));
+		visit_field(s, l->PyMemoryViewObject_mbuf);
 		return;
 	case HEAP_INT:
 	case HEAP_STR:
@@ -424,13 +481,18 @@ static void family_refs(struct subject *s)
 void refs_of(struct heap *h, uint32_t type, uint64_t addr, enum refs_view view, refs_fn *fn,
 	     void *ctx)
 {
-	struct subject s = { .h = h, .addr = addr, .view = view, .fn = fn, .ctx = ctx };
 	const struct heap_type *t = types_at(&h->types, type);
+	struct subject s; /* its arrays are large: filled as far as they are read */
 	uint32_t want;
 
 	if (t->leaf)
 		return;
+	s.h = h;
 	s.t = t;
+	s.addr = addr;
+	s.view = view;
+	s.fn = fn;
+	s.ctx = ctx;
 	want = t->basic + t->inline_bytes;
 	if (t->family == HEAP_GENERATOR)
 		want = t->basic;
@@ -450,5 +512,5 @@ void refs_of(struct heap *h, uint32_t type, uint64_t addr, enum refs_view view, 
 	managed_refs(&s);
 	end_dict_ref(&s);
 	if (t->flags & PY_TPFLAG_HEAPTYPE && (h->l->type_visited || view == REFS_OWNED))
-		visit(&s, t->addr);
+		visit(&s, t->addr, REF_TYPE, 0);
 }

@@ -16,8 +16,25 @@ enum refs_view {
 	REFS_OWNED,	   /* what the object keeps alive */
 };
 
+/* Where in the object a reference was found; edge_name.h makes names of it. */
+enum ref_place {
+	REF_WORD = 0,  /* word of the struct; index: its offset */
+	REF_ITEM,      /* of a list, a tuple, a deque; index */
+	REF_KEY,       /* key of a dict; index: of the entry */
+	REF_VALUE,     /* value of a dict; index: of the entry */
+	REF_ATTRIBUTE, /* attribute values of an instance; index: of the shared key */
+	REF_DICT,      /* __dict__ kept outside the struct */
+	REF_TYPE,      /* its class, of instances of heap types */
+	REF_MEMBER,    /* of a set */
+	REF_LOCAL,     /* local variable or value stack; index: of the slot */
+	REF_FRAME,     /* word of an interpreter frame; index: its offset */
+	REF_LINK,      /* of an ordered dict or an lru_cache: its own links, keys once more, results */
+	REF_STATE,     /* word of a module's state; index: of the word */
+	REF_SHARED_KEY, /* key of a class's shared keys; index: of the entry */
+};
+
 /* Called once for each reference; targets are not checked to be objects. */
-typedef void refs_fn(void *ctx, uint64_t target);
+typedef void refs_fn(void *ctx, uint64_t target, enum ref_place place, uint64_t index);
 
 /*
  * References of the object at addr whose type is t (index of the type table). Damage ends the

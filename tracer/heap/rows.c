@@ -50,6 +50,7 @@ void heap_type_row(const struct heap *h, uint32_t type, struct fact_heap_type *r
 		.slack_bytes = s->slack,
 		.rounding_bytes = s->rounding,
 		.instance_dict_bytes = s->instance_dict,
+		.retained_bytes = t->retained,
 	};
 	ret->total_bytes = ret->payload_bytes + ret->header_bytes + ret->gc_head_bytes +
 			   ret->dict_bytes + ret->buffer_bytes + ret->slack_bytes +

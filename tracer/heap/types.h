@@ -72,6 +72,7 @@ struct heap_type {
 	bool python; /* made by a class statement, as far as the layout tells */
 	struct heap_sums sum;
 	uint64_t garbage, garbage_bytes; /* in unreachable cycles */
+	uint64_t retained; /* by all instances together; 0 without a graph */
 };
 
 struct types {
