@@ -109,6 +109,7 @@ struct fact_heap_step {
 	const char *name;	/* of the edge, or of the root */
 	const char *where;	/* as in fact_heap_holder */
 	uint64_t index;		/* of INDEX, STACK, WORD */
+	uint64_t alike;		/* objects at this step over all of the path's objects; 0: not counted */
 };
 
 /* Objects of one type with more references than were found. */

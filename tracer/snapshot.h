@@ -18,10 +18,20 @@
 
 #define SNAPSHOT_MAX_PAUSE_NS UINT64_C(50000000)
 
+/* Who holds what: compute it, and keep every edge for later questions? */
+enum snapshot_graph {
+	SNAPSHOT_GRAPH_KEEP_SMALL = 0, /* computed; edges are kept of up to 2^20 objects */
+	SNAPSHOT_GRAPH_RESULTS,	       /* computed; no edges */
+	SNAPSHOT_GRAPH_KEEP,	       /* computed; all edges */
+	SNAPSHOT_GRAPH_NONE,
+};
+
 struct snapshot_options {
 	bool read_only;		   /* nothing is written to the target: read it while it is stopped */
 	uint64_t max_pause_ns;	   /* 0: SNAPSHOT_MAX_PAUSE_NS for waiting; reading is not bounded */
 	const char *assume_layout; /* "3.15" for an unknown version, or NULL */
+	enum snapshot_graph graph;
+	uint64_t graph_max_bytes; /* of our memory; 0: half of what is available */
 };
 
 struct snapshot_hooks {

@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "tracer/heap/account.h"
 #include "tracer/heap/cycles.h"
+#include "tracer/heap/graph_rows.h"
 #include "tracer/snapshot_private.h"
 
 uint64_t snapshot_now_ns(void)
@@ -107,6 +108,35 @@ static int push_notes(struct snapshot *s, const struct fact_heap *h, uint64_t sw
 	return r;
 }
 
+#define GRAPH_SMALL (1u << 20) /* objects */
+
+static int graph_make(struct snapshot *s, struct heap *h, struct err *err)
+{
+	const struct graph_options o = { .max_bytes = s->options->graph_max_bytes };
+	enum snapshot_graph wish = s->options->graph;
+	int r;
+
+	if (wish == SNAPSHOT_GRAPH_NONE)
+		return 0;
+	r = graph_new(h, &o, &s->graph, err);
+	if (r < 0)
+		return r;
+	s->graph->sum.stored = s->graph->retained && s->fanout.sink.heap_edges &&
+			       (wish == SNAPSHOT_GRAPH_KEEP ||
+				(wish == SNAPSHOT_GRAPH_KEEP_SMALL && s->graph->objects <= GRAPH_SMALL));
+	return graph_types(s->graph, err);
+}
+
+static int graph_tell(struct snapshot *s, struct err *err)
+{
+	const struct fact_sink *sink = &s->fanout.sink;
+	const struct fact_heap_graph none = { .skipped = "it was not wished (--no-graph)" };
+
+	if (s->graph)
+		return graph_push(s->graph, sink, err);
+	return sink->heap_graph ? sink->heap_graph(sink->ctx, &none, err) : 0;
+}
+
 /* Rows, then the C library's heaps and the account, then the end of the snapshot. */
 static int push_rows(struct snapshot *s, struct heap *h, struct resident *account,
 		     struct mem_source *mem, const struct maps *maps, struct err *err)
@@ -116,7 +146,11 @@ static int push_rows(struct snapshot *s, struct heap *h, struct resident *accoun
 	int r;
 
 	rows.heap_end = NULL;
-	r = heap_push(h, &rows, err);
+	r = graph_make(s, h, err);
+	if (r == 0)
+		r = heap_push(h, &rows, err);
+	if (r == 0)
+		r = graph_tell(s, err);
 	if (r == 0 && s->extra)
 		r = s->extra(s->extra_ctx, h, &rows, err);
 	if (r == 0)
@@ -155,7 +189,9 @@ int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps 
 	heap_totals(h)->at_ns = s->at_ns;
 	heap_totals(h)->at_unix_ns = s->at_unix_ns;
 	heap_totals(h)->inside_allocator = s->inside && !heap_totals(h)->collecting;
-	return push_rows(s, h, account, mem, maps, err);
+	r = push_rows(s, h, account, mem, maps, err);
+	graph_free(TAKE(s->graph));
+	return r;
 }
 
 int snapshot_push_end(struct snapshot *s, struct err *err)

@@ -8,6 +8,7 @@
 
 #include "base/vec.h"
 #include "tracer/cpython/py.h"
+#include "tracer/heap/graph.h"
 #include "tracer/heap/resident.h"
 #include "tracer/heap/walk.h"
 #include "tracer/mem/source.h"
@@ -42,6 +43,7 @@ struct snapshot {
 	struct maps maps; /* of the target, before the stop */
 	struct stop *stop;
 	struct freeze *freeze;
+	struct heap_graph *graph; /* while rows are pushed; NULL: none was wished or possible */
 	struct VEC(uint64_t) sp; /* of the threads */
 	uint64_t begun_ns, begun_cpu_ns, at_unix_ns;
 	uint32_t number; /* of the snapshot; 0: the only one */

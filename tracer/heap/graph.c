@@ -18,6 +18,8 @@
 
 #define MARGIN (UINT64_C(64) << 20) /* of available memory that is left to others at least */
 #define EDGE_STEP (1u << 20)
+/* Constants of 3.11's frozen modules begin with 999999999 (Include/internal/pycore_object.h) */
+#define FROZEN_COUNT_LEAST 500000000
 
 static uint64_t cpu_ns(void)
 {
@@ -327,7 +329,7 @@ static void object_edges(struct heap_graph *g, uint32_t v, const struct heap_obj
 	if (reader_get(&h->r, o->addr, head, sizeof(head))) {
 		uint64_t count = h->l->refcount == PY_REFCOUNT_PLAIN ? le64(head) : le32(head);
 
-		if (object_immortal(h->l, head))
+		if (object_immortal(h->l, head) || (o->is_static && count > FROZEN_COUNT_LEAST))
 			graph_set(g->immortal, v);
 		else
 			g->left[v] += count < INT32_MAX / 2 ? (int32_t)count : INT32_MAX / 2;

@@ -17,12 +17,15 @@
 #define PATHS_PER_TYPE 6
 #define PATTERNS_MAX (1u << 20)
 #define CLIMB_MAX 256
+#define ALIKE_MAX (1u << 22) /* objects all paths together may have for steps to be counted */
 
 struct path {
 	uint32_t type, pattern;
 	uint64_t count, own, retained;
 	uint32_t best;
 	uint32_t number; /* of the row */
+	uint32_t first;	 /* of its objects in the list of all */
+	uint64_t alike[GRAPH_WAY_MAX];
 };
 
 struct pattern {
@@ -202,6 +205,59 @@ static void members(struct paths *p)
 	}
 }
 
+/* Objects at each step: ways are equally long, and meet in trees. */
+static void count_alike(struct paths *p, const uint32_t *objects, struct path *path, uint64_t *seen)
+{
+	const uint32_t *parent = p->search.parent;
+	size_t depth = 0;
+
+	for (uint32_t at = path->best; parent[at] != at; at = parent[at])
+		depth++;
+	if (depth >= GRAPH_WAY_MAX)
+		return;
+	for (uint64_t i = path->first; i < path->first + path->count; i++) {
+		size_t d = depth;
+
+		for (uint32_t at = objects[i]; !graph_bit(seen, at); at = parent[at], d--) {
+			graph_set(seen, at);
+			path->alike[d]++;
+			if (parent[at] == at || d == 0)
+				break;
+		}
+	}
+	for (uint64_t i = path->first; i < path->first + path->count; i++)
+		for (uint32_t at = objects[i]; graph_bit(seen, at); at = parent[at])
+			seen[at / 64] &= ~(UINT64_C(1) << at % 64);
+}
+
+static int alike(struct paths *p, struct err *err)
+{
+	AUTO_FREE uint64_t *seen = calloc(p->g->n / 64 + 1, sizeof(*seen));
+	AUTO_FREE uint32_t *objects = NULL;
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < p->told.len; i++) {
+		p->told.at[i].first = (uint32_t)all;
+		all += p->told.at[i].count;
+	}
+	if (all > ALIKE_MAX)
+		return 0;
+	objects = malloc((all + 1) * sizeof(*objects));
+	if (!seen || !objects)
+		return err_nomem(err);
+	for (uint32_t v = 0; v < p->g->objects; v++) {
+		struct path *path = path_of(p, v);
+
+		if (path)
+			objects[path->first++] = v;
+	}
+	for (size_t i = 0; i < p->told.len; i++) {
+		p->told.at[i].first -= (uint32_t)p->told.at[i].count;
+		count_alike(p, objects, &p->told.at[i], seen);
+	}
+	return 0;
+}
+
 static int push_step(struct paths *p, const struct path *path, uint32_t i, const struct graph_step *s,
 		     const struct fact_sink *sink, struct err *err)
 {
@@ -216,6 +272,7 @@ static int push_step(struct paths *p, const struct path *path, uint32_t i, const
 		.name = root ? root->name : s->edge.name,
 		.where = root ? root->where : "",
 		.index = s->edge.index,
+		.alike = i < GRAPH_WAY_MAX ? path->alike[i] : 0,
 	};
 
 	return sink->heap_step ? sink->heap_step(sink->ctx, &f, err) : 0;
@@ -262,6 +319,7 @@ int graph_push_paths(struct heap_graph *g, const struct fact_sink *sink, struct 
 	if (p.nomem)
 		return err_nomem(err);
 	members(&p);
+	r = alike(&p, err);
 	for (size_t i = 0; i < p.told.len && r == 0; i++)
 		r = push_path(&p, &p.told.at[i], sink, err);
 	return r;

@@ -389,14 +389,21 @@ static void managed_refs(struct subject *s)
 		visit_array(s, values, n, REF_ATTRIBUTE);
 }
 
-/* A dict pointer counted from the object's end (≤3.11: subclasses of int, tuple, bytes). */
+/* Room for a dict pointer counted from the object's end (≤3.11: subclasses of int, tuple, bytes). */
+static uint32_t end_dict_bytes(const struct subject *s)
+{
+	return s->t->dict_offset < 0 && s->t->item &&
+			       !(s->t->flags & (uint32_t)s->h->l->flag_managed_dict) ?
+		       8 :
+		       0;
+}
+
 static void end_dict_ref(struct subject *s)
 {
 	uint64_t n, size;
 	uint64_t dict;
 
-	if (s->t->dict_offset >= 0 || !s->t->item ||
-	    (s->t->flags & (uint32_t)s->h->l->flag_managed_dict))
+	if (!end_dict_bytes(s))
 		return;
 	n = field(s, s->h->l->PyVarObject_ob_size);
 	if ((int64_t)n < 0)
@@ -508,7 +515,7 @@ void refs_of(struct heap *h, uint32_t type, uint64_t addr, enum refs_view view, 
 		return;
 	family_refs(&s);
 	/* fields which classes between the C type and this one have added */
-	visit_words(&s, t->family_basic, t->basic);
+	visit_words(&s, t->family_basic, t->basic - end_dict_bytes(&s));
 	managed_refs(&s);
 	end_dict_ref(&s);
 	if (t->flags & PY_TPFLAG_HEAPTYPE && (h->l->type_visited || view == REFS_OWNED))

@@ -153,7 +153,7 @@ static const struct member path_members[] = {
 #define S(kind, member) M(fact_heap_step, kind, member)
 static const struct member step_members[] = {
 	S(U32, path), S(U32, step), S(U32, root), S(U32, type), S(U64, addr), S(U32, edge),
-	S(STR, name), S(STR, where), S(U64, index),
+	S(STR, name), S(STR, where), S(U64, index), S(U64, alike),
 };
 
 #define R(kind, member) M(fact_heap_refcount, kind, member)
