@@ -23,6 +23,7 @@ static const struct opt options[] = {
 	{ 'n', "top", "N", "rows to show", NULL, NULL },
 	{ 0, "max-size", "SIZE", "of an HTML page: small stacks are merged until it fits (2MB)", NULL,
 	  NULL },
+	{ 0, "full", NULL, "an HTML page of any size: nothing is merged", NULL, NULL },
 	{ 'o', "output", "FILE", "write there instead of standard output; - is standard output",
 	  NULL, NULL },
 	{ 'f', "force", NULL, "replace FILE when it exists", NULL, NULL },
@@ -59,6 +60,8 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 			rc = err_set(err, ERR_USAGE, "--max-size: at least 200000");
 		w->options.max_bytes = (size_t)size;
 	}
+	if (opt_given(args, "full"))
+		w->options.max_bytes = SIZE_MAX / 2;
 	if (rc == 0 && format && !(w->view = view_find(format)))
 		rc = err_set(err, ERR_USAGE,
 			     "unknown format '%.40s'; one of text, html, json, csv, folded", format);
@@ -86,7 +89,7 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 	if (rc < 0 && !strstr(err->text, file))
 		rc = err_wrap(err, rc, "%.100s", strcmp(file, "-") == 0 ? "standard input" : file);
 	if (rc == 0) {
-		wish.options.file = file;
+		wish.options.file = wish.source = file;
 		rc = draw_recording(&recording, &wish, err);
 	}
 	recording_deinit(&recording);

@@ -17,6 +17,7 @@ static const struct opt options[] = {
 	{ 'p', "pid", "PID", "the process, when not given as a word", NULL, NULL },
 	{ 'o', "output", "FILE", "keep the snapshot in FILE (.pmp); - is standard output", NULL,
 	  NULL },
+	{ 0, "html", "FILE", "also write a page for browsers to FILE", NULL, NULL },
 	{ 'f', "force", NULL, "replace FILE when it exists", NULL, NULL },
 	{ 0, "read-only", NULL,
 	  "write nothing into the process: read it while it is stopped, which takes longer", NULL,
@@ -68,6 +69,8 @@ struct job {
 	struct recording recording;
 	struct pmp_writer *writer;
 	struct snapshot_result result;
+	const char *html; /* NULL: no page */
+	bool force;
 };
 
 static bool is_number(const char *word)
@@ -137,7 +140,11 @@ static int take_options(struct job *j, const struct opt_args *args, struct err *
 	if (rc == 0 && pause && !j->options.max_pause_ns)
 		rc = err_set(err, ERR_USAGE, "--max-pause: must be longer than nothing");
 	j->path = opt_value(args, "output");
-	struct pmp_options p = { .path = j->path, .force = opt_given(args, "force") };
+	j->html = opt_value(args, "html");
+	j->force = opt_given(args, "force");
+	if (rc == 0)
+		rc = draw_page_check(j->html, j->force, err);
+	struct pmp_options p = { .path = j->path, .force = j->force };
 	if (rc == 0 && j->path && strcmp(j->path, "-") == 0 && j->drawn)
 		rc = err_set(err, ERR_USAGE, "-o - and a view cannot both go to standard output");
 	if (rc == 0 && j->path)
@@ -190,14 +197,16 @@ static int show(struct job *j, uint64_t bytes, struct err *err)
 		return rc;
 	bool to_file = j->path && strcmp(j->path, "-") != 0;
 	if (to_file)
-		j->wish.options.file = j->path;
+		j->wish.options.file = j->wish.source = j->path;
 	if (to_file && !j->cli->quiet) {
 		say_kept(j, bytes);
 		say_pause(j, "; ");
 	} else if (!j->cli->quiet && j->drawn && j->wish.options.question != VIEW_SUMMARY) {
 		say_pause(j, ""); /* the summary says it itself */
 	}
-	return quiet ? draw_status(&j->recording) : draw_recording(&j->recording, &j->wish, err);
+	rc = quiet ? draw_status(&j->recording) : draw_recording(&j->recording, &j->wish, err);
+	int page = rc < 0 ? rc : draw_page(&j->recording, &j->wish, j->html, j->force, err);
+	return page < 0 ? page : rc;
 }
 
 static int run(struct cli *cli, struct opt_args *args, struct err *err)

@@ -38,7 +38,7 @@ struct command {
 };
 
 extern const struct command cmd_attach, cmd_run, cmd_snapshot, cmd_report, cmd_check, cmd_diff, cmd_detach,
-	cmd_doctor, cmd_help;
+	cmd_doctor, cmd_extract, cmd_help;
 
 /* NULL-terminated list, in the order of --help. Aliases come last. */
 extern const struct command *const commands[];

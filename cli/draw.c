@@ -12,21 +12,44 @@
 
 #define DROPPED_SHARE 100 /* one event lost in so many makes the figures incomplete */
 
-static int open_output(const struct draw_wish *wish, int *ret_fd, struct err *err)
+int draw_open(const char *path, bool force, int *ret_fd, struct err *err)
 {
-	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (wish->force ? O_TRUNC : O_EXCL);
-	int fd = open(wish->path, flags, 0600);
+	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (force ? O_TRUNC : O_EXCL);
+	int fd = open(path, flags, 0600);
 	struct stat st;
 	/* Not a file that could be lost: a pipe, /dev/null, a terminal. */
-	if (fd < 0 && errno == EEXIST && stat(wish->path, &st) == 0 && !S_ISREG(st.st_mode) &&
+	if (fd < 0 && errno == EEXIST && stat(path, &st) == 0 && !S_ISREG(st.st_mode) &&
 	    !S_ISDIR(st.st_mode))
-		fd = open(wish->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	else if (fd < 0 && errno == EEXIST)
-		return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", wish->path),
+		return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path),
 				"file-exists");
 	if (fd < 0)
-		return err_sys(err, errno, "cannot create %.180s", wish->path);
+		return err_sys(err, errno, "cannot create %.180s", path);
 	*ret_fd = fd;
+	return 0;
+}
+
+/* The file a page is made of, to be carried in it when it is not larger than the page may be. */
+static int take_along(const char *path, struct view_options *o, struct buf *ret, struct err *err)
+{
+	AUTO_CLOSE int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
+	size_t most = o->max_bytes ? o->max_bytes : HTML_BYTES_MAX;
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	o->source_bytes = (size_t)st.st_size;
+	if (o->source_bytes > most || buf_reserve(ret, o->source_bytes) < 0)
+		return buf_check(ret, err);
+	while (ret->len < o->source_bytes) {
+		ssize_t n = read(fd, ret->bytes + ret->len, o->source_bytes - ret->len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return 0; /* shorter than it was: left out */
+		ret->len += (size_t)n;
+	}
+	o->source = ret->bytes;
 	return 0;
 }
 
@@ -55,13 +78,18 @@ int draw_recording(struct recording *r, const struct draw_wish *wish, struct err
 	AUTO_CLOSE int fd = -1;
 	int rc = recording_conclude(r, err);
 	if (rc == 0 && to_file)
-		rc = open_output(wish, &fd, err);
+		rc = draw_open(wish->path, wish->force, &fd, err);
 	if (rc < 0)
 		return rc;
 	struct view_options o = wish->options;
 	o.width = to_file ? VIEW_WIDTH : wish->cli->term.width;
 	o.utf8 = wish->cli->term.utf8;
 	o.colour = wish->cli->term.colour && !to_file && !wish->to_error;
+	AUTO_BUF struct buf source = BUF_INIT;
+	if (wish->view == &view_html)
+		rc = take_along(wish->source, &o, &source, err);
+	if (rc < 0)
+		return rc;
 	struct out out;
 	out_init(&out, to_file ? fd : wish->to_error ? STDERR_FILENO : STDOUT_FILENO);
 	rc = view_draw(wish->view, r, &o, &out, err);
@@ -81,9 +109,10 @@ int draw_page_check(const char *path, bool force, struct err *err)
 	return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path), "file-exists");
 }
 
-int draw_page(struct recording *r, const struct cli *cli, const char *path, bool force,
+int draw_page(struct recording *r, const struct draw_wish *like, const char *path, bool force,
 	      struct err *err)
 {
-	struct draw_wish wish = { .cli = cli, .view = &view_html, .path = path, .force = force };
+	struct draw_wish wish = { .cli = like->cli, .view = &view_html, .path = path, .force = force,
+				  .source = like->source };
 	return path ? draw_recording(r, &wish, err) : STATUS_FINE;
 }

@@ -16,6 +16,7 @@ struct draw_wish {
 	const char *path;	     /* NULL or "-": standard output */
 	bool force;
 	bool to_error; /* standard error instead of standard output */
+	const char *source; /* the recording's file, carried in a page when it fits; NULL: none */
 };
 
 /*
@@ -28,11 +29,17 @@ int draw_recording(struct recording *r, const struct draw_wish *wish, struct err
 
 /*
  * The HTML page of --html into path. draw_page_check says before any work is done that the file
- * exists already. path NULL: nothing. Errors: those of draw_recording.
+ * exists already. Of like, the cli and the source count. path NULL: nothing. Errors: those of draw_recording.
  */
 int draw_page_check(const char *path, bool force, struct err *err) MUST_CHECK;
-int draw_page(struct recording *r, const struct cli *cli, const char *path, bool force,
+int draw_page(struct recording *r, const struct draw_wish *like, const char *path, bool force,
 	      struct err *err) MUST_CHECK;
+
+/*
+ * A new file for output, mode 0600; an existing regular one is replaced when forced only.
+ * Errors: USAGE (exists, hint "file-exists"), SYS, DENIED.
+ */
+int draw_open(const char *path, bool force, int *ret_fd, struct err *err) MUST_CHECK;
 
 /* STATUS_FINE or STATUS_INCOMPLETE, from the end and the notes of a recording. */
 int draw_status(const struct recording *r);

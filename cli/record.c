@@ -176,7 +176,7 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	r->progress.silent = r->cli->quiet || running;
 	r->wish = (struct draw_wish){ .cli = r->cli, .view = &view_text, .to_error = running };
 	bool to_stdout = r->path && strcmp(r->path, "-") == 0;
-	r->wish.options.file = to_stdout ? NULL : r->path;
+	r->wish.options.file = r->wish.source = to_stdout ? NULL : r->path;
 	int rc = take_options(args, &r->options, err);
 	r->options.snapshots = !running && !opt_given(args, "no-snapshot");
 	if (rc == 0 && format && !(r->wish.view = view_find(format)))
@@ -265,7 +265,7 @@ static int report(struct recorder *r, struct err *err)
 	else
 		rc = recording_conclude(&r->recording, err);
 	if (rc >= 0)
-		rc = draw_page(&r->recording, r->cli, r->html, r->force, err);
+		rc = draw_page(&r->recording, &r->wish, r->html, r->force, err);
 	if (rc < 0)
 		return rc;
 	status = draw_status(&r->recording);

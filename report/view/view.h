@@ -31,10 +31,14 @@ struct view_options {
 	size_t top;		  /* rows; 0: the view's own choice */
 	unsigned width;		  /* columns; at least VIEW_WIDTH_MIN */
 	bool utf8, colour;
-	size_t max_bytes;	  /* of an HTML page; 0: the view's own limit */
+	size_t max_bytes;	  /* of an HTML page; 0: HTML_BYTES_MAX */
+	/* The recording's file, carried in an HTML page when it fits; NULL: none, or larger than the page. */
+	const void *source;
+	size_t source_bytes;
 	const char *file; /* what was read, for the commands under NEXT; NULL: nothing was kept */
 };
 
+#define HTML_BYTES_MAX 2000000 /* of a page, unless asked otherwise */
 #define VIEW_WIDTH 80
 #define VIEW_WIDTH_MIN 72
 #define VIEW_WIDTH_MAX 100

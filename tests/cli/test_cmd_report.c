@@ -203,3 +203,34 @@ Test(cli_cmd_report, colour_only_when_asked_for)
 	shell(&s, "NO_COLOR=1 CLICOLOR_FORCE=1 \"$P\" report %s/a.pmp", folder);
 	cr_assert_null(strchr(s.text, '\033'));
 }
+
+Test(cli_cmd_report, a_page_gives_the_recording_back_byte_for_byte)
+{
+	shell(&s, "cd %s; \"$P\" report a.pmp --format html -o a.html && \"$P\" extract a.html -o b.pmp && "
+		  "cmp a.pmp b.pmp && \"$P\" extract - <a.html | cmp - a.pmp && "
+		  "\"$P\" report b.pmp --format html -o b.html && cmp a.html b.html",
+	      folder);
+	cr_assert_eq(s.status, 0, "%s", s.text);
+	shell(&s, "cd %s; \"$P\" extract a.html -o b.pmp", folder);
+	cr_assert_eq(s.status, 2, "%s", s.text);
+	shell(&s, "\"$P\" extract --list %s/a.html", folder);
+	cr_assert_eq(s.status, 0);
+	cr_assert(strstr(s.text, "recording ") && strstr(s.text, "sites "), "%s", s.text);
+	cr_assert_null(strstr(s.text, "differs"));
+}
+
+Test(cli_cmd_report, a_page_that_lost_or_never_had_its_recording_says_so)
+{
+	shell(&s, "cd %s; \"$P\" report - --format html -o c.html <a.pmp; \"$P\" extract c.html", folder);
+	cr_assert_eq(s.status, 3);
+	cr_assert(strstr(s.text, "no section 'recording'\nhint: "), "%s", s.text);
+	shell(&s, "cd %s; \"$P\" report a.pmp --format html | sed 's/\\(pmp-recording[^>]*>....\\)./\\1A/' >d.html; "
+		  "\"$P\" extract d.html -o d.pmp; echo $?; ls d.pmp; \"$P\" extract -l d.html; echo $?", folder);
+	cr_assert(strstr(s.text, "recording: differs from its checksum"), "%s", s.text);
+	cr_assert(strstr(s.text, "\n3\n"), "%s", s.text);
+	cr_assert(strstr(s.text, "d.pmp': No such file"), "%s", s.text);
+	cr_assert(strstr(s.text, "\n6\n"), "%s", s.text);
+	shell(&s, "\"$P\" extract %s/a.pmp", folder);
+	cr_assert_eq(s.status, 3);
+	cr_assert(strstr(s.text, "there is no data in it"), "%s", s.text);
+}

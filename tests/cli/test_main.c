@@ -54,6 +54,8 @@ Test(cli_main, mistakes_are_one_line_one_hint_and_status_2)
 		"detach",
 		"detach x",
 		"detach 1 2",
+		"extract",
+		"extract a b",
 
 	};
 	for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)

@@ -19,6 +19,24 @@ void html_cost(struct text *t)
 		   units_duration(&g, c->tracer_cpu_ns));
 }
 
+static void carried(struct text *t, const struct html_merged *m)
+{
+	struct units u;
+	if (m->recording_inside)
+		out_printf(t->out,
+			   "<li>the recording itself (%s) is in this page: pymemprof extract gives it "
+			   "back</li>\n",
+			   units_bytes(&u, m->recording_bytes));
+	else if (m->recording_bytes)
+		out_printf(t->out,
+			   "<li>the recording itself (%s) does not fit into this page; a larger "
+			   "--max-size takes it along</li>\n",
+			   units_bytes(&u, m->recording_bytes));
+	else
+		out_str(t->out, "<li>the recording itself is not in this page: it was not kept (-o "
+				"FILE keeps it)</li>\n");
+}
+
 void html_limits(struct text *t, const struct html_merged *merged)
 {
 	const struct totals *s = &t->r->totals;
@@ -46,6 +64,7 @@ void html_limits(struct text *t, const struct html_merged *merged)
 			   units_bytes(&a, merged->live_bytes), units_bytes(&b, merged->alloc_bytes));
 	else
 		out_str(t->out, "<li>nothing was merged or left out of this page</li>\n");
+	carried(t, merged);
 	out_str(t->out, "<li>values and source lines are never in this page: only names of functions, "
 			"files, types and threads, and line numbers</li>\n</ul></section>\n");
 }

@@ -10,12 +10,13 @@
 #include "report/view/view.h"
 
 #define HTML_TOP 20	   /* rows of a static table */
-#define HTML_BYTES_MAX 2000000 /* of the page, unless asked otherwise */
 
 /* What was left out of the data so that the page keeps its size. */
 struct html_merged {
 	uint64_t places, live_bytes, alloc_bytes;
 	double share; /* places below this share of every total were merged; 0: none */
+	size_t recording_bytes; /* of the recording's file; 0: none was kept */
+	bool recording_inside;
 };
 
 /* The static sections, without scripts. Errors: NOMEM, and those of out_check. */

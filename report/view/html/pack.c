@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #define NAME_BYTES_MAX 400
+#define ELEMENT_BYTES_MAX 200 /* of a start tag and an end tag */
 
 void pack_deinit(struct pack *p)
 {
@@ -82,19 +83,28 @@ static int squeeze(const struct buf *table, struct buf *ret, struct err *err)
 }
 
 /* RFC 4648, without line breaks. */
-static void base64(const struct buf *from, struct buf *to)
+static void base64(const uint8_t *from, size_t bytes, struct buf *to)
 {
 	static const char digit[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < from->len; i += 3) {
-		size_t n = from->len - i;
-		uint32_t v = (uint32_t)from->bytes[i] << 16;
-		v |= n > 1 ? (uint32_t)from->bytes[i + 1] << 8 : 0;
-		v |= n > 2 ? from->bytes[i + 2] : 0;
+	for (size_t i = 0; i < bytes; i += 3) {
+		size_t n = bytes - i;
+		uint32_t v = (uint32_t)from[i] << 16;
+		v |= n > 1 ? (uint32_t)from[i + 1] << 8 : 0;
+		v |= n > 2 ? from[i + 2] : 0;
 		char four[4] = { digit[v >> 18], digit[v >> 12 & 63],
 				 n > 1 ? digit[v >> 6 & 63] : '=', n > 2 ? digit[v & 63] : '=' };
 		buf_put(to, four, sizeof four);
 	}
+}
+
+static void element(const char *id, bool deflated, const struct buf *decoded, struct buf *ret)
+{
+	buf_printf(ret,
+		   "<script type=\"application/x-pmp\" id=\"pmp-%s\" data-version=\"%d\" "
+		   "data-enc=\"%s\" data-bytes=\"%zu\" data-crc=\"%08lx\">",
+		   id, PACK_VERSION, deflated ? "deflate-raw" : "none", decoded->len,
+		   crc32(crc32(0, NULL, 0), decoded->bytes, (uInt)decoded->len));
 }
 
 int pack_end(struct pack *p, const char *id, struct buf *ret, struct err *err)
@@ -106,12 +116,22 @@ int pack_end(struct pack *p, const char *id, struct buf *ret, struct err *err)
 		rc = squeeze(&p->table, &small, err);
 	if (rc < 0)
 		return rc;
-	buf_printf(ret,
-		   "<script type=\"application/x-pmp\" id=\"pmp-%s\" data-version=\"%d\" "
-		   "data-enc=\"deflate-raw\" data-bytes=\"%zu\" data-crc=\"%08lx\">",
-		   id, PACK_VERSION, p->table.len,
-		   crc32(crc32(0, NULL, 0), p->table.bytes, (uInt)p->table.len));
-	base64(&small, ret);
+	element(id, true, &p->table, ret);
+	base64(small.bytes, small.len, ret);
+	buf_str(ret, "</script>\n");
+	return buf_check(ret, err);
+}
+
+size_t pack_raw_bytes(size_t n)
+{
+	return (n + 2) / 3 * 4 + ELEMENT_BYTES_MAX;
+}
+
+int pack_raw(const void *bytes, size_t n, const char *id, struct buf *ret, struct err *err)
+{
+	const struct buf whole = { .bytes = (uint8_t *)bytes, .len = n };
+	element(id, false, &whole, ret);
+	base64(bytes, n, ret);
 	buf_str(ret, "</script>\n");
 	return buf_check(ret, err);
 }

@@ -40,6 +40,10 @@ void pack_bytes(struct pack *p, const void *bytes, size_t n);
 /* The table as an element with this id, appended to ret. Errors: NOMEM. */
 int pack_end(struct pack *p, const char *id, struct buf *ret, struct err *err) MUST_CHECK;
 
+/* The base64 of n bytes as such an element, as they are, appended to ret. Errors: NOMEM. */
+int pack_raw(const void *bytes, size_t n, const char *id, struct buf *ret, struct err *err) MUST_CHECK;
+size_t pack_raw_bytes(size_t n); /* what pack_raw appends, at most */
+
 /*
  * Number of a text of the target in the table of strings; it is made visible by escape.h
  * (ESCAPE_UTF8) first, names over 400 bytes lose their middle. 0, the empty text, when out of

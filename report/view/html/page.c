@@ -7,6 +7,8 @@
 
 #include "config.h"
 #include "report/view/html/html.h"
+#include "report/view/html/pack.h"
+#include "report/view/html/unpack.h"
 
 void html_name(struct text *t, const char *s, size_t n)
 {
@@ -173,6 +175,17 @@ static void head(struct text *t)
 	out_str(t->out, "</script></head>\n<body>\n");
 }
 
+/* The recording's own file into the page, when there is room for it beside used bytes. */
+static int carry(const struct view_options *o, size_t most, size_t used, struct html_merged *merged,
+		 struct buf *ret, struct err *err)
+{
+	merged->recording_bytes = o->source_bytes;
+	merged->recording_inside = o->source && used + pack_raw_bytes(o->source_bytes) <= most;
+	if (!merged->recording_inside)
+		return 0;
+	return pack_raw(o->source, o->source_bytes, UNPACK_RECORDING, ret, err);
+}
+
 static int draw(const struct recording *r, const struct view_options *o, struct out *out,
 		struct err *err)
 {
@@ -181,7 +194,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 			  .out = out,
 			  .width = VIEW_WIDTH,
 			  .about = totals_estimated(&r->totals) ? "~" : "" };
-	AUTO_BUF struct buf data = BUF_INIT;
+	AUTO_BUF struct buf data = BUF_INIT, source = BUF_INIT;
 	struct html_merged merged;
 	struct out page;
 	size_t most = o->max_bytes ? o->max_bytes : HTML_BYTES_MAX;
@@ -194,6 +207,8 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	out_deinit(&page);
 	if (rc == 0)
 		rc = html_data(r, most > rest ? most - rest : 0, &data, &merged, err);
+	if (rc == 0)
+		rc = carry(o, most, rest + data.len, &merged, &source, err);
 	if (rc < 0)
 		return rc;
 	t.out = out;
@@ -201,6 +216,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	rc = html_static(&t, &merged, err);
 	if (rc < 0)
 		return rc;
+	out_put(out, source.bytes, source.len);
 	out_put(out, data.bytes, data.len);
 	out_str(out, "</body></html>\n");
 	return out_check(out, err);
