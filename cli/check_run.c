@@ -40,6 +40,7 @@ static int record_live(const struct check_job *job, const struct fact_sink *sink
 	const struct fact_sink *sinks[1] = { sink };
 	o.window_slots = 0;
 	o.duration_ns = job->duration_ns;
+	o.snapshots = job->pid != 0;
 	int rc = signals_catch(&signals, job->argv != NULL, err);
 	if (rc < 0)
 		return rc;

@@ -156,9 +156,10 @@ static int check_rules(const struct checker *c, struct err *err)
 {
 	for (size_t i = 0; i < c->budget.rules.len; i++) {
 		const struct check_metric *m = &c->budget.rules.at[i].metric;
-		if (m->kind >= CHECK_FRAG && !c->job.file)
+		if ((m->kind == CHECK_FRAG || m->kind == CHECK_TYPE) && c->job.argv)
 			return err_set(err, ERR_USAGE,
-				       "%.80s needs a snapshot of the heap: check a FILE.pmp that has one",
+				       "%.80s needs a snapshot of the heap: check a process, or a FILE.pmp "
+				       "that has one",
 				       m->name);
 		if (m->kind == CHECK_LEAK_RATE && c->job.argv && !c->job.variable)
 			return err_set(err, ERR_USAGE,
@@ -478,7 +479,8 @@ const struct command cmd_check = {
 	.operands = "-- PROGRAM [ARG ...] | --pid PID -d TIME | FILE",
 	.summary = "fail when a program needs more memory than it may: for CI",
 	.details =
-		"Metrics: alloc_bytes, allocs, peak, live, leaked, leak_rate, rss_peak, frag, type:NAME.\n"
+		"Metrics: alloc_bytes, allocs, peak, live, leaked, leak_rate, rss_peak, frag, type:NAME,\n"
+		"and for each test of pytest test:PATTERN:peak, leaked, alloc_bytes, allocs.\n"
 		"Status: 0 passed, 1 failed, 2 usage, 3 not measured, 4 the program failed,\n"
 		"5 baseline missing or incompatible, 6 recording incomplete.\n",
 	.options = options,

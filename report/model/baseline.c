@@ -75,6 +75,42 @@ static int read_site(struct check_figures *f, const json_t *site, struct err *er
 	return !s.file || !s.function || vec_push(&f->sites, s) < 0 ? err_nomem(err) : 0;
 }
 
+/* One test: lists of runs by figure. */
+static int read_test(struct check_figures *f, const char *id, const json_t *test, struct err *err)
+{
+	struct check_test *t = json_is_object(test) ? check_test_of(f, id) : NULL;
+	if (!t)
+		return json_is_object(test) ? err_nomem(err) : bad(err, "tests");
+	for (size_t k = 0; k < CHECK_TEST_FIGURES; k++) {
+		const json_t *runs = json_object_get(test, check_test_figures[k]);
+		size_t n = json_array_size(runs);
+		if (n > CHECK_RUNS_MAX || (runs && n == 0))
+			return bad(err, "tests");
+		for (size_t i = 0; i < n; i++) {
+			double v;
+			if (!figure_of(json_array_get(runs, i), &v))
+				return bad(err, "tests");
+			if (vec_push(&t->figure[k].runs, v) < 0)
+				return err_nomem(err);
+		}
+	}
+	return 0;
+}
+
+static int read_tests(struct check_figures *f, const json_t *tests, struct err *err)
+{
+	const char *id;
+	json_t *test;
+	int rc = 0;
+	if (tests && (!json_is_object(tests) || json_object_size(tests) > BASELINE_TESTS_MAX))
+		return bad(err, "tests");
+	json_object_foreach((json_t *)tests, id, test)
+		if (rc == 0)
+			rc = read_test(f, id, test, err);
+	check_tests_sort(f);
+	return rc;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct check_site *x = a, *y = b;
@@ -118,7 +154,7 @@ static int read_all(struct check_figures *f, const json_t *root, struct err *err
 	for (size_t i = 0; rc == 0 && i < json_array_size(sites); i++)
 		rc = read_site(f, json_array_get(sites, i), err);
 	vec_sort(&f->sites, by_name);
-	return rc;
+	return rc < 0 ? rc : read_tests(f, json_object_get(root, "tests"), err);
 }
 
 int baseline_parse(const char *text, size_t n, struct check_figures *ret, struct err *err)
@@ -207,8 +243,34 @@ static int put_sites(const struct check_figures *f, struct buf *out, struct err 
 		(void)buf_str(out, n++ ? ",\n  " : "\n  ");
 		put_site(out, &f->sites.at[i]);
 	}
-	(void)buf_str(out, "\n ]\n}\n");
+	(void)buf_str(out, "\n ]");
 	return 0;
+}
+
+static json_t *runs_of(const struct check_series *s)
+{
+	json_t *runs = json_array();
+	for (size_t k = 0; k < s->runs.len; k++)
+		json_array_append_new(runs, figure(s->runs.at[k]));
+	return runs;
+}
+
+static void put_tests(const struct check_figures *f, struct buf *out)
+{
+	if (f->tests.len == 0)
+		return;
+	(void)buf_str(out, ",\n \"tests\": {");
+	for (size_t i = 0; i < f->tests.len && i < BASELINE_TESTS_MAX; i++) {
+		const struct check_test *t = &f->tests.at[i];
+		json_t *o = json_object();
+		for (size_t k = 0; k < CHECK_TEST_FIGURES; k++)
+			json_object_set_new(o, check_test_figures[k], runs_of(&t->figure[k]));
+		(void)buf_str(out, i ? ",\n  " : "\n  ");
+		put_value(out, json_string(t->id));
+		(void)buf_str(out, ": ");
+		put_value(out, o);
+	}
+	(void)buf_str(out, "\n }");
 }
 
 static void put_member(struct buf *out, const char *name, json_t *v)
@@ -220,13 +282,10 @@ static void put_member(struct buf *out, const char *name, json_t *v)
 
 static void put_series(struct buf *out, const struct check_series *s, bool first)
 {
-	json_t *runs = json_array();
-	for (size_t k = 0; k < s->runs.len; k++)
-		json_array_append_new(runs, figure(s->runs.at[k]));
 	(void)buf_str(out, first ? "\n  " : ",\n  ");
 	put_value(out, json_string(s->metric.name));
 	(void)buf_str(out, ": ");
-	put_value(out, runs);
+	put_value(out, runs_of(s));
 }
 
 int baseline_print(const struct check_figures *f, struct buf *out, struct err *err)
@@ -250,5 +309,7 @@ int baseline_print(const struct check_figures *f, struct buf *out, struct err *e
 	(void)buf_str(out, "\n },\n");
 	put_member(out, "noise", noise);
 	int rc = put_sites(f, out, err);
+	put_tests(f, out);
+	(void)buf_str(out, "\n}\n");
 	return rc < 0 ? rc : out->failed ? err_nomem(err) : 0;
 }

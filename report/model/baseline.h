@@ -14,6 +14,7 @@
 #define BASELINE_SCHEMA "pymemprof-baseline/1"
 #define BUDGET_SCHEMA "pymemprof-budget/1"
 #define BASELINE_SITES_MAX 200
+#define BASELINE_TESTS_MAX 20000
 #define BASELINE_BYTES_MAX ((size_t)4 << 20) /* longer files are refused */
 
 /*
@@ -26,7 +27,7 @@ int baseline_parse(const char *text, size_t n, struct check_figures *ret,
 /*
  * Append the JSON of figures: one run value list per metric, one site per line by name, so
  * that a diff shows what changed. Only sites with at least 1/1000 of a metric are kept, and at
- * most BASELINE_SITES_MAX. Errors: NOMEM.
+ * most BASELINE_SITES_MAX; one test per line. Errors: NOMEM.
  */
 int baseline_print(const struct check_figures *f, struct buf *out, struct err *err) MUST_CHECK;
 

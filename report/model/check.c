@@ -3,7 +3,7 @@
  * Judging. A rule fails only when the excess is larger than the tolerance, than what matters,
  * and than the noise both sides have shown.
  */
-#include "report/model/check.h"
+#include "report/model/check_private.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -20,8 +20,12 @@ void check_figures_deinit(struct check_figures *f)
 		return;
 	for (size_t i = 0; i < f->series.len; i++)
 		vec_deinit(&f->series.at[i].runs);
+	for (size_t i = 0; i < f->tests.len; i++)
+		for (size_t k = 0; k < CHECK_TEST_FIGURES; k++)
+			vec_deinit(&f->tests.at[i].figure[k].runs);
 	vec_deinit(&f->series);
 	vec_deinit(&f->sites);
+	vec_deinit(&f->tests);
 	arena_deinit(&f->arena);
 	memset(f, 0, sizeof *f);
 }
@@ -164,6 +168,7 @@ static double spread(const struct check_series *s)
 	return most - lowest(s);
 }
 
+/* Sizes: --min-delta is about them. */
 static bool in_bytes(enum check_kind k)
 {
 	return k != CHECK_ALLOCS && k != CHECK_FRAG && k != CHECK_TYPE && k != CHECK_LEAK_RATE;
@@ -181,56 +186,75 @@ static void judge_limit(const struct check_series *now, double off, struct check
 		f->verdict = CHECK_FAILED;
 }
 
-static void judge_increase(const struct check_question *q, const struct check_series *now,
-			   const struct check_series *base, double off, struct check_finding *f)
+static void judge_increase(const struct check_question *q, const struct check_compared *c,
+			   struct check_finding *f)
 {
 	const struct check_rule *rule = f->rule;
 	double tolerance = rule->relative ? f->base * rule->limit : rule->limit;
-	double delta = f->now - f->base, floor = now->noise + base->noise;
-	if (rule->metric.kind == CHECK_RSS_PEAK)
+	double delta = f->now - f->base, floor = c->now->noise + c->base->noise;
+	double small = in_bytes(f->kind) ? q->min_delta : 0;
+	if (f->kind == CHECK_RSS_PEAK)
 		floor = fmax(floor, fmax(RSS_FLOOR_BYTES, RSS_FLOOR_SHARE * f->base));
 	f->allowed = f->base + tolerance;
-	f->noise = fmax(floor, fmax(spread(now), spread(base)));
-	if (delta < -fmax(tolerance, fmax(f->noise, in_bytes(rule->metric.kind) ? q->min_delta : 0)))
+	f->noise = fmax(floor, fmax(spread(c->now), spread(c->base)));
+	if (delta < -fmax(tolerance, fmax(f->noise, small)))
 		f->verdict = CHECK_IMPROVED;
 	else if (delta <= tolerance)
 		f->verdict = CHECK_FINE;
-	else if (in_bytes(rule->metric.kind) && delta < q->min_delta)
+	else if (delta < small)
 		f->verdict = CHECK_SMALL;
-	else if (!check_proven(now->runs.at, now->runs.len, base->runs.at, base->runs.len,
-			       tolerance + floor + off))
+	else if (!check_proven(c->now->runs.at, c->now->runs.len, c->base->runs.at,
+			       c->base->runs.len, tolerance + floor + c->off_now - c->off_base))
 		f->verdict = CHECK_NOT_PROVEN;
 	else
 		f->verdict = CHECK_FAILED;
 }
 
-static int judge_rule(const struct check_question *q, const struct check_rule *rule,
-		      struct check_finding *f, struct err *err)
+void check_judge_one(const struct check_question *q, const struct check_compared *c,
+		     struct check_finding *f)
 {
-	const struct check_series *now = check_series_find(q->now, rule->metric.name);
-	const struct check_series *base = check_series_find(q->base, rule->metric.name);
-	*f = (struct check_finding){ .rule = rule, .have_base = base && base->runs.len > 0 };
-	if (!now || now->runs.len == 0)
-		return err_set(err, ERR_USAGE, "%.100s was not measured", rule->metric.name);
-	double off_now = taken_off(q, rule, q->now, true), off_base = taken_off(q, rule, q->base, false);
-	f->now = check_median(now) - off_now;
-	f->base = f->have_base ? check_median(base) - off_base : 0;
-	if (!rule->increase)
-		judge_limit(now, off_now, f);
+	f->kind = f->rule->metric.of;
+	f->have_base = c->base && c->base->runs.len > 0;
+	f->now = check_median(c->now) - c->off_now;
+	f->base = f->have_base ? check_median(c->base) - c->off_base : 0;
+	if (!f->rule->increase)
+		judge_limit(c->now, c->off_now, f);
 	else if (f->have_base)
-		judge_increase(q, now, base, off_now - off_base, f);
-	else if (q->lenient)
-		f->verdict = CHECK_NO_BASE;
+		judge_increase(q, c, f);
 	else
+		f->verdict = CHECK_NO_BASE;
+	if (f->verdict == CHECK_FAILED && f->rule->warn)
+		f->verdict = CHECK_WARNED;
+}
+
+static int judge_rule(const struct check_question *q, const struct check_rule *rule,
+		      struct check_answer *ret, struct err *err)
+{
+	struct check_compared c = { .now = check_series_find(q->now, rule->metric.name),
+				    .base = check_series_find(q->base, rule->metric.name) };
+	struct check_finding *f = vec_add(&ret->findings);
+	if (!f)
+		return err_nomem(err);
+	f->rule = rule;
+	f->name = rule->metric.name;
+	if (!c.now || c.now->runs.len == 0)
+		return err_set(err, ERR_USAGE, "%.100s was not measured", rule->metric.name);
+	c.off_now = taken_off(q, rule, q->now, true);
+	c.off_base = taken_off(q, rule, q->base, false);
+	check_judge_one(q, &c, f);
+	if (f->verdict == CHECK_NO_BASE && !q->lenient)
 		return err_hint(err,
 				err_set(err, ERR_UNSUPPORTED, "the baseline has no %.100s",
 					rule->metric.name),
 				"baseline");
-	if (f->verdict == CHECK_FAILED && rule->warn)
-		f->verdict = CHECK_WARNED;
-	if (f->verdict >= CHECK_WARNED || f->verdict == CHECK_NOT_PROVEN)
+	if (check_wants_culprits(f))
 		find_culprits(q, f);
 	return 0;
+}
+
+bool check_wants_culprits(const struct check_finding *f)
+{
+	return f->verdict >= CHECK_WARNED || f->verdict == CHECK_NOT_PROVEN;
 }
 
 static int by_weight(const void *a, const void *b)
@@ -238,27 +262,31 @@ static int by_weight(const void *a, const void *b)
 	const struct check_finding *x = a, *y = b;
 	if (x->verdict != y->verdict)
 		return x->verdict < y->verdict ? 1 : -1;
-	return x->rule < y->rule ? -1 : x->rule > y->rule;
+	if (x->rule != y->rule)
+		return x->rule < y->rule ? -1 : 1;
+	return x->now - x->allowed > y->now - y->allowed ? -1 : x->now - x->allowed < y->now - y->allowed;
 }
 
 int check_judge(const struct check_question *q, struct check_answer *ret, struct err *err)
 {
 	int rc = 0;
 	*ret = (struct check_answer){ 0 };
-	for (size_t i = 0; rc == 0 && i < q->nrules; i++) {
-		struct check_finding *f = vec_add(&ret->findings);
-		rc = f ? judge_rule(q, &q->rules[i], f, err) : err_nomem(err);
-		if (rc < 0)
-			break;
+	for (size_t i = 0; rc == 0 && i < q->nrules; i++)
+		rc = q->rules[i].metric.kind == CHECK_TEST ?
+			     check_judge_tests(q, &q->rules[i], ret, err) :
+			     judge_rule(q, &q->rules[i], ret, err);
+	if (rc < 0) {
+		check_answer_deinit(ret);
+		return rc;
+	}
+	for (size_t i = 0; i < ret->findings.len; i++) {
+		const struct check_finding *f = &ret->findings.at[i];
 		ret->failed += f->verdict == CHECK_FAILED;
 		ret->warned += f->verdict == CHECK_WARNED;
 		ret->not_proven += f->verdict == CHECK_NOT_PROVEN;
 	}
-	if (rc < 0)
-		check_answer_deinit(ret);
-	else
-		vec_sort(&ret->findings, by_weight);
-	return rc;
+	vec_sort(&ret->findings, by_weight);
+	return 0;
 }
 
 void check_answer_deinit(struct check_answer *a)
@@ -266,5 +294,6 @@ void check_answer_deinit(struct check_answer *a)
 	if (!a)
 		return;
 	vec_deinit(&a->findings);
+	arena_deinit(&a->arena);
 	memset(a, 0, sizeof *a);
 }

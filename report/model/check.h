@@ -25,15 +25,18 @@ enum check_kind {
 	CHECK_RSS_PEAK,
 	CHECK_FRAG, /* share, 0…1; needs a snapshot */
 	CHECK_TYPE, /* objects of one type; needs a snapshot */
+	CHECK_TEST, /* a figure of each test whose id matches: what `of` says */
 };
-#define CHECK_KINDS 9
+#define CHECK_KINDS 10
 #define CHECK_SITE_KINDS 5
 #define CHECK_NAME_MAX 160
+#define CHECK_TESTS_SHOWN 100 /* findings of tests a rule may add; the others are counted */
 #define CHECK_RUNS_MAX 100
 
 struct check_metric {
 	enum check_kind kind;
-	char name[CHECK_NAME_MAX]; /* "peak", "type:Session" */
+	enum check_kind of; /* what its values are: kind itself, or of a test PEAK, LEAKED … */
+	char name[CHECK_NAME_MAX]; /* "peak", "type:Session", "test:a.py::*:peak" */
 };
 
 /* Errors: USAGE, with the list of names. */
@@ -64,10 +67,30 @@ struct check_site {
 	double value[CHECK_SITE_KINDS];
 };
 
+struct check_place {
+	const char *file, *function; /* in the arena of the figures */
+	uint32_t line;
+	double value;
+};
+
+#define CHECK_PLACES 5
+
 struct check_series {
 	struct check_metric metric;
 	struct VEC(double) runs;
 	double noise; /* known beyond the spread of the runs: half a confidence interval */
+};
+
+/* The figures of a test that a rule may be about, in this order. */
+enum check_test_figure { CHECK_TEST_PEAK, CHECK_TEST_LEAKED, CHECK_TEST_ALLOC_BYTES, CHECK_TEST_ALLOCS };
+#define CHECK_TEST_FIGURES 4
+
+struct check_test {
+	const char *id;
+	struct check_place own; /* its function */
+	struct check_series figure[CHECK_TEST_FIGURES];
+	struct check_place places[2][CHECK_PLACES]; /* of the peak, of what leaked */
+	size_t nplaces[2];
 };
 
 struct check_figures {
@@ -76,6 +99,7 @@ struct check_figures {
 	uint32_t word_bytes;
 	struct VEC(struct check_series) series;
 	struct VEC(struct check_site) sites; /* by file, then function */
+	struct VEC(struct check_test) tests; /* by id */
 };
 
 void check_figures_deinit(struct check_figures *f); /* accepts NULL and zeroed; zeroed is empty */
@@ -111,8 +135,8 @@ bool check_proven(const double *now, size_t nnow, const double *base, size_t nba
 		  double allowed);
 
 struct check_suppression {
-	const char *metric; /* a name, or "*" */
-	const char *site;   /* shell pattern on "file:function" */
+	const char *metric; /* a name, "*", or of tests "test:peak" and the like */
+	const char *site;   /* shell pattern on "file:function", of tests on their ids */
 	const char *reason, *until; /* until: "2027-01-31" or NULL */
 	bool expired;
 	unsigned used; /* sites it took out */
@@ -138,6 +162,9 @@ struct check_culprit {
 
 struct check_finding {
 	const struct check_rule *rule;
+	const char *name;     /* of the metric; of a test's "test:tests/test_a.py::test_b:peak" */
+	enum check_kind kind; /* what the figures are */
+	unsigned alike;	      /* tests for which this one, the worst of them, stands; else 0 */
 	enum check_verdict verdict;
 	bool have_base;
 	double base, now, allowed, noise; /* allowed: highest value that is fine */
@@ -157,14 +184,32 @@ struct check_question {
 };
 
 struct check_answer {
-	struct VEC(struct check_finding) findings; /* one per rule, failures first */
+	struct arena arena;
+	/* One per rule, of tests one per test that is told; failures first. */
+	struct VEC(struct check_finding) findings;
 	unsigned failed, warned, not_proven;
 };
 
-/* Errors: NOMEM; UNSUPPORTED hint "baseline" when the baseline lacks a metric and not lenient. */
+/*
+ * Errors: NOMEM; UNSUPPORTED hint "baseline" when the baseline lacks a metric and not lenient;
+ * USAGE when no test matches a rule.
+ */
 int check_judge(const struct check_question *q, struct check_answer *ret,
 		struct err *err) MUST_CHECK;
 void check_answer_deinit(struct check_answer *a); /* accepts NULL and zeroed */
+
+/* The test with this id, or NULL. */
+const struct check_test *check_test_find(const struct check_figures *f, const char *id);
+
+/* A test of this id, made when there is none; NULL: no memory. Sorted again by check_tests_sort. */
+struct check_test *check_test_of(struct check_figures *f, const char *id);
+void check_tests_sort(struct check_figures *f);
+
+/* "peak", "leaked", "alloc_bytes", "allocs". */
+extern const char *const check_test_figures[CHECK_TEST_FIGURES];
+
+/* Does the id match the pattern of this metric (kind TEST)? */
+bool check_test_matches(const struct check_metric *m, const char *id);
 
 /* Can these be compared? Errors: UNSUPPORTED hint "baseline" naming the difference. */
 int check_comparable(const struct check_figures *now, const struct check_figures *base,

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "report/model/check.h"
-
+#include "report/model/check_private.h"
 
 static const char *after_last(const char *text, const char *mark)
 {
@@ -66,6 +65,24 @@ static bool inlined_later(const char *function)
 	       strcmp(name, "<setcomp>") == 0;
 }
 
+bool check_place_of(const struct stacks *s, uint32_t stack, struct stack_text *ret,
+		    bool *ret_importing)
+{
+	struct stack_text f;
+	uint32_t place = s->stacks.at[stack];
+	bool own = false, found = false;
+	*ret_importing = false;
+	while (stacks_next(s, &place, &f)) {
+		*ret_importing |= strncmp(f.file, "<frozen importlib", 17) == 0;
+		if (!found || (!own && own_code(f.file))) {
+			*ret = f;
+			own = own_code(f.file) && !inlined_later(f.function);
+		}
+		found = true;
+	}
+	return found;
+}
+
 struct where {
 	struct stack_text frame;
 	bool found, importing;
@@ -74,17 +91,7 @@ struct where {
 static struct where place_of(const struct stacks *s, uint32_t stack)
 {
 	struct where w = { 0 };
-	struct stack_text f;
-	uint32_t place = s->stacks.at[stack];
-	bool own = false;
-	while (stacks_next(s, &place, &f)) {
-		w.importing |= strncmp(f.file, "<frozen importlib", 17) == 0;
-		if (!w.found || (!own && own_code(f.file))) {
-			w.frame = f;
-			own = own_code(f.file) && !inlined_later(f.function);
-		}
-		w.found = true;
-	}
+	w.found = check_place_of(s, stack, &w.frame, &w.importing);
 	return w;
 }
 
@@ -208,7 +215,7 @@ static int put_asked(struct check_figures *f, const struct recording *r,
 		bool again = false;
 		for (size_t k = 0; k < i; k++)
 			again |= strcmp(rules[k].metric.name, rules[i].metric.name) == 0;
-		if (!again && rules[i].metric.kind >= CHECK_FRAG)
+		if (!again && (rules[i].metric.kind == CHECK_FRAG || rules[i].metric.kind == CHECK_TYPE))
 			rc = put_heap(f, r, &rules[i], err);
 	}
 	return rc;
@@ -236,5 +243,7 @@ int check_figures_add(struct check_figures *f, const struct recording *r, const 
 		rc = put(f, "leak_rate",
 			 r->overall.class == GROWTH_LEAKING ? fmax(r->overall.slope_bytes_per_s, 0) : 0,
 			 err);
+	if (rc == 0)
+		rc = check_tests_add(f, r, root, err);
 	return rc < 0 ? rc : put_asked(f, r, rules, nrules, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Metrics, sizes and rules as they are written on the command line and in the budget file. */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static const struct {
 	[CHECK_RSS_PEAK] = { "rss_peak", "bytes" },
 	[CHECK_FRAG] = { "frag", "share" },
 	[CHECK_TYPE] = { "type:", "count" },
+	[CHECK_TEST] = { "test:", "" },
 };
 
 const char *check_kind_unit(enum check_kind k)
@@ -25,24 +27,65 @@ const char *check_kind_unit(enum check_kind k)
 	return kinds[k].unit;
 }
 
+const char *const check_test_figures[CHECK_TEST_FIGURES] = {
+	[CHECK_TEST_PEAK] = "peak",
+	[CHECK_TEST_LEAKED] = "leaked",
+	[CHECK_TEST_ALLOC_BYTES] = "alloc_bytes",
+	[CHECK_TEST_ALLOCS] = "allocs",
+};
+
+/* "test:PATTERN:FIGURE"; ids have colons themselves, so the figure is behind the last one. */
+static int test_metric(const char *text, size_t n, struct check_metric *ret, struct err *err)
+{
+	static const enum check_kind of[CHECK_TEST_FIGURES] = { CHECK_PEAK, CHECK_LEAKED,
+								CHECK_ALLOC_BYTES, CHECK_ALLOCS };
+	const char *colon = memrchr(text + 5, ':', n - 5);
+	for (size_t i = 0; colon > text + 5 && i < CHECK_TEST_FIGURES; i++) {
+		size_t m = strlen(check_test_figures[i]);
+		if ((size_t)(text + n - colon - 1) != m ||
+		    memcmp(colon + 1, check_test_figures[i], m) != 0)
+			continue;
+		*ret = (struct check_metric){ .kind = CHECK_TEST, .of = of[i] };
+		memcpy(ret->name, text, n);
+		return 0;
+	}
+	return err_set(err, ERR_USAGE,
+		       "'%.*s' is no test:PATTERN:FIGURE with a figure of peak, leaked, alloc_bytes, "
+		       "allocs",
+		       (int)(n > 80 ? 80 : n), text);
+}
+
+bool check_test_matches(const struct check_metric *m, const char *id)
+{
+	char pattern[CHECK_NAME_MAX];
+	const char *begin = m->name + strlen("test:"), *end = strrchr(m->name, ':');
+	if (m->kind != CHECK_TEST || end <= begin)
+		return false;
+	snprintf(pattern, sizeof pattern, "%.*s", (int)(end - begin), begin);
+	return fnmatch(pattern, id, 0) == 0;
+}
+
 int check_metric_parse(const char *text, size_t n, struct check_metric *ret, struct err *err)
 {
 	if (n >= 9 && memcmp(text, "retained:", 9) == 0)
 		return err_set(err, ERR_USAGE,
 			       "retained:TYPE needs retained sizes, which recordings do not hold");
-	for (size_t i = 0; n < CHECK_NAME_MAX && i < CHECK_KINDS; i++) {
+	if (n >= 5 && n < CHECK_NAME_MAX && memcmp(text, "test:", 5) == 0)
+		return test_metric(text, n, ret, err);
+	for (size_t i = 0; n < CHECK_NAME_MAX && i < CHECK_TEST; i++) {
 		size_t m = strlen(kinds[i].name);
 		bool type = i == CHECK_TYPE && n > m;
 		if ((type || n == m) && i + (n == m) != CHECK_TYPE + 1 &&
 		    memcmp(text, kinds[i].name, m) == 0) {
-			*ret = (struct check_metric){ .kind = (enum check_kind)i };
+			*ret = (struct check_metric){ .kind = (enum check_kind)i,
+						      .of = (enum check_kind)i };
 			memcpy(ret->name, text, n);
 			return 0;
 		}
 	}
 	return err_set(err, ERR_USAGE,
 		       "unknown metric '%.*s'; one of alloc_bytes, allocs, peak, live, leaked, "
-		       "leak_rate, rss_peak, frag, type:NAME",
+		       "leak_rate, rss_peak, frag, type:NAME, test:PATTERN:FIGURE",
 		       (int)(n > 40 ? 40 : n), text);
 }
 
@@ -104,14 +147,14 @@ int check_rule_parse(enum check_option option, const char *text, struct check_ru
 	if (plus && option == CHECK_OPTION_MAX)
 		value = "+";
 	if (option == CHECK_OPTION_WARN)
-		r.increase = plus || (share && r.metric.kind != CHECK_FRAG);
-	r.relative = share && r.increase && r.metric.kind != CHECK_FRAG;
-	bool count = r.metric.kind == CHECK_ALLOCS || r.metric.kind == CHECK_TYPE;
-	if (share ? !r.relative && r.metric.kind != CHECK_FRAG :
-		    r.metric.kind == CHECK_FRAG || !check_size_parse(value + plus, &r.limit))
+		r.increase = plus || (share && r.metric.of != CHECK_FRAG);
+	r.relative = share && r.increase && r.metric.of != CHECK_FRAG;
+	bool count = r.metric.of == CHECK_ALLOCS || r.metric.of == CHECK_TYPE;
+	if (share ? !r.relative && r.metric.of != CHECK_FRAG :
+		    r.metric.of == CHECK_FRAG || !check_size_parse(value + plus, &r.limit))
 		return err_set(err, ERR_USAGE, "--%s %s: '%.40s' is no %s", names[option],
 			       r.metric.name, equals + 1,
-			       r.metric.kind == CHECK_FRAG ? "share (30%)" :
+			       r.metric.of == CHECK_FRAG ? "share (30%)" :
 			       count			   ? "number" :
 			       r.increase ? "size (64KiB) and no share (5%)" :
 					    "size (64KiB)");

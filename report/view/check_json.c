@@ -26,11 +26,13 @@ static void put_finding(struct json *j, const struct check_finding *f)
 {
 	char sentence[CHECK_SENTENCE_MAX];
 	json_open(j, NULL, '{');
-	text(j, "metric", f->rule->metric.name);
+	text(j, "metric", f->name);
 	json_word(j, "rule", f->rule->increase ? "max_increase" : "max");
+	text(j, "pattern", f->rule->metric.name);
+	json_number(j, "tests", f->alike);
 	json_bool(j, "warn", f->rule->warn);
 	text(j, "limit", f->rule->text);
-	json_word(j, "unit", check_kind_unit(f->rule->metric.kind));
+	json_word(j, "unit", check_kind_unit(f->kind));
 	json_word(j, "verdict", check_verdict_name(f->verdict));
 	text(j, "sentence", check_sentence(f, sentence));
 	if (f->have_base)
@@ -70,6 +72,26 @@ static void put_metrics(struct json *j, const struct check_figures *f)
 	json_close(j, '}');
 }
 
+static void put_tests(struct json *j, const struct check_figures *f)
+{
+	json_open(j, "tests", '{');
+	for (size_t i = 0; i < f->tests.len; i++) {
+		const struct check_test *t = &f->tests.at[i];
+		out_str(j->out, j->first ? "\"" : ",\"");
+		out_escaped(j->out, ESCAPE_JSON, t->id, strlen(t->id));
+		out_str(j->out, "\":{");
+		j->first = true;
+		for (size_t k = 0; k < CHECK_TEST_FIGURES; k++) {
+			json_open(j, check_test_figures[k], '[');
+			for (size_t n = 0; n < t->figure[k].runs.len; n++)
+				number(j, NULL, t->figure[k].runs.at[n]);
+			json_close(j, ']');
+		}
+		json_close(j, '}');
+	}
+	json_close(j, '}');
+}
+
 static void draw(const struct check_report *r, struct out *out)
 {
 	struct json j = { .out = out, .first = true };
@@ -91,6 +113,7 @@ static void draw(const struct check_report *r, struct out *out)
 	json_number(&j, "status", (uint64_t)r->status);
 	json_number(&j, "runs", r->runs);
 	put_metrics(&j, now);
+	put_tests(&j, now);
 	json_open(&j, "findings", '[');
 	for (size_t i = 0; i < r->answer->findings.len; i++)
 		put_finding(&j, &r->answer->findings.at[i]);

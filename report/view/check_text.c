@@ -6,7 +6,7 @@
 
 static void put_culprits(const struct check_finding *f, struct out *out)
 {
-	enum check_kind k = f->rule->metric.kind;
+	enum check_kind k = f->kind;
 	char delta[CHECK_VALUE_MAX], now[CHECK_VALUE_MAX];
 	if (k == CHECK_LEAK_RATE || k == CHECK_RSS_PEAK)
 		k = CHECK_PEAK;

@@ -56,7 +56,8 @@ const char *check_value(enum check_kind kind, double v, bool delta, char buf[CHE
 /* The figure as a JSON number, exact. */
 const char *check_number(double v, char buf[CHECK_VALUE_MAX]);
 
-/* "peak 3.2 MiB is above the limit of 3.0 MiB" … into buf. Contains only our words and names of metrics. */
+/* "peak 3.2 MiB is above the limit of 3.0 MiB" … into buf. The names of types
+ * and tests are the target's: to be escaped. */
 #define CHECK_SENTENCE_MAX 480
 const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENCE_MAX]);
 

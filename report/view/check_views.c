@@ -7,6 +7,8 @@
 #include "report/view/check_view.h"
 #include "report/view/units.h"
 
+#define NAME_CUT 240 /* bytes of a metric's name in a sentence */
+
 const struct check_view *const check_views[] = {
 	&check_view_text,   &check_view_json,	&check_view_markdown, &check_view_junit,
 	&check_view_sarif,  &check_view_github, &check_view_gitlab,   &check_view_bencher,
@@ -98,37 +100,62 @@ const char *check_number(double v, char buf[CHECK_VALUE_MAX])
 	return buf;
 }
 
+bool check_is_told(const struct check_finding *f)
+{
+	return f->verdict == CHECK_FAILED || f->verdict == CHECK_WARNED;
+}
+
+/* Many tests under one rule that need not be told one by one. */
+static void alike_sentence(const struct check_finding *f, char buf[CHECK_SENTENCE_MAX])
+{
+	char now[CHECK_VALUE_MAX], allowed[CHECK_VALUE_MAX];
+	check_value(f->kind, f->now, false, now);
+	check_value(f->kind, f->allowed, false, allowed);
+	if (f->verdict == CHECK_NO_BASE)
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.160s: %u tests have nothing to be compared with",
+			 f->name, f->alike);
+	else if (check_is_told(f) || f->verdict == CHECK_NOT_PROVEN)
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.160s: %u tests more are above what is allowed",
+			 f->name, f->alike);
+	else if (f->rule->increase)
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.160s: %u tests did not grow by more than %s",
+			 f->name, f->alike, f->rule->text);
+	else
+		snprintf(buf, CHECK_SENTENCE_MAX,
+			 "%.160s: %u tests are within the limit of %s; the most is %s", f->name, f->alike,
+			 allowed, now);
+}
+
 const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENCE_MAX])
 {
 	char now[CHECK_VALUE_MAX], base[CHECK_VALUE_MAX], delta[CHECK_VALUE_MAX],
 		allowed[CHECK_VALUE_MAX], noise[CHECK_VALUE_MAX];
-	enum check_kind k = f->rule->metric.kind;
-	const char *name = f->rule->metric.name;
+	enum check_kind k = f->kind;
+	const char *name = f->name;
 	bool over = f->now > f->allowed;
 	check_value(k, f->now, false, now);
 	check_value(k, f->allowed, false, allowed);
 	check_value(k, f->noise, false, noise);
+	if (f->alike > 1) {
+		alike_sentence(f, buf);
+		return buf;
+	}
 	if (!f->rule->increase)
-		snprintf(buf, CHECK_SENTENCE_MAX, "%s %s is %s the limit of %s%s", name, now,
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s %s is %s the limit of %s%s", NAME_CUT, name, now,
 			 over ? "above" : "within", allowed,
 			 f->verdict == CHECK_NOT_PROVEN ? ", but not in every run" : "");
 	else if (!f->have_base)
-		snprintf(buf, CHECK_SENTENCE_MAX, "%s %s has nothing to be compared with", name,
-			 now);
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s %s has nothing to be compared with",
+			 NAME_CUT, name, now);
 	else
 		snprintf(buf, CHECK_SENTENCE_MAX,
-			 "%s went from %s to %s (%s, %+.1f %%); %s may be added%s%s", name,
+			 "%.*s went from %s to %s (%s, %+.1f %%); %s may be added%s%s", NAME_CUT, name,
 			 check_value(k, f->base, false, base), now,
 			 check_value(k, f->now - f->base, true, delta),
 			 f->base > 0 ? (f->now / f->base - 1) * 100 : 0.0, f->rule->text,
 			 f->verdict == CHECK_NOT_PROVEN ? "; the noise is " : "",
 			 f->verdict == CHECK_NOT_PROVEN ? noise : "");
 	return buf;
-}
-
-bool check_is_told(const struct check_finding *f)
-{
-	return f->verdict == CHECK_FAILED || f->verdict == CHECK_WARNED;
 }
 
 /* FNV-1a, 64 bits: offset basis and prime of its definition. */
@@ -141,7 +168,7 @@ static uint64_t mix(uint64_t h, const char *text)
 
 const char *check_fingerprint(const struct check_finding *f, char buf[CHECK_VALUE_MAX])
 {
-	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), f->rule->metric.name);
+	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), f->name);
 	h = mix(h, f->rule->increase ? "increase" : "limit");
 	if (f->nculprits) {
 		h = mix(h, f->culprits[0].file);

@@ -24,7 +24,7 @@ static void draw(const struct check_report *r, struct out *out)
 				   f->culprits[0].line ? f->culprits[0].line : 1);
 		}
 		out_str(out, "title=pymemprof ");
-		check_put(out, CHECK_PROPERTY, f->rule->metric.name);
+		check_put(out, CHECK_PROPERTY, f->name);
 		out_str(out, "::");
 		check_put(out, CHECK_COMMAND, check_sentence(f, text));
 		if (f->nculprits) {

@@ -5,8 +5,8 @@
 static void put_culprits(const struct check_finding *f, struct out *out)
 {
 	char v[CHECK_VALUE_MAX];
-	enum check_kind k = f->rule->metric.kind >= CHECK_SITE_KINDS ? CHECK_PEAK :
-								       f->rule->metric.kind;
+	enum check_kind k = f->kind >= CHECK_SITE_KINDS ? CHECK_PEAK :
+								       f->kind;
 	for (size_t i = 0; i < f->nculprits; i++) {
 		const struct check_culprit *c = &f->culprits[i];
 		out_printf(out, "%s ", check_value(k, c->now - c->base, true, v));
@@ -24,7 +24,7 @@ static void put_case(const struct check_report *r, const struct check_finding *f
 	out_str(out, "    <testcase classname=\"pymemprof.");
 	check_put(out, CHECK_XML, r->name);
 	out_printf(out, "\" name=\"%s ", f->rule->increase ? "max-increase" : "max");
-	check_put(out, CHECK_XML, f->rule->metric.name);
+	check_put(out, CHECK_XML, f->name);
 	out_printf(out, "=%s%s\" time=\"0\"", f->rule->text, f->rule->warn ? " (warn)" : "");
 	if (f->verdict == CHECK_FAILED) {
 		out_str(out, ">\n      <failure type=\"memory\" message=\"");

@@ -10,9 +10,9 @@
 static void put_row(const struct check_finding *f, struct out *out)
 {
 	char v[CHECK_VALUE_MAX];
-	enum check_kind k = f->rule->metric.kind;
+	enum check_kind k = f->kind;
 	out_str(out, "| ");
-	check_put(out, CHECK_MARKDOWN, f->rule->metric.name);
+	check_put(out, CHECK_MARKDOWN, f->name);
 	out_printf(out, " | %s", f->have_base ? check_value(k, f->base, false, v) : "");
 	out_printf(out, " | %s", check_value(k, f->now, false, v));
 	out_printf(out, " | %s", f->have_base ? check_value(k, f->now - f->base, true, v) : "");
@@ -25,12 +25,12 @@ static void put_row(const struct check_finding *f, struct out *out)
 static void put_culprits(const struct check_finding *f, struct out *out)
 {
 	char v[CHECK_VALUE_MAX];
-	enum check_kind k = f->rule->metric.kind >= CHECK_SITE_KINDS ? CHECK_PEAK :
-								       f->rule->metric.kind;
+	enum check_kind k = f->kind >= CHECK_SITE_KINDS ? CHECK_PEAK :
+								       f->kind;
 	if (f->nculprits == 0)
 		return;
 	out_str(out, "\nWhere ");
-	check_put(out, CHECK_MARKDOWN, f->rule->metric.name);
+	check_put(out, CHECK_MARKDOWN, f->name);
 	out_str(out, " comes from:\n\n");
 	for (size_t i = 0; i < f->nculprits; i++) {
 		const struct check_culprit *c = &f->culprits[i];

@@ -21,7 +21,7 @@ static void setup(void)
 	cr_assert_eq(check_metric_parse("peak", 4, &m, NULL), 0);
 	cr_assert_eq(vec_push(&check_series_of(&now, &m)->runs, v), 0);
 	for (size_t i = 0; i < 12; i++) {
-		struct check_finding f = { .rule = &rules[i], .now = 1500, .allowed = 1000 };
+		struct check_finding f = { .rule = &rules[i], .name = "peak", .kind = CHECK_PEAK, .now = 1500, .allowed = 1000 };
 		f.verdict = i == 11 ? CHECK_WARNED : CHECK_FAILED;
 		f.nculprits = 2;
 		f.culprits[0] = (struct check_culprit){ hostile, hostile, 7, 0, 500 };
