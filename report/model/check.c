@@ -3,12 +3,14 @@
  * Judging. A rule fails only when the excess is larger than the tolerance, than what matters,
  * and than the noise both sides have shown.
  */
-#include "report/model/check_private.h"
+#include "report/model/check.h"
 
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "report/model/check_private.h"
 
 #define RSS_FLOOR_BYTES (1 << 20)
 #define RSS_FLOOR_SHARE 0.02

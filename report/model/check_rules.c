@@ -62,7 +62,8 @@ bool check_test_matches(const struct check_metric *m, const char *id)
 	if (m->kind != CHECK_TEST || end <= begin)
 		return false;
 	snprintf(pattern, sizeof pattern, "%.*s", (int)(end - begin), begin);
-	return fnmatch(pattern, id, 0) == 0;
+	/* an id is its own pattern, brackets of its parameters included */
+	return strcmp(pattern, id) == 0 || fnmatch(pattern, id, 0) == 0;
 }
 
 int check_metric_parse(const char *text, size_t n, struct check_metric *ret, struct err *err)

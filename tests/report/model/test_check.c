@@ -269,3 +269,90 @@ Test(report_model_check, what_was_not_measured_is_not_nothing)
 	cr_expect(strstr(err.text, "leaked was not measured"), "%s", err.text);
 	check_figures_deinit(&n);
 }
+
+static void a_test(struct check_figures *f, const char *id, double peak, double leaked)
+{
+	struct check_test *t = check_test_of(f, id);
+	cr_assert(t);
+	t->own = (struct check_place){ "t.py", "test_x", 5, 0 };
+	cr_assert_eq(vec_push(&t->figure[CHECK_TEST_PEAK].runs, peak), 0);
+	cr_assert_eq(vec_push(&t->figure[CHECK_TEST_LEAKED].runs, leaked), 0);
+	t->places[0][0] = (struct check_place){ "app.py", "load", 9, peak };
+	t->nplaces[0] = 1;
+	check_tests_sort(f);
+}
+
+Test(report_model_check, a_rule_about_tests_is_one_about_each_that_matches)
+{
+	struct check_figures n = { 0 };
+	a_test(&n, "t.py::b[x:y]", 3000, 0);
+	a_test(&n, "t.py::a", 1000, 70);
+	a_test(&n, "other.py::c", 9000, 0);
+	struct check_rule r[] = { rule(CHECK_OPTION_MAX, "test:t.py::*:peak=2000"),
+				  rule(CHECK_OPTION_MAX, "test:*:leaked=64") };
+	struct check_question q = { .now = &n, .rules = r, .nrules = 2 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_assert_eq(a.findings.len, 4);
+	cr_assert_eq(a.failed, 2);
+	const struct check_finding *f = a.findings.at;
+	cr_expect_str_eq(f[0].name, "test:t.py::b[x:y]:peak");
+	cr_expect_str_eq(f[0].culprits[0].function, "load");
+	cr_expect_str_eq(f[1].name, "test:t.py::a:leaked");
+	cr_expect_str_eq(f[1].culprits[0].function, "test_x", "without places its own");
+	cr_expect(f[2].verdict == CHECK_FINE && f[2].alike == 1 && f[2].now == 1000);
+	cr_expect(f[3].alike == 2 && f[3].rule == &r[1]);
+	check_answer_deinit(&a);
+	struct check_suppression s = { .metric = "test:peak", .site = "t.py::b*", .reason = "meant" };
+	q.suppressions = &s;
+	q.nsuppressions = 1;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect_eq(a.failed, 1);
+	cr_expect_eq(s.used, 1);
+	check_answer_deinit(&a);
+	struct check_rule none = rule(CHECK_OPTION_MAX, "test:gone/*:peak=1");
+	q.rules = &none;
+	q.nrules = 1;
+	cr_expect_eq(check_judge(&q, &a, NULL), ERR_USAGE);
+	check_figures_deinit(&n);
+}
+
+Test(report_model_check, tests_are_compared_with_the_baselines_and_new_ones_pass)
+{
+	struct check_figures b = { 0 }, n = { 0 };
+	a_test(&b, "a", 1e6, 0);
+	a_test(&n, "a", 1.2e6, 0);
+	a_test(&n, "new", 5e6, 0);
+	for (int i = 0; i < CHECK_TESTS_SHOWN + 5; i++) {
+		char id[32];
+		snprintf(id, sizeof id, "many[%d]", i);
+		a_test(&b, id, 1e6, 0);
+		a_test(&n, id, 1.1e6 + i, 0);
+	}
+	struct check_rule r = rule(CHECK_OPTION_MAX_INCREASE, "test:*:peak=5%");
+	struct check_question q = { .now = &n, .base = &b, .rules = &r, .nrules = 1 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect_str_eq(a.findings.at[0].name, "test:a:peak");
+	cr_assert_eq(a.findings.len, CHECK_TESTS_SHOWN + 2);
+	cr_expect_eq(a.findings.at[CHECK_TESTS_SHOWN].alike, 6, "the rest of what failed");
+	cr_expect_eq(a.findings.at[CHECK_TESTS_SHOWN + 1].verdict, CHECK_NO_BASE);
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
+Test(report_model_check, metrics_of_tests_are_a_pattern_and_a_figure)
+{
+	struct check_metric m;
+	static const char *const bad[] = { "test:", "test:x", "test::peak", "test:x:rss_peak" };
+	const char *good = "test:a.py::b[1:2]:alloc_bytes";
+	cr_assert_eq(check_metric_parse(good, strlen(good), &m, NULL), 0);
+	cr_expect(m.kind == CHECK_TEST && m.of == CHECK_ALLOC_BYTES);
+	cr_expect(check_test_matches(&m, "a.py::b[1:2]"), "as it is written");
+	cr_expect(check_test_matches(&m, "a.py::b:"), "brackets are a set");
+	cr_expect(!check_test_matches(&m, "a.py::b[1:2"));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_eq(check_metric_parse(bad[i], strlen(bad[i]), &m, NULL), ERR_USAGE, "%s",
+			     bad[i]);
+}
