@@ -258,9 +258,10 @@ int snapshot_read_copy(struct snapshot *s, struct err *err)
 	AUTO(smaps_deinit_p) struct smaps target = { 0 };
 	AUTO(mem_free_p) struct mem_source *mem = NULL;
 	pid_t pid = freeze_pid(s->freeze);
-	int r = smaps_read(s->pid, &target, NULL); /* it may be gone by now */
+	int r = maps_read(pid, &maps, err);
 
-	r = maps_read(pid, &maps, err);
+	if (smaps_read(s->pid, &target, NULL) < 0)
+		target = (struct smaps){ 0 }; /* it is gone by now */
 	if (r == 0)
 		r = smaps_read(pid, &usage, err);
 	if (r == 0)

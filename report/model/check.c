@@ -165,7 +165,7 @@ static double lowest(const struct check_series *s)
 static double spread(const struct check_series *s)
 {
 	double most = lowest(s);
-	for (size_t i = 0; s && i < s->runs.len; i++)
+	for (size_t i = 0; i < s->runs.len; i++)
 		most = fmax(most, s->runs.at[i]);
 	return most - lowest(s);
 }

@@ -107,7 +107,7 @@ static int load_rax(const uint8_t *p, const uint8_t *end, int64_t *ret)
 		return 1;
 	}
 	if (end - p >= 4 && p[0] == 0x48 && p[1] == 0x8b && p[2] == 0x40) {
-		*ret = (int8_t)p[3];
+		*ret = (int8_t)p[3]; /* NOLINT(bugprone-signed-char-misuse): a displacement */
 		return 1;
 	}
 	if (end - p >= 7 && p[0] == 0x48 && p[1] == 0x8b && p[2] == 0x80) {

@@ -24,7 +24,7 @@ struct entry {
 };
 
 #define PY_STRUCT(s, spellings)
-#define PY_FIELD(s, f, path, bytes) WIDTH_##s##_##f = bytes,
+#define PY_FIELD(s, f, path, bytes) WIDTH_##s##_##f = (bytes),
 enum {
 #include "tracer/cpython/fields.def"
 };

@@ -80,11 +80,11 @@ static bool stats_rings(struct gclist *g, struct reader *r, const struct py_layo
 {
 	uint64_t item_bytes = (uint64_t)l->gc_generation_stats_sizeof;
 	uint64_t at = stats + (uint64_t)l->gc_stats_young;
-	uint64_t young_items = (uint64_t)l->gc_stats_young_index / item_bytes;
-	uint64_t old_bytes, items = young_items;
+	uint64_t old_bytes, items;
 
 	if (l->gc_stats_sizeof < 0 || item_bytes == 0 || item_bytes > 256)
 		return false;
+	items = (uint64_t)l->gc_stats_young_index / item_bytes;
 	old_bytes = (uint64_t)l->gc_old_stats_buffer_sizeof;
 	for (unsigned gen = 0; gen < GCLIST_GENERATIONS; gen++) {
 		uint8_t index = 0, b[256];
