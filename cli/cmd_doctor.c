@@ -15,6 +15,8 @@
 #include "base/own.h"
 #include "cli/command.h"
 #include "cli/outcome.h"
+#include "config.h"
+#include "report/view/json_put.h"
 #include "report/view/out.h"
 #include "tracer/cpython/detect.h"
 #include "tracer/cpython/identify.h"
@@ -28,23 +30,37 @@
 struct doctor {
 	struct out out;
 	enum escape_to charset;
+	bool as_json;
+	struct json json; /* as_json: in `findings`, later in `processes` */
 	int refusals;
 };
 
-static void finding(struct doctor *d, const char *mark, const char *what, const char *text)
+/* hint: what helps, or NULL. */
+static void finding(struct doctor *d, bool ok, const char *what, const char *text, const char *hint)
 {
-	out_printf(&d->out, "%-5s%-12s", mark, what);
+	d->refusals += !ok;
+	if (d->as_json) {
+		json_open(&d->json, NULL, '{');
+		json_word(&d->json, "what", what);
+		json_bool(&d->json, "ok", ok);
+		json_word(&d->json, "text", text);
+		if (hint)
+			json_word(&d->json, "hint", hint);
+		else
+			json_null(&d->json, "hint");
+		json_close(&d->json, '}');
+		return;
+	}
+	out_printf(&d->out, "%-5s%-12s", ok ? "ok" : "NO", what);
 	out_escaped(&d->out, d->charset, text, strlen(text));
 	out_put(&d->out, "\n", 1);
+	if (hint)
+		out_printf(&d->out, "%17s%s\n", "", hint);
 }
 
 static void refused(struct doctor *d, const char *what, const struct err *err)
 {
-	const char *hint = outcome_hint(err->hint);
-	finding(d, "NO", what, err->text);
-	if (hint)
-		out_printf(&d->out, "%17s%s\n", "", hint);
-	d->refusals++;
+	finding(d, false, what, err->text, outcome_hint(err->hint));
 }
 
 /* True when the process is one that could be attached to at all. */
@@ -62,11 +78,13 @@ static bool look_at_process(struct doctor *d, pid_t pid)
 		exe = NULL;
 	snprintf(text, sizeof text, "%d (%s), program %.100s, %u threads, user %u, state %c",
 		 (int)pid, s.comm, exe ? exe : "unreadable", s.threads, (unsigned)s.uid, s.state);
-	finding(d, "ok", "process", text);
+	finding(d, true, "process", text, NULL);
 	if (s.seccomp)
-		finding(d, "ok", "seccomp",
-			"the process filters its system calls; the agent needs only write, mmap and "
-			"munmap in it");
+		finding(d, true, "seccomp",
+			"the process filters its system calls; an attach makes mmap, munmap, mprotect, "
+			"madvise, pipe2, fcntl and close in it, a snapshot clone and wait4, the agent "
+			"write, fstat, ppoll, gettid and rt_sigprocmask",
+			NULL);
 	return true;
 }
 
@@ -84,14 +102,14 @@ static void look_at_namespaces(struct doctor *d, pid_t pid)
 		root = NULL;
 	bool elsewhere = root && strcmp(root, "/") != 0;
 	if (!*others && !elsewhere) {
-		finding(d, "ok", "place", "same namespaces and root directory as pymemprof");
+		finding(d, true, "place", "same namespaces and root directory as pymemprof", NULL);
 		return;
 	}
 	snprintf(text, sizeof text, "%s%s%s%.120s: no obstacle by itself",
 		 *others ? "other namespaces: " : "", others,
 		 elsewhere ? (*others ? "; root directory " : "root directory ") : "",
 		 elsewhere ? root : "");
-	finding(d, "ok", "place", text);
+	finding(d, true, "place", text, NULL);
 }
 
 /* process_vm_readv needs the very permission an attach needs: ptrace(2), PTRACE_MODE_ATTACH. */
@@ -108,7 +126,7 @@ static bool look_at_permission(struct doctor *d, pid_t pid, struct mem_source *m
 		break;
 	}
 	if (rc == 0) {
-		finding(d, "ok", "permission", "its memory may be read, so it may be attached to");
+		finding(d, true, "permission", "its memory may be read, so it may be attached to", NULL);
 		return true;
 	}
 	if (refusal_explain(pid, &err) < 0)
@@ -130,7 +148,7 @@ static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem)
 		 py.is_static ? "static" : "shared library",
 		 py.tracemalloc_on ? ", tracemalloc is on" : "",
 		 py.debug_allocators ? ", with debug allocators" : "");
-	finding(d, "ok", "python", text);
+	finding(d, true, "python", text, NULL);
 	py_deinit(&py);
 	maps_deinit(&maps);
 }
@@ -144,9 +162,9 @@ static void examine(struct doctor *d, pid_t pid)
 		return;
 	look_at_namespaces(d, pid);
 	if (maps_read(pid, &maps, &err) < 0 || live_new(pid, &mem, &err) < 0) {
-		if (err.code == ERR_DENIED && refusal_explain(pid, &err) >= 0)
-			return;
-		refused(d, "permission", &err);
+		struct err better = ERR_INIT;
+		bool explained = err.code == ERR_DENIED && refusal_explain(pid, &better) < 0;
+		refused(d, "permission", explained ? &better : &err);
 	} else if (maps.count == 0) {
 		if (refusal_explain(pid, &err) < 0)
 			refused(d, "permission", &err);
@@ -169,28 +187,25 @@ static void look_at_machine(struct doctor *d)
 				"";
 		snprintf(text, sizeof text, "%.60s %.60s on %.30s%s", u.sysname, u.release,
 			 u.machine, known);
-		finding(d, *known ? "NO" : "ok", "machine", text);
-		d->refusals += *known != 0;
+		finding(d, !*known, "machine", text, NULL);
 	}
 	if (procfs_status(getpid(), 0, &self, NULL) == 0) {
 		bool ptrace_any =
 			self.capabilities >> 19 & 1; /* CAP_SYS_PTRACE, linux/capability.h */
 		snprintf(text, sizeof text, "user %u, %s CAP_SYS_PTRACE", (unsigned)self.euid,
 			 ptrace_any ? "with" : "without");
-		finding(d, "ok", "privilege", text);
+		finding(d, true, "privilege", text, NULL);
 	}
 	int scope = procfs_ptrace_scope();
 	if (scope < 0)
-		finding(d, "ok", "yama", "not in this kernel");
+		finding(d, true, "yama", "not in this kernel", NULL);
 	else {
 		snprintf(text, sizeof text, "kernel.yama.ptrace_scope is %d", scope);
-		finding(d, scope < 3 ? "ok" : "NO", "yama", text);
-		if (scope > 0)
-			out_printf(&d->out, "%17s%s\n", "", outcome_hint("yama"));
-		d->refusals += scope >= 3;
+		finding(d, scope < 3, "yama", text, scope > 0 ? outcome_hint("yama") : NULL);
 	}
 	long fd = syscall(SYS_pidfd_open, getpid(), 0);
-	finding(d, "ok", "pidfd", fd >= 0 ? "available" : "not available: /proc is used instead");
+	finding(d, true, "pidfd", fd >= 0 ? "available" : "not available: /proc is used instead",
+		NULL);
 	if (fd >= 0)
 		close((int)fd);
 }
@@ -202,6 +217,24 @@ static bool named_like_python(pid_t pid)
 	if (procfs_exe_base(pid, &exe, NULL) == 0)
 		return strstr(exe, "python") != NULL;
 	return procfs_status(pid, 0, &s, NULL) == 0 && strstr(s.comm, "python");
+}
+
+static void tell_candidate(struct doctor *d, pid_t pid, const char *name, bool attachable, bool first)
+{
+	if (d->as_json) {
+		json_open(&d->json, NULL, '{');
+		json_number(&d->json, "pid", (uint64_t)pid);
+		json_word(&d->json, "name", name);
+		json_bool(&d->json, "attachable", attachable);
+		json_close(&d->json, '}');
+		return;
+	}
+	if (first)
+		out_str(&d->out, "\nprocesses that look like Python:\n");
+	out_printf(&d->out, "  %-9d", (int)pid);
+	out_escaped(&d->out, d->charset, name, strlen(name));
+	out_printf(&d->out, "  %s\n",
+		   attachable ? "can be attached to" : "no: see pymemprof doctor PID");
 }
 
 static void list_candidates(struct doctor *d)
@@ -217,26 +250,57 @@ static void list_candidates(struct doctor *d)
 		struct procfs_status s = { 0 };
 		out_init(&one.out, OUT_MEMORY);
 		examine(&one, pid);
-		if (procfs_status(pid, 0, &s, NULL) == 0) {
-			if (found++ == 0)
-				out_str(&d->out, "\nprocesses that look like Python:\n");
-			out_printf(&d->out, "  %-9d", (int)pid);
-			out_escaped(&d->out, d->charset, s.comm, strlen(s.comm));
-			out_printf(&d->out, "  %s\n",
-				   one.refusals ? "no: see pymemprof doctor PID" :
-						  "can be attached to");
-		}
+		if (procfs_status(pid, 0, &s, NULL) == 0)
+			tell_candidate(d, pid, s.comm, one.refusals == 0, found++ == 0);
 		out_deinit(&one.out);
 	}
 	if (dir)
 		closedir(dir);
-	if (found == 0)
+	if (found == 0 && !d->as_json)
 		out_str(&d->out, "\nno process looks like Python\n");
+}
+
+/* pid 0: the machine and what runs on it. */
+static void tell_text(struct doctor *d, pid_t pid)
+{
+	look_at_machine(d);
+	if (!pid)
+		list_candidates(d);
+	else
+		examine(d, pid);
+	if (pid && d->refusals == 0)
+		out_printf(&d->out, "\nnothing stands in the way: pymemprof attach %d\n", (int)pid);
+}
+
+static void tell_json(struct doctor *d, pid_t pid)
+{
+	struct json *j = &d->json;
+	d->json = (struct json){ .out = &d->out, .first = true };
+	json_open(j, NULL, '{');
+	json_word(j, "schema", "pymemprof-doctor/1");
+	json_word(j, "generator", "pymemprof " PYMEMPROF_VERSION);
+	if (pid)
+		json_number(j, "pid", (uint64_t)pid);
+	else
+		json_null(j, "pid");
+	json_open(j, "findings", '[');
+	look_at_machine(d);
+	if (pid)
+		examine(d, pid);
+	json_close(j, ']');
+	json_bool(j, "attachable", d->refusals == 0);
+	json_open(j, "processes", '[');
+	if (!pid)
+		list_candidates(d);
+	json_close(j, ']');
+	json_close(j, '}');
+	out_str(&d->out, "\n");
 }
 
 static int run(struct cli *cli, struct opt_args *args, struct err *err)
 {
-	struct doctor d = { .charset = cli->term.utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII };
+	struct doctor d = { .charset = cli->term.utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII,
+			    .as_json = opt_given(args, "json") };
 	const char *word = opt_value(args, "pid");
 	uint64_t pid = 0;
 	if (args->nwords + (word != NULL) > 1)
@@ -247,15 +311,10 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 	if (rc < 0)
 		return rc;
 	out_init(&d.out, STDOUT_FILENO);
-	look_at_machine(&d);
-	if (word) {
-		examine(&d, (pid_t)pid);
-		if (d.refusals == 0)
-			out_printf(&d.out, "\nnothing stands in the way: pymemprof attach %d\n",
-				   (int)pid);
-	} else {
-		list_candidates(&d);
-	}
+	if (d.as_json)
+		tell_json(&d, (pid_t)pid);
+	else
+		tell_text(&d, (pid_t)pid);
 	rc = out_flush(&d.out, err);
 	out_deinit(&d.out);
 	return rc < 0 ? rc : d.refusals ? STATUS_FAILED : STATUS_FINE;
@@ -264,6 +323,7 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 static const struct opt options[] = {
 	{ 'p', "pid", "PID", "the process to look at; without one, the machine and what runs on it",
 	  NULL, NULL },
+	{ 0, "json", NULL, "tell it as JSON", NULL, NULL },
 	{ 0 },
 };
 

@@ -521,6 +521,13 @@ Test(integration_anywhere, doctor_says_beforehand_what_an_attach_would_say)
 		cr_expect(before && after && strcmp(before, after) == 0, "%s: mappings changed",
 			  pythons[i].name);
 		cli_done(&done);
+		CLI(&done, 10000, "doctor", pid, "--json");
+		json_t *told = cli_json(&done);
+		cr_expect(done.status == 0 && json_is_true(json_object_get(told, "attachable")) &&
+			  json_array_size(json_object_get(told, "findings")) >= 6,
+			  "%s: %s%s", pythons[i].name, done.out, done.err);
+		json_decref(told);
+		cli_done(&done);
 		target_kill(&t);
 	}
 	pid_t plain = spawn_plain("sleep", "30");
@@ -528,6 +535,12 @@ Test(integration_anywhere, doctor_says_beforehand_what_an_attach_would_say)
 	CLI(&done, 10000, "doctor", pid);
 	cr_expect_eq(done.status, STATUS_REFUSED, "a program that is not Python: status %d, %s%s",
 		     done.status, done.out, done.err);
+	cli_done(&done);
+	CLI(&done, 10000, "doctor", pid, "--json");
+	json_t *told = cli_json(&done);
+	cr_expect(done.status == STATUS_REFUSED && json_is_false(json_object_get(told, "attachable")),
+		  "%s", done.out);
+	json_decref(told);
 	cli_done(&done);
 	kill(plain, SIGKILL);
 	waitpid(plain, NULL, 0);

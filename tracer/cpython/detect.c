@@ -121,8 +121,15 @@ static int find_object(pid_t pid, struct mem_source *mem, const struct maps *map
 	if (found == FOUND_OLD_PYTHON)
 		return err_hint(err, err_set(err, ERR_UNSUPPORTED, "CPython older than 3.7"),
 				"unknown-version");
+	/* 0: a core file */
+	if (pid <= 0)
+		return err_hint(err, err_set(err, ERR_UNSUPPORTED,
+					     "it is no CPython: nothing in it defines its runtime"),
+				"not-python");
 	return err_hint(err, err_set(err, ERR_UNSUPPORTED,
-				     "no mapped object defines a CPython runtime"), "not-python");
+				     "process %d is no CPython: nothing in it defines its runtime",
+				     (int)pid),
+			"not-python");
 }
 
 /* Extents of the object in memory, from its segments. */

@@ -42,6 +42,9 @@ int refusal_before(pid_t pid, struct err *err)
 	r = procfs_status(pid, 0, &status, err);
 	if (r == 0)
 		r = procfs_stat(pid, 0, &stat, err);
+	if (r == ERR_GONE)
+		return err_hint(err, err_set(err, ERR_GONE, "there is no process %d", (int)pid),
+				"no-such-process");
 	if (r < 0)
 		return r;
 	if (status.tgid != pid)
