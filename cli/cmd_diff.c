@@ -13,7 +13,7 @@
 
 static const struct opt options[] = {
 	{ 0, "by", "WHAT", "type, site, holder or all (default)", "type site holder all", NULL },
-	{ 'F', "format", "FORMAT", "text (default), json, csv", "text json csv", NULL },
+	{ 'F', "format", "FORMAT", "text (default), json, csv, html", "text json csv html", NULL },
 	{ 'n', "top", "N", "rows of each table", NULL, NULL },
 	{ 0, "exit-code", NULL, "end with status 1 when something grew", NULL, NULL },
 	{ 0, "min-delta", "SIZE", "what counts as grown (default 64KiB)", NULL, NULL },
@@ -54,7 +54,7 @@ static int take(struct differ *d, const struct opt_args *args, struct err *err)
 	d->options.by = what == DIFF_BYS ? DIFF_ALL : 1u << what;
 	d->view = &diff_text;
 	if (rc == 0 && format && !(d->view = diff_view_find(format)))
-		rc = err_set(err, ERR_USAGE, "unknown format '%.40s'; one of text, json, csv",
+		rc = err_set(err, ERR_USAGE, "unknown format '%.40s'; one of text, json, csv, html",
 			     format);
 	if (rc == 0 && top)
 		rc = opt_number("--top", top, 1, 10000000, &rows, err);

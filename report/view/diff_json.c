@@ -197,7 +197,8 @@ const struct diff_view diff_csv = { "csv", draw_csv };
 
 const struct diff_view *diff_view_find(const char *name)
 {
-	static const struct diff_view *const all[] = { &diff_text, &diff_json, &diff_csv };
+	static const struct diff_view *const all[] = { &diff_text, &diff_json, &diff_csv,
+						       &diff_html };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (strcmp(all[i]->name, name) == 0)
 			return all[i];

@@ -26,7 +26,7 @@ struct diff_view {
 		    struct err *err);
 };
 
-extern const struct diff_view diff_text, diff_json, diff_csv;
+extern const struct diff_view diff_text, diff_json, diff_csv, diff_html;
 
 /* NULL when there is no such view. */
 const struct diff_view *diff_view_find(const char *name);

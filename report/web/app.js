@@ -13,6 +13,7 @@ import { describe } from './flame.js';
 import { Strip } from './strip.js';
 import { FlameView } from './view_flame.js';
 import { makeSites, makeTypes } from './view_tables.js';
+import { DiffView } from './view_diff.js';
 import { HoldersView } from './view_holders.js';
 import { makeArenas } from './view_memory.js';
 import { makeTime } from './view_time.js';
@@ -47,7 +48,7 @@ function lacking(view) {
 }
 
 async function follow() {
-	const [view, tail] = (location.hash.slice(1) || 'summary').split('?');
+	const [view, tail] = (location.hash.slice(1) || (available.includes('diff') ? 'diff' : 'summary')).split('?');
 	const p = new URLSearchParams(tail || '');
 	if (document.getElementById(view) && !NAMES[view])
 		return;
@@ -97,6 +98,12 @@ const makers = {
 		place('flame', views.flame.element);
 	},
 	sites: async () => place('sites', (views.sites = await makeSites()).element),
+	diff: async () => {
+		views.diff = await DiffView.make();
+		place('diff', views.diff.element, document.getElementById('s-diff').nextSibling);
+		for (const h of document.querySelectorAll('#s-diff h3, #s-diff h3 ~ *'))
+			h.classList.add('replaced');
+	},
 	holders: async () => {
 		views.holders = await HoldersView.make();
 		place('holders', views.holders.element);
@@ -179,7 +186,7 @@ function step(by) {
 
 function find(text) {
 	state.query = text;
-	if (!['flame', 'sites', 'types', 'holders'].includes(state.view))
+	if (!['flame', 'sites', 'types', 'holders', 'diff'].includes(state.view))
 		return go(available.includes('sites') ? 'sites' : 'types');
 	search();
 	if (state.view === 'flame')
@@ -232,7 +239,8 @@ async function start() {
 	}
 	const fact = (name, otherwise) => facts ? facts.column(name)[0] : otherwise;
 	const has = { 'a recording': fact('recorded', 1), 'a snapshot': fact('snapshot', 0),
-		'a snapshot with its graph of references': fact('holders', 0) };
+		'a snapshot with its graph of references': fact('holders', 0),
+		'two recordings to compare': fact('compared', 0) };
 	state.estimate = Boolean(fact('estimate', 0));
 	available = Object.keys(NAMES).filter(v => !LACKS[v] || has[LACKS[v]]);
 	chrome(available, { leaks: fact('suspects', 0) }, go, find);

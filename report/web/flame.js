@@ -96,7 +96,7 @@ export class Flame {
 		const s = getComputedStyle(this.element);
 		const v = n => s.getPropertyValue(n).trim();
 		return { text: v('--flame-text'), tone: v('--flame-tone'), rest: v('--rest'), mark: v('--mark'),
-			marked: v('--mark-text'), line: v('--ink'), page: v('--page'), bad: v('--bad'), dim: v('--dim') };
+			marked: v('--mark-text'), line: v('--ink'), page: v('--page'), bad: v('--bad'), more: v('--more'), less: v('--less') };
 	}
 
 	draw() {
@@ -138,6 +138,8 @@ export class Flame {
 			g.strokeRect(r.x + 0.5, y + 0.5, Math.max(r.w - 1, 0.5), ROW - 1);
 		}
 		g.globalAlpha = 1;
+		if (tree.change && r.node >= 0)
+			this.tone(g, r, c, y);
 		const leak = r.node > 0 && this.state.leaks?.has(r.node);
 		if (leak && r.w >= 3) {
 			g.fillStyle = c.bad;
@@ -154,6 +156,20 @@ export class Flame {
 		const text = r.node < 0 ? r.words : tree.name(r.node);
 		const where = r.node < 0 ? '' : r.node === 0 ? bytes(tree.totals(this.state.metric)[0]) : tree.where(r.node, false);
 		this.write(g, text, where, r.x + (leak ? 10 : 7), y + ROW / 2 + 0.5, r.w - 13);
+	}
+
+	/* The part that came, hatched; the part that went, dotted: of the width of a frame. */
+	tone(g, r, c, y) {
+		const { tree } = this.state, d = tree.change(r.node);
+		const part = Math.abs(d) / Math.max(tree.totals('before')[r.node], tree.totals('after')[r.node], 1);
+		const w = Math.max(r.w - 1, 0.5) * part, x = r.x + Math.max(r.w - 1, 0.5) - w;
+		g.fillStyle = d > 0 ? c.more : c.less;
+		g.fillRect(x, y, w, ROW - 1);
+		g.fillStyle = c.page;
+		g.globalAlpha = 0.35;
+		for (let i = 3; i < w && d; i += 6)
+			g.fillRect(x + i, y, 1.5, d > 0 ? ROW - 1 : 3);
+		g.globalAlpha = 1;
 	}
 
 	/* As many characters as fit: the name first, the place when there is room. */

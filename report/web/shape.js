@@ -17,7 +17,8 @@ const ACTS = {
 export const ACT_WORDS = { up: 'callees first', drop: 'without', merge: 'merged', callees: 'below',
 	callers: 'callers of' };
 
-class Builder {
+/* A tree out of paths of frames. */
+export class Builder {
 	constructor() {
 		this.children = [new Map()];
 		this.frame = [0];

@@ -13,7 +13,7 @@ import { chromium } from 'playwright-core';
 
 const [,, folder, executablePath] = process.argv;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const FIXTURES = ['plain', 'empty', 'hostile', 'snapshot', 'holders', 'big'];
+const FIXTURES = ['plain', 'empty', 'hostile', 'snapshot', 'holders', 'diff', 'big'];
 const VIEWS = ['summary', 'leaks', 'flame', 'sites', 'types', 'memory', 'time', 'about'];
 const SLACK = Number(process.env.PYMEMPROF_WEB_SLACK || 2); /* of times, on a shared machine */
 const html = name => readFileSync(join(folder, name + '.html'), 'utf8');
@@ -177,7 +177,7 @@ check('W7 hostile names stay text in every view', () => open(url('hostile'), {},
 for (const [mode, options] of Object.entries({ light: { colorScheme: 'light' }, dark: { colorScheme: 'dark' },
 	forced: { forcedColors: 'active' } }))
 	check(`W8 axe finds nothing (${mode})`, async () => {
-		for (const name of ['plain', 'snapshot', 'holders'])
+		for (const name of ['plain', 'snapshot', 'holders', 'diff'])
 			await open(url(name), options, async page => {
 				for (const v of await views(page)) {
 					await visit(page, v);

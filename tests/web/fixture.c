@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes NAME.html and NAME.json of the recordings the web suite looks at into a folder. */
+#include "report/view/diff_view.h"
 #include "tests/report/view/sample_graph.h"
 
 #include <stdio.h>
@@ -77,6 +78,32 @@ static void make_empty(struct recording *r)
 	cr_assert_eq(recording_conclude(r, &err), 0);
 }
 
+/* A recording, and the same with one site more and one grown, compared. */
+static int write_diff(const char *folder)
+{
+	struct recording old, new;
+	const struct recording *files[] = { &old, &new };
+	struct diff_options o = { .by = DIFF_ALL, .names = { "old.pmp", "new.pmp" } };
+	struct diff d;
+	struct out out;
+	char path[4096];
+	sample_make(&old, 0);
+	sample_make(&new, 0);
+	new.by_stack[0].alloc_bytes += 300000;
+	new.by_stack[0].alloc_blocks += 30;
+	cr_assert_eq(diff_make(&d, files, 2, NULL), 0);
+	snprintf(path, sizeof path, "%s/diff.html", folder);
+	FILE *f = fopen(path, "w");
+	out_init(&out, OUT_MEMORY);
+	cr_assert_eq(diff_view_find("html")->draw(&d, &o, &out, NULL), 0);
+	int rc = !f || fwrite(out.buf.bytes, 1, out.buf.len, f) != out.buf.len || fclose(f) != 0;
+	out_deinit(&out);
+	diff_deinit(&d);
+	recording_deinit(&old);
+	recording_deinit(&new);
+	return rc;
+}
+
 static void make_plain(struct recording *r)
 {
 	sample_make(r, 0);
@@ -103,5 +130,5 @@ int main(int argc, char **argv)
 		     write_file(&r, argv[1], all[i].name, "json");
 		recording_deinit(&r);
 	}
-	return rc;
+	return rc ? rc : write_diff(argv[1]);
 }

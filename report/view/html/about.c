@@ -70,7 +70,7 @@ void html_limits(struct text *t, const struct html_merged *merged)
 }
 
 /* Views of this tool that this page does not have, each with what it would need. */
-static void absent(struct text *t)
+static void absent(struct text *t, bool compared)
 {
 	const bool snapshot = heaps_last(&t->r->heaps) != NULL;
 	const struct heap_model *m = heaps_last(&t->r->heaps);
@@ -90,13 +90,15 @@ static void absent(struct text *t)
 		}
 		out_str(t->out, "</li>");
 	}
-	out_str(t->out, "<li>Diff: it needs two recordings to compare (pymemprof diff OLD NEW)</li>"
-			"<li>Checks: the verdict of pymemprof check is its own report</li>"
+	if (!compared)
+		out_str(t->out, "<li>Diff: it needs two recordings to compare (pymemprof diff OLD NEW "
+				"--format html)</li>");
+	out_str(t->out, "<li>Checks: the verdict of pymemprof check is its own report</li>"
 			"<li>Advice: this version measures and accuses; it does not propose changes</li>"
 			"</ul></section>\n");
 }
 
-void html_about(struct text *t)
+void html_about(struct text *t, bool compared)
 {
 	out_str(t->out,
 		"<section id=\"s-about\" data-view=\"about\"><h2>What the words mean</h2><dl>"
@@ -114,6 +116,6 @@ void html_about(struct text *t)
 		"<dt>~</dt><dd>an estimate</dd></dl><p>Made by pymemprof " PYMEMPROF_VERSION
 		". This page loads nothing, sends nothing and runs only its own script; its policy "
 		"forbids the rest.</p></section>\n");
-	absent(t);
+	absent(t, compared);
 }
 

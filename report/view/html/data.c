@@ -308,6 +308,7 @@ static int put_facts(const struct walk *w, struct pack *p, struct buf *ret, stru
 		{ "judged", r->overall.samples > 0 && r->overall.class != GROWTH_SHORT },
 		{ "snapshot", m != NULL },
 		{ "holders", html_has_holders(r) },
+		{ "compared", w->compare != NULL },
 		{ "recorded", !recording_is_snapshot(r) },
 		{ "two_snapshots", heaps_baseline(&r->heaps) != NULL },
 		{ "arenas", m ? m->arenas.len : 0 },
@@ -357,6 +358,8 @@ static int put_all(struct walk *w, struct buf *ret, struct err *err)
 	if (rc == 0)
 		rc = data_snapshots(&w->r->heaps, &p, ret, err);
 	if (rc == 0)
+		rc = w->compare ? data_diff(w->compare->diff, &p, strings, ret, err) : 0;
+	if (rc == 0)
 		rc = data_holders(w->r, &p, strings, ret, err);
 	if (rc == 0 && m)
 		rc = data_types(m, old, &p, strings, ret, err);
@@ -369,12 +372,13 @@ static int put_all(struct walk *w, struct buf *ret, struct err *err)
 	return rc;
 }
 
-int html_data(const struct recording *r, size_t max_bytes, struct buf *ret,
-	      struct html_merged *ret_merged, struct err *err)
+int html_data(const struct recording *r, const struct html_compare *compare, size_t max_bytes,
+	      struct buf *ret, struct html_merged *ret_merged, struct err *err)
 {
 	struct walk w;
 	double share = 0;
 	int rc = walk_init(&w, r, err);
+	w.compare = compare;
 	for (int i = 0; rc == 0 && i < GROUPS_MAX; i++) {
 		rc = collect_all(&w, share, err);
 		if (rc == 0)

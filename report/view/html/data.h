@@ -13,6 +13,7 @@
 #define MERGED UINT32_C(0x80000000)
 
 struct walk {
+	const struct html_compare *compare; /* NULL: none */
 	const struct recording *r;
 	struct tree tree;
 	struct counters *sums; /* by place, with everything below it */
@@ -41,6 +42,8 @@ int data_suspects(const struct walk *w, struct pack *p, struct strtab *strings, 
 		  struct err *err) MUST_CHECK;
 int data_types(const struct heap_model *m, const struct heap_model *old, struct pack *p,
 	       struct strtab *strings, struct buf *ret, struct err *err) MUST_CHECK;
+int data_diff(const struct diff *d, struct pack *p, struct strtab *strings, struct buf *ret,
+	      struct err *err) MUST_CHECK;
 /* Nothing when the recording has no holders. */
 int data_holders(const struct recording *r, struct pack *p, struct strtab *strings, struct buf *ret,
 		 struct err *err) MUST_CHECK;

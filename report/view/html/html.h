@@ -19,8 +19,22 @@ struct html_merged {
 	bool recording_inside;
 };
 
+/* A comparison whose newest file the page is of. */
+struct diff;
+struct diff_options;
+struct html_compare {
+	const struct diff *diff;
+	const struct diff_options *options;
+};
+
+/* The whole page; compare NULL: of one recording. Errors: those of view_draw. */
+int html_page(const struct recording *r, const struct view_options *o,
+	      const struct html_compare *compare, struct out *out, struct err *err) MUST_CHECK;
+void html_diff(struct text *t, const struct html_compare *c); /* its static section */
+
 /* The static sections, without scripts. Errors: NOMEM, and those of out_check. */
-int html_static(struct text *t, const struct html_merged *merged, struct err *err) MUST_CHECK;
+int html_static(struct text *t, const struct html_merged *merged,
+		const struct html_compare *compare, struct err *err) MUST_CHECK;
 int html_snapshot(struct text *t, struct err *err) MUST_CHECK; /* those of a snapshot */
 int html_holders(struct text *t, struct err *err) MUST_CHECK;
 bool html_has_holders(const struct recording *r);
@@ -28,15 +42,15 @@ void html_leaks(struct text *t);
 void html_ledger(struct text *t, const struct heap_model *m);
 void html_cost(struct text *t);
 void html_limits(struct text *t, const struct html_merged *merged);
-void html_about(struct text *t);
+void html_about(struct text *t, bool compared);
 
 /*
  * All data sections of at most max_bytes, appended to ret: as many places of the tree of
  * stacks as fit. *ret_merged says what was merged. When not even the smallest data fits, that
  * is written: the page is larger then. Errors: NOMEM.
  */
-int html_data(const struct recording *r, size_t max_bytes, struct buf *ret,
-	      struct html_merged *ret_merged, struct err *err) MUST_CHECK;
+int html_data(const struct recording *r, const struct html_compare *compare, size_t max_bytes,
+	      struct buf *ret, struct html_merged *ret_merged, struct err *err) MUST_CHECK;
 
 /* Text of the target, visible and inert, in an element or a quoted attribute. */
 void html_name(struct text *t, const char *s, size_t n);

@@ -60,6 +60,25 @@ void pack_bytes(struct pack *p, const void *bytes, size_t n)
 	buf_put(&p->column, bytes, n);
 }
 
+void pack_words(struct pack *p, const char *text, size_t n)
+{
+	AUTO_BUF struct buf safe = BUF_INIT;
+	for (size_t i = 0; i < n;) {
+		const char *end = memchr(text + i, '\x1f', n - i);
+		size_t part = end ? (size_t)(end - text) - i : n - i;
+		part = part > NAME_BYTES_MAX ? NAME_BYTES_MAX : part;
+		if (buf_reserve(&safe, part * ESCAPE_GROWTH + 2) < 0)
+			break;
+		safe.len += escape(ESCAPE_UTF8, text + i, part, (char *)safe.bytes + safe.len,
+				   part * ESCAPE_GROWTH + 1);
+		i = end ? (size_t)(end - text) + 1 : n;
+		if (end)
+			buf_u8(&safe, 0x1f);
+	}
+	p->column.failed |= safe.failed;
+	pack_bytes(p, safe.bytes, safe.len);
+}
+
 /* The table deflated without a header, into ret. */
 static int squeeze(const struct buf *table, struct buf *ret, struct err *err)
 {

@@ -186,8 +186,8 @@ static int carry(const struct view_options *o, size_t most, size_t used, struct 
 	return pack_raw(o->source, o->source_bytes, UNPACK_RECORDING, ret, err);
 }
 
-static int draw(const struct recording *r, const struct view_options *o, struct out *out,
-		struct err *err)
+int html_page(const struct recording *r, const struct view_options *o,
+	      const struct html_compare *compare, struct out *out, struct err *err)
 {
 	struct text t = { .r = r,
 			  .o = o,
@@ -202,24 +202,30 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	out_init(&page, OUT_MEMORY);
 	t.out = &page;
 	head(&t);
-	int rc = html_static(&t, &(struct html_merged){ .share = 1 }, err);
+	int rc = html_static(&t, &(struct html_merged){ .share = 1 }, compare, err);
 	size_t rest = page.buf.len + 512;
 	out_deinit(&page);
 	if (rc == 0)
-		rc = html_data(r, most > rest ? most - rest : 0, &data, &merged, err);
+		rc = html_data(r, compare, most > rest ? most - rest : 0, &data, &merged, err);
 	if (rc == 0)
 		rc = carry(o, most, rest + data.len, &merged, &source, err);
 	if (rc < 0)
 		return rc;
 	t.out = out;
 	head(&t);
-	rc = html_static(&t, &merged, err);
+	rc = html_static(&t, &merged, compare, err);
 	if (rc < 0)
 		return rc;
 	out_put(out, source.bytes, source.len);
 	out_put(out, data.bytes, data.len);
 	out_str(out, "</body></html>\n");
 	return out_check(out, err);
+}
+
+static int draw(const struct recording *r, const struct view_options *o, struct out *out,
+		struct err *err)
+{
+	return html_page(r, o, NULL, out, err);
 }
 
 const struct view view_html = {

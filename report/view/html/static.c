@@ -294,9 +294,12 @@ static int threads(struct text *t, struct err *err)
 	return 0;
 }
 
-int html_static(struct text *t, const struct html_merged *merged, struct err *err)
+int html_static(struct text *t, const struct html_merged *merged,
+		const struct html_compare *compare, struct err *err)
 {
 	header(t);
+	if (compare)
+		html_diff(t, compare);
 	verdict(t);
 	html_leaks(t);
 	memory(t);
@@ -309,7 +312,7 @@ int html_static(struct text *t, const struct html_merged *merged, struct err *er
 		return rc;
 	html_cost(t);
 	html_limits(t, merged);
-	html_about(t);
+	html_about(t, compare != NULL);
 	out_str(t->out, "</main>\n");
 	return out_check(t->out, err);
 }

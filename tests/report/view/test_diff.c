@@ -102,3 +102,19 @@ Test(report_view_diff, nothing_changed_is_said)
 	cr_assert(strstr(text, "nothing grew by"), "%s", text);
 	cr_assert(strstr(text, "nothing changed"), "%s", text);
 }
+
+Test(report_view_diff, the_page_has_a_table_per_question_first_and_names_inert)
+{
+	size_t n;
+	grow();
+	AUTO_FREE char *text = draw("html", (struct diff_options){ 0 }, &n);
+	cr_assert_eq(strlen(text), n);
+	const char *diff = strstr(text, "id=\"t-diff-site\""), *verdict = strstr(text, "id=\"s-verdict\"");
+	cr_assert(diff && verdict && diff < verdict);
+	cr_assert(strstr(text, "<span class=\"tag grown\">grown</span>"));
+	cr_assert(strstr(text, "id=\"pmp-diff-type\"") && strstr(text, "id=\"pmp-diff-holder\""));
+	cr_assert_null(strstr(text, "<img"));
+	cr_assert_null(strchr(text, '\033'));
+	cr_assert_null(strstr(text, "\xe2\x80\xae"));
+	cr_assert_null(strstr(text, "Diff: it needs"));
+}
