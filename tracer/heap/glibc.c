@@ -343,12 +343,17 @@ static uint64_t mmapped_bytes(struct walk *w, uint64_t p, uint64_t end)
 	return bytes % PAGE == 0 && bytes <= end - p ? bytes : 0;
 }
 
-/* Neighbours are merged by the kernel, with other mappings too: look at every page. */
-static int walk_mmapped_range(struct walk *w, struct glibc_heap *h, const struct map_range *m)
+/*
+ * Neighbours are merged by the kernel, with other mappings too: look at every page of [from, to).
+ * A block may go on in the mappings behind, up to run_end: madvise splits them (numpy asks for
+ * huge pages from the second page on). *ret_after is where the last block ends.
+ */
+static int walk_mmapped_range(struct walk *w, struct glibc_heap *h, uint64_t from, uint64_t to,
+			      uint64_t run_end, uint64_t *ret_after)
 {
 	uint64_t idle = 0;
 
-	for (uint64_t p = m->start; p + PAGE <= m->end && idle < IDLE_MAX;) {
+	for (uint64_t p = from; p + PAGE <= to && idle < IDLE_MAX;) {
 		uint64_t bytes;
 		const struct glibc_range *skip = range_at(w->skip, w->nskip, p);
 
@@ -356,7 +361,7 @@ static int walk_mmapped_range(struct walk *w, struct glibc_heap *h, const struct
 			p = (skip->end + PAGE - 1) & ~(PAGE - 1);
 			continue;
 		}
-		bytes = mmapped_bytes(w, p, m->end);
+		bytes = mmapped_bytes(w, p, run_end);
 		if (bytes) {
 			int r = visit(w, p, bytes, false, true);
 
@@ -364,6 +369,7 @@ static int walk_mmapped_range(struct walk *w, struct glibc_heap *h, const struct
 				return r;
 			h->mmapped_chunks++;
 			h->mmapped_bytes += bytes;
+			*ret_after = p + bytes;
 		}
 		idle = bytes ? 0 : idle + PAGE;
 		p += bytes ? bytes : PAGE;
@@ -371,16 +377,29 @@ static int walk_mmapped_range(struct walk *w, struct glibc_heap *h, const struct
 	return 0;
 }
 
+/* Private anonymous memory that is no heap of an arena. */
+static bool may_be_mmapped(const struct walk *w, const struct map_range *m)
+{
+	return (m->flags & (MAP_R | MAP_W | MAP_X | MAP_SHARED_MAP)) == (MAP_R | MAP_W) &&
+	       !m->path[0] && !range_at(w->ranges.at, w->ranges.len, m->start);
+}
+
 static int walk_mmapped(struct walk *w, struct glibc_heap *h)
 {
+	uint64_t after = 0;
+	size_t run = 0; /* first range behind those that follow each other without a gap */
+
 	for (size_t i = 0; i < w->maps->count; i++) {
 		const struct map_range *m = &w->maps->ranges[i];
 		int r;
 
-		if ((m->flags & (MAP_R | MAP_W | MAP_X | MAP_SHARED_MAP)) != (MAP_R | MAP_W) ||
-		    m->path[0] || range_at(w->ranges.at, w->ranges.len, m->start))
+		if (!may_be_mmapped(w, m))
 			continue;
-		r = walk_mmapped_range(w, h, m);
+		for (run = run > i ? run : i + 1; run < w->maps->count; run++)
+			if (m[run - i].start != m[run - i - 1].end || !may_be_mmapped(w, &m[run - i]))
+				break;
+		r = walk_mmapped_range(w, h, m->start > after ? m->start : after, m->end,
+				       m[run - i - 1].end, &after);
 		if (r < 0)
 			return r;
 	}

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,6 +54,11 @@ static pid_t start_child(struct mallinfo2 *ret)
 		for (uintptr_t i = 1; i <= THREADS; i++)
 			pthread_create(&t, NULL, churn, (void *)i);
 		pthread_barrier_wait(&done);
+		/* As numpy does: the mapping of one block becomes two. */
+		char *split = malloc(8 << 20);
+		uintptr_t inside = ((uintptr_t)split + 4095) & ~(uintptr_t)4095;
+
+		(void)!madvise((void *)inside, 4 << 20, MADV_HUGEPAGE);
 		struct mallinfo2 mi = mallinfo2();
 		(void)!write(fd[1], &mi, sizeof mi);
 		for (;;)
