@@ -6,6 +6,7 @@
  */
 #include "tracer/snapshot.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,12 +19,15 @@
 #include "tracer/cpython/tables.h"
 #include "tracer/mem/core.h"
 #include "tracer/mem/live.h"
+#include "tracer/process/cgroup.h"
 #include "tracer/process/procfs.h"
 #include "tracer/process/refusal.h"
 #include "tracer/process/remote.h"
 #include "tracer/snapshot_private.h"
 
 #define STEP_US 1000
+#define ROOM_PART 4 /* of resident memory may be written to while the copy is read */
+#define ROOM_LEAST (16u << 20) /* room for kernel tables and the target's own needs */
 #define FUNCTION_BYTES 1024 /* of pymalloc's four entry points, more than any build needs */
 #define REAP_ROUNDS 64 /* of orphans, each a list as long as it is looked at */
 #define REAP_TRIES 50  /* a debugger may hold the target when the copy is to be reaped */
@@ -209,12 +213,32 @@ static int let_go(struct snapshot *s, struct err *err)
 	return stop_detach(stop, err);
 }
 
+/*
+ * While the copy lives, each page the target writes to exists twice. Where its control groups have
+ * no room for that, memory would run out, and the target might be what is killed: no copy then.
+ */
+static void look_for_room(struct snapshot *s)
+{
+	uint64_t room, rss;
+
+	if (!cgroup_memory_room(s->pid, &room) || procfs_rss_bytes(s->pid, &rss, NULL) < 0)
+		return;
+	s->no_room = room < rss / ROOM_PART + ROOM_LEAST;
+	if (s->no_room)
+		snprintf(s->note, sizeof(s->note),
+			 "the process's control group leaves it %llu MiB, too little for a copy",
+			 (unsigned long long)(room >> 20));
+}
+
 /* 1: a copy was made; 0: the kernel refused one, the target is still stopped. */
 static int copy(struct snapshot *s, struct err *err)
 {
 	struct err why = ERR_INIT;
 	struct remote *remote;
-	int r = remote_new(s->stop, s->mem, &s->maps, &remote, err);
+	int r = s->no_room ? 0 : remote_new(s->stop, s->mem, &s->maps, &remote, err);
+
+	if (s->no_room)
+		return 0;
 
 	if (r < 0)
 		return r;
@@ -223,8 +247,7 @@ static int copy(struct snapshot *s, struct err *err)
 	if (r == 0)
 		return 1;
 	if (why.hint && strcmp(why.hint, "clone-refused") == 0) {
-		snprintf(s->note, sizeof(s->note),
-			 "%.120s: it was read while it was stopped instead", why.text);
+		snprintf(s->note, sizeof(s->note), "%.120s", why.text);
 		return 0;
 	}
 	if (err)
@@ -364,6 +387,28 @@ static int push_target(struct snapshot *s, struct err *err)
 	return snapshot_push_target(s, exe, err);
 }
 
+/*
+ * The copy was ended before it was read, as happens in a control group without memory: the target
+ * itself is still there to be read.
+ */
+static int read_without_copy(struct snapshot *s, struct err *err)
+{
+	int r;
+
+	snprintf(s->note, sizeof(s->note), "its copy was ended while it was read (out of memory?)");
+	freeze_kill(s->freeze);
+	r = stop_patiently(s, err);
+	if (r == 0)
+		r = good_instant(s, err);
+	if (r == 0)
+		r = stack_pointers(s, err);
+	if (r < 0)
+		return r;
+	mark_time(s);
+	s->result->cost.pause_kind = FACT_PAUSE_STOPPED;
+	return read_stopped(s, err);
+}
+
 /* With every thread stopped, until they run again. */
 static int take_stopped(struct snapshot *s, struct err *err)
 {
@@ -383,7 +428,11 @@ static int take_stopped(struct snapshot *s, struct err *err)
 			r = freeze_settle(s->freeze, err);
 		if (r == 0)
 			r = push_target(s, err);
-		return r < 0 ? r : snapshot_read_copy(s, err);
+		if (r == 0)
+			r = snapshot_read_copy(s, err);
+		if (r == ERR_GONE && !s->pushed && kill(s->pid, 0) == 0)
+			r = read_without_copy(s, err);
+		return r;
 	}
 	s->result->cost.pause_kind = FACT_PAUSE_STOPPED;
 	r = push_target(s, err);
@@ -394,6 +443,8 @@ int snapshot_hold(struct snapshot *s, struct err *err)
 {
 	int r = maps_read(s->pid, &s->maps, err), gone;
 
+	if (r == 0)
+		look_for_room(s);
 	if (r == 0)
 		r = stop_attach(s->pid, &s->stop, err);
 	if (r < 0)
@@ -435,6 +486,8 @@ int snapshot_take(pid_t pid, const struct snapshot_options *options,
 		r = py_identify(pid, s.mem, options->assume_layout, &s.maps, &s.py, err);
 	if (r == 0)
 		r = usable(&s.py, err);
+	if (r == 0 && !options->read_only)
+		look_for_room(&s);
 	if (r == 0)
 		r = stop_attach(pid, &s.stop, err);
 	if (r < 0)

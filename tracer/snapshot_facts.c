@@ -70,8 +70,11 @@ static int push_notes(struct snapshot *s, const struct fact_heap *h, uint64_t sw
 	char text[256];
 	int r = 0;
 
-	if (*s->note)
-		r = snapshot_push_note(s, "clone-refused", s->note, err);
+	if (*s->note) {
+		snprintf(text, sizeof(text), "%.160s: it was read while it was stopped instead",
+			 s->note);
+		r = snapshot_push_note(s, "clone-refused", text, err);
+	}
 	if (r == 0 && h->collecting)
 		r = snapshot_push_note(s, "collecting",
 				       "taken during a collection: lists of the collector are in "
@@ -185,6 +188,7 @@ int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps 
 	if (r < 0)
 		return r;
 	heap_use_sites(h, snapshot_sites_lookup(&s->sites));
+	s->pushed = true;
 	heap_totals(h)->snapshot = s->number ? s->number : 1;
 	heap_totals(h)->at_ns = s->at_ns;
 	heap_totals(h)->at_unix_ns = s->at_unix_ns;

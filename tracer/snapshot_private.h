@@ -54,6 +54,8 @@ struct snapshot {
 	struct snapshot_sites sites; /* a recording's functions are set before the walk */
 	snapshot_extra_fn *extra; /* NULL: none */
 	void *extra_ctx;
+	bool no_room;	/* for a copy, in the control groups of the target: see note */
+	bool pushed;	/* rows have gone into the sink: it is too late to read again */
 	bool inside;	/* no good instant was found in time */
 };
 

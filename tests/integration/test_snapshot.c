@@ -16,176 +16,9 @@
 
 #include "base/own.h"
 #include "tests/support/cli.h"
-#include "tests/support/target.h"
-
-#define PYTHONS_MAX 32
-#define TIME_MS 60000
-
-static size_t all_pythons(struct python **ret)
-{
-	static struct python pythons[PYTHONS_MAX];
-	size_t n = pythons_find(PYTHONS_MAX, pythons);
-
-	if (n == 0)
-		cr_skip_test("no interpreter found");
-	*ret = pythons;
-	return n;
-}
-
-static int cycles_wanted(int usual)
-{
-	const char *text = getenv("PYMEMPROF_CYCLES");
-
-	return text && atoi(text) > 0 ? atoi(text) : usual;
-}
-
-static void spawn(struct target *t, const struct python *py, const char *const *args)
-{
-	struct target_options o = { .script = "snapshot.py", .args = args };
-
-	cr_assert(target_spawn(t, py, &o), "%s: %s", py->name, t->error);
-	usleep(50000); /* until it waits for a line */
-}
-
-static const char *pid_word(const struct target *t)
-{
-	static char word[16];
-
-	snprintf(word, sizeof word, "%d", (int)t->pid);
-	return word;
-}
-
-static json_int_t number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *s = json_string_value(json_object_get(object, key));
-
-	return s ? s : "";
-}
-
-/* snapshot WORD [more] --format json */
-static json_t *snapshot(const char *who, const char *word, const char *more)
-{
-	struct cli done;
-	json_t *report;
-
-	CLI(&done, TIME_MS, "snapshot", word, "--format", "json", more);
-	report = cli_json(&done);
-	cr_assert(done.status == 0 && report, "%s: status %d: %s", who, done.status, done.err);
-	cli_done(&done);
-	return report;
-}
-
-static bool has_note(const json_t *report, const char *code)
-{
-	size_t i;
-	json_t *note;
-
-	json_array_foreach(json_object_get(report, "limits"), i,
-			   note) if (strcmp(text_of(note, "code"), code) == 0) return true;
-	return false;
-}
-
-static json_int_t ledger(const json_t *report, const char *code)
-{
-	json_int_t sum = 0;
-	size_t i;
-	json_t *line;
-
-	json_array_foreach(json_object_get(report, "ledger"), i,
-			   line) if (number(line, "depth") == 0 &&
-				     (!code || strcmp(text_of(line, "code"), code) == 0)) sum +=
-		number(line, "bytes");
-	return sum;
-}
-
-static long long smaps_rss(pid_t pid)
-{
-	AUTO_FREE char *text = target_proc(pid, "smaps");
-	long long sum = 0;
-
-	for (const char *p = text; p && (p = strstr(p, "\nRss:")); p++)
-		sum += atoll(p + 5) * 1024;
-	return sum;
-}
-
-/* "module.name count total": sorted, as one text; addresses are left out. */
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static char *types_text(const json_t *report)
-{
-	const json_t *types = json_object_get(report, "types");
-	size_t n = json_array_size(types), size = 1;
-	char **lines = calloc(n + 1, sizeof *lines), *all;
-	json_t *t;
-	size_t i;
-
-	json_array_foreach(types, i, t)
-	{
-		cr_assert(asprintf(&lines[i], "%s.%s %lld objects, %lld bytes, %lld tracked\n",
-				   text_of(t, "module"), text_of(t, "type"), number(t, "count"),
-				   number(t, "total_bytes"), number(t, "tracked")) > 0);
-		size += strlen(lines[i]);
-	}
-	qsort(lines, n, sizeof *lines, by_text);
-	all = calloc(size, 1);
-	for (i = 0; i < n; i++) {
-		strcat(all, lines[i]);
-		free(lines[i]);
-	}
-	free(lines);
-	return all;
-}
+#include "tests/support/heap_report.h"
 
 /* What differs between two such texts, for the message. */
-static void expect_same_types(const json_t *a, const json_t *b, const char *who, const char *what)
-{
-	AUTO_FREE char *x = types_text(a);
-	AUTO_FREE char *y = types_text(b);
-	size_t i = 0, line = 0;
-
-	cr_assert(json_array_size(json_object_get(a, "types")) > 20, "%s: few types", who);
-	for (; x[i] && x[i] == y[i]; i++)
-		line = x[i] == '\n' ? i + 1 : line;
-	cr_expect(strcmp(x, y) == 0, "%s: %s: %.*s | %.*s", who, what, (int)strcspn(x + line, "\n"),
-		  x + line, (int)strcspn(y + line, "\n"), y + line);
-}
-
-static void check_parts(const json_t *report, const char *who)
-{
-	const json_t *heap = json_object_get(report, "heap");
-	json_int_t parts = number(heap, "object_bytes") + number(heap, "buffer_bytes") +
-			   number(heap, "free_list_bytes") + number(heap, "unknown_bytes");
-	json_t *t;
-	size_t i;
-
-	cr_expect_eq(parts, number(heap, "block_bytes"), "%s: %lld of %lld", who, parts,
-		     number(heap, "block_bytes"));
-	cr_expect_eq(number(heap, "torn"), 0, "%s: torn", who);
-	json_array_foreach(json_object_get(report, "types"), i, t)
-	{
-		json_int_t sum = number(t, "payload_bytes") + number(t, "header_bytes") +
-				 number(t, "gc_head_bytes") + number(t, "dict_bytes") +
-				 number(t, "buffer_bytes") + number(t, "slack_bytes") +
-				 number(t, "rounding_bytes");
-
-		cr_expect_eq(sum, number(t, "total_bytes"), "%s: %s", who, text_of(t, "type"));
-		if (strcmp(text_of(t, "type"), "Plain") == 0)
-			cr_expect_eq(number(t, "count"), 20000, "%s: Plain", who);
-	}
-	static const char *const members[] = { "arenas", "size_classes", "malloc",
-					       "gc",	 "cost",	 "free_lists" };
-	for (i = 0; i < sizeof members / sizeof *members; i++)
-		cr_expect(json_object_get(report, members[i]), "%s: no %s", who, members[i]);
-}
-
 /*
  * A target at rest: RSS is explained to the byte, and hardly anything is unexplained. Reading a
  * process itself maps pages of files into it, which are resident then: RSS before and after.
@@ -212,29 +45,6 @@ static void check_ledger(const json_t *report, pid_t pid, const char *who, long 
 		100.0 * (double)number(json_object_get(report, "heap"), "unknown_bytes") /
 			(double)number(json_object_get(report, "heap"), "block_bytes"),
 		(double)number(json_object_get(report, "cost"), "pause_ns") / 1e6);
-}
-
-static int children_of(pid_t pid)
-{
-	char file[64];
-	int n = 0;
-
-	snprintf(file, sizeof file, "task/%d/children", (int)pid);
-	AUTO_FREE char *text = target_proc(pid, file);
-	for (char *p = text; p && *p; p++)
-		n += *p == ' ';
-	return n;
-}
-
-static void check_unharmed(struct target *t, const char *who)
-{
-	json_t *state = target_ask(t, "state", 10000);
-
-	cr_assert(state, "%s: %s", who, t->error);
-	cr_expect_eq(number(state, "sigchld"), 0, "%s: got SIGCHLD", who);
-	cr_expect_eq(target_status(t->pid, "TracerPid"), 0, "%s: still traced", who);
-	cr_expect_eq(children_of(t->pid), 0, "%s: %d children", who, children_of(t->pid));
-	json_decref(state);
 }
 
 Test(integration_snapshot, ledger_adds_up_to_rss_on_every_interpreter)
@@ -460,22 +270,6 @@ Test(integration_snapshot, system_calls_are_not_disturbed)
 	}
 }
 
-/* Lines of the file that are not `pid`. */
-static size_t foreign_lines(const char *path, pid_t pid)
-{
-	AUTO_FCLOSE FILE *f = fopen(path, "re");
-	char line[64];
-	size_t foreign = 0, all = 0;
-
-	cr_assert(f);
-	while (fgets(line, sizeof line, f)) {
-		foreign += atoi(line) != pid;
-		all++;
-	}
-	cr_expect(all > 100, "%s: only %zu lines", path, all);
-	return foreign;
-}
-
 static void kill_many(const struct python *py, unsigned *seed, int kills)
 {
 	char file[] = "/tmp/pymemprof-pids-XXXXXX";
@@ -512,28 +306,6 @@ Test(integration_snapshot, killed_at_any_instant_it_leaves_one_instance_running)
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(py[i].argv[0], "chroot") != 0)
 			kill_many(&py[i], &seed, cycles_wanted(200) / (i == 0 ? 1 : 10));
-}
-
-Test(integration_snapshot, without_room_for_a_copy_it_reads_the_stopped_process)
-{
-	struct python *py;
-	size_t n = all_pythons(&py);
-	const char *const args[] = { "nproc", NULL };
-	struct target t;
-
-	if (geteuid() != 0)
-		cr_skip_test("needs root, to make a process of another user");
-	for (size_t i = 0; i < n; i++) {
-		spawn(&t, &py[i], args);
-		json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
-		cr_expect_str_eq(text_of(json_object_get(report, "cost"), "pause_kind"), "stopped",
-				 "%s", py[i].name);
-		cr_expect(has_note(report, "clone-refused"), "%s: no note", py[i].name);
-		check_parts(report, py[i].name);
-		check_unharmed(&t, py[i].name);
-		json_decref(report);
-		target_kill(&t);
-	}
 }
 
 /* The C library's rseq area holds the number of the CPU: it must not change by itself. */

@@ -134,17 +134,30 @@ static uint64_t gc_of_block(struct heap *h, uint32_t b)
 	return pymalloc_block_addr(&h->pm, pool, b) + h->lead + t->pre - t->gc_head;
 }
 
+/* Has the walk come back to where it was? Brent's way: remember one place, ever less often. */
+static bool in_a_circle(const struct step *s, uint64_t n, struct step *was)
+{
+	if (s->cur == was->cur && (s->cur != 1 || s->at == was->at))
+		return true;
+	if ((n & (n + 1)) == 0)
+		*was = *s;
+	return false;
+}
+
 static void list_walk(struct heap *h, struct gclist *g, unsigned head)
 {
-	uint64_t limit = h->pm.nblocks + (UINT64_C(1) << 24), at;
-	struct step s;
+	struct step s, was = { 0 };
+	uint64_t at;
 
 	if (!reader_u64(&h->r, g->head[head], &at) || !step_from(h, at & ~UINT64_C(3), &s)) {
 		heap_torn(h, g->head[head]);
 		return;
 	}
-	for (uint64_t n = 0; n < limit; n++) {
+	for (uint64_t n = 0; n <= h->pm.nblocks + h->outside.len; n++) {
 		uint32_t b = s.cur - 2, type = 0, link = 1;
+
+		if (in_a_circle(&s, n, &was))
+			break;
 
 		if (s.cur == 1) {
 			uint32_t o;

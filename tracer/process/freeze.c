@@ -13,6 +13,7 @@
 #include "tracer/process/freeze.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,6 +89,21 @@ int freeze_settle(struct freeze *f, struct err *err)
 	return r < 0 ? r : ptrace_set_sigmask(f->copy, UINT64_MAX, err);
 }
 
+/*
+ * Target and copy are equally large, so in a full control group either might be chosen when
+ * memory runs out: it is to be the copy (proc(5), oom_score_adj). Best effort.
+ */
+static void offer_to_oom_killer(pid_t copy)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)copy);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)!write(fd, "1000", 4);
+}
+
 static int refused(int64_t answer, pid_t pid, struct err *err)
 {
 	(void)err_sys(err, (int)-answer, "copy process %d", (int)pid);
@@ -132,6 +148,7 @@ static int clone_target(struct freeze *f, struct remote *remote, struct err *err
 	if (!f->copy)
 		return err_set(err, ERR_GONE, "the copy of process %d was not caught", (int)f->target);
 	f->copy_inside = (pid_t)answer;
+	offer_to_oom_killer(f->copy);
 	return 0;
 }
 

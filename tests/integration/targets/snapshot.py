@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Holds a heap of many shapes and rests, or notes its process id for ever.
 
-First word: rest [MODULE …] (import these, hold objects, answer lines), append FILE (write the own
+First word: rest [MODULE …] (import these, hold objects, answer lines), append FILE [MB] (write the own
 process id to FILE again and again: a second instance of this program would show up in it),
 nproc (become another user whose processes are as many as allowed),
 traced (tracemalloc is on: say how much was made on one line),
@@ -17,6 +17,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 
 signals = [0]
 
@@ -85,6 +86,8 @@ keep = []
 mode = sys.argv[1]
 signal.signal(signal.SIGCHLD, on_child)
 if mode == "append":
+	if len(sys.argv) > 3:
+		keep.append([bytearray(1000) for _ in range(int(sys.argv[3]) * 1000)])
 	number = (str(os.getpid()) + "\n").encode()
 	out = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND)
 
@@ -92,6 +95,8 @@ if mode == "append":
 		while True:
 			[{"n": i} for i in range(1000)]
 			os.write(out, number)
+			if len(sys.argv) > 3:
+				time.sleep(0.005)  # a control group has room for few pages of files
 
 	threading.Thread(target=churn, daemon=True).start()
 	say({}, "READY ")
@@ -128,7 +133,6 @@ elif mode == "pins":
 		while len(keep) < 400:
 			keep.append(pin_many())
 			time.sleep(0.05)
-	import time
 	threading.Thread(target=churn, daemon=True).start()
 	say({}, "READY ")
 else:

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Snapshots where they are hard to take: no room for a copy, no memory for the target or for us,
+ * core files that are damaged, cut or come from elsewhere.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "tests/support/cli.h"
+#include "tests/support/heap_report.h"
+
+#define ROUNDS 12
+#define MIB (1ll << 20)
+
+Test(integration_snapshot_hard, without_room_for_a_copy_it_reads_the_stopped_process)
+{
+	struct python *py;
+	size_t n = all_pythons(&py);
+	const char *const args[] = { "nproc", NULL };
+	struct target t;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to make a process of another user");
+	for (size_t i = 0; i < n; i++) {
+		spawn(&t, &py[i], args);
+		json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
+		cr_expect_str_eq(text_of(json_object_get(report, "cost"), "pause_kind"), "stopped",
+				 "%s", py[i].name);
+		cr_expect(has_note(report, "clone-refused"), "%s: no note", py[i].name);
+		check_parts(report, py[i].name);
+		check_unharmed(&t, py[i].name);
+		json_decref(report);
+		target_kill(&t);
+	}
+}
+
+/* --- control groups ------------------------------------------------------------------------ */
+
+/* One group of our own, in either version's hierarchy of the memory controller. */
+struct group {
+	char dir[256];
+	const char *limit, *usage; /* names of its files */
+};
+
+static bool put_text(const char *dir, const char *file, const char *text)
+{
+	char path[320];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+static long long get_number(const char *dir, const char *file)
+{
+	char path[320];
+	long long v = -1;
+
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	AUTO_FCLOSE FILE *f = fopen(path, "re");
+	if (f && fscanf(f, "%lld", &v) != 1)
+		v = -1;
+	return v;
+}
+
+static bool group_at(struct group *g, const char *root, const char *limit, const char *usage)
+{
+	char path[320];
+
+	snprintf(g->dir, sizeof g->dir, "%s/pymemprof-test-%d", root, (int)getpid());
+	g->limit = limit;
+	g->usage = usage;
+	if (mkdir(g->dir, 0755) < 0)
+		return false;
+	snprintf(path, sizeof path, "%s/%s", g->dir, limit);
+	if (access(path, W_OK) == 0)
+		return true;
+	rmdir(g->dir);
+	return false;
+}
+
+static void group_new(struct group *g)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to make a control group");
+	if (group_at(g, "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"))
+		return;
+	(void)put_text("/sys/fs/cgroup", "cgroup.subtree_control", "+memory");
+	if (!group_at(g, "/sys/fs/cgroup", "memory.max", "memory.current"))
+		cr_skip_test("no control group with a memory limit can be made here");
+}
+
+static void group_limit(const struct group *g, long long bytes)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "%lld", bytes);
+	cr_assert(put_text(g->dir, g->limit, text), "%s: %s", g->limit, strerror(errno));
+}
+
+static bool enter(const char *dir)
+{
+	return put_text(dir, "cgroup.procs", "0");
+}
+
+/* Back to where this process came from: the parent folder is what every hierarchy has. */
+static void leave(const struct group *g)
+{
+	char dir[256];
+
+	snprintf(dir, sizeof dir, "%s", g->dir);
+	*strrchr(dir, '/') = 0;
+	cr_assert(enter(dir), "%s: %s", dir, strerror(errno));
+}
+
+/* A snapshot within the group: its status, 128 + the signal that ended it. */
+static int snapshot_within(const struct group *g, const char *word)
+{
+	const char *program = getenv("PYMEMPROF");
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		(void)!dup2(null, STDERR_FILENO);
+		if (enter(g->dir))
+			execl(program ? program : "pymemprof", "pymemprof", "snapshot", word, "-q", "-o",
+			      "/dev/null", "-f", (char *)NULL);
+		_exit(127);
+	}
+	cr_assert(pid > 0 && waitpid(pid, &status, 0) == pid);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void group_end(const struct group *g)
+{
+	for (int i = 0; i < 100 && rmdir(g->dir) < 0; i++)
+		usleep(20000);
+}
+
+Test(integration_snapshot_hard, a_full_control_group_costs_the_target_nothing)
+{
+	char file[] = "/tmp/pymemprof-hard-XXXXXX";
+	AUTO_CLOSE int fd = mkstemp(file);
+	const char *const args[] = { "append", file, "40", NULL };
+	struct group g;
+	struct python *py;
+	struct target t;
+	int clones = 0;
+
+	(void)all_pythons(&py);
+	group_new(&g);
+	cr_assert(enter(g.dir), "%s: %s", g.dir, strerror(errno));
+	spawn(&t, &py[0], args);
+	leave(&g);
+	usleep(1000000); /* until it has what it needs by itself */
+	group_limit(&g, get_number(g.dir, g.usage) + 6 * MIB);
+	for (int i = 0; i < ROUNDS; i++) {
+		json_t *report = snapshot(py[0].name, pid_word(&t), NULL);
+
+		check_parts(report, py[0].name);
+		clones += strcmp(text_of(json_object_get(report, "cost"), "pause_kind"), "clone") == 0;
+		cr_expect(has_note(report, "clone-refused"), "%s: no note", py[0].name);
+		json_decref(report);
+	}
+	cr_expect_eq(clones, 0, "%s: %d copies where there is no room", py[0].name, clones);
+	group_limit(&g, get_number(g.dir, g.usage) + 80 * MIB);
+	json_t *copied = snapshot(py[0].name, pid_word(&t), NULL);
+	cr_expect_str_eq(text_of(json_object_get(copied, "cost"), "pause_kind"), "clone");
+	json_decref(copied);
+	cr_expect_eq(foreign_lines(file, t.pid), 0, "a copy ran");
+	check_unharmed(&t, py[0].name);
+	target_kill(&t);
+	group_end(&g);
+	unlink(file);
+}
+
+Test(integration_snapshot_hard, without_memory_for_ourselves_the_target_goes_on)
+{
+	char file[] = "/tmp/pymemprof-hard-XXXXXX";
+	AUTO_CLOSE int fd = mkstemp(file);
+	const char *const args[] = { "append", file, "40", NULL };
+	struct group g;
+	struct python *py;
+	struct target t;
+	int killed = 0;
+
+	(void)all_pythons(&py);
+	group_new(&g);
+	spawn(&t, &py[0], args);
+	for (long long mib = 4; mib <= 96; mib += 4) {
+		group_limit(&g, mib * MIB);
+		int status = snapshot_within(&g, pid_word(&t));
+		cr_expect(status == 0 || status == 3 || status == 128 + SIGKILL,
+			  "%lld MiB: status %d", mib, status);
+		killed += status != 0;
+	}
+	fprintf(stderr, "%s: %d of 24 snapshots ended for want of memory\n", py[0].name, killed);
+	json_decref(snapshot(py[0].name, pid_word(&t), NULL)); /* takes away what they left */
+	cr_expect_eq(foreign_lines(file, t.pid), 0, "a copy ran");
+	check_unharmed(&t, py[0].name);
+	target_kill(&t);
+	group_end(&g);
+	unlink(file);
+}
