@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/draw.h"
+#include "cli/suppress.h"
 #include "tracer/stream/pmp.h"
 
 #define MAX_SIZE_LEAST 200000 /* bytes: what a page without any stack may need */
@@ -21,6 +22,7 @@ static const struct opt options[] = {
 	  "order and weight: live (default), peak, allocated, freed, temporary",
 	  "live peak allocated freed temporary", NULL },
 	{ 'n', "top", "N", "rows to show", NULL, NULL },
+	{ 0, "suppressions", "FILE", "suspects that are explained, with reasons", NULL, NULL },
 	{ 0, "max-size", "SIZE", "of an HTML page: small stacks are merged until it fits (2MB)", NULL,
 	  NULL },
 	{ 0, "full", NULL, "an HTML page of any size: nothing is merged", NULL, NULL },
@@ -85,6 +87,11 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 		return rc;
 	struct fact_sink sink = recording_sink(&recording);
 	const char *file = args->words[0];
+	rc = suppress_read(&recording, opt_value(args, "suppressions"), err);
+	if (rc < 0) {
+		recording_deinit(&recording);
+		return rc;
+	}
 	rc = pmp_read_path(file, &sink, err);
 	if (rc < 0 && !strstr(err->text, file))
 		rc = err_wrap(err, rc, "%.100s", strcmp(file, "-") == 0 ? "standard input" : file);

@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "cli/draw.h"
 #include "cli/signals.h"
+#include "cli/suppress.h"
 #include "report/view/units.h"
 #include "tracer/process/refusal.h"
 #include "tracer/stream/pmp.h"
@@ -185,6 +186,8 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	if (rc == 0 && to_stdout && running)
 		rc = err_set(err, ERR_USAGE,
 			     "standard output belongs to the program: -o needs a file");
+	if (rc == 0)
+		rc = suppress_read(&r->recording, opt_value(args, "suppressions"), err);
 	if (rc == 0)
 		rc = draw_page_check(r->html, r->force, err);
 	struct pmp_options p = { .path = r->path,

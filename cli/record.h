@@ -33,6 +33,9 @@
 		  NULL, NULL },                                                                    \
 		{ 0, "interval", "TIME", "resolution of the time series", NULL, NULL },            \
 		{ 0, "max-frames", "N", "frames kept of a stack, innermost first", NULL, NULL },   \
+		{ 0,	     "suppressions",                                                       \
+		  "FILE",    "suspects that are explained, with reasons",                          \
+		  NULL,	     NULL },                                                               \
 		{ 0,	     "assume-layout",                                                      \
 		  "VERSION", "treat an unknown Python like this one (3.15)",                       \
 		  NULL,	     NULL },                                                               \

@@ -233,4 +233,21 @@ Test(cli_cmd_report, a_page_that_lost_or_never_had_its_recording_says_so)
 	shell(&s, "\"$P\" extract %s/a.pmp", folder);
 	cr_assert_eq(s.status, 3);
 	cr_assert(strstr(s.text, "there is no data in it"), "%s", s.text);
+
+Test(cli_cmd_report, a_suppression_takes_a_suspect_out_and_says_why)
+{
+	shell(&s, "printf 'leak *cache.py:put* -- it is a cache\\nleak *none -- x\\n' >%s/s.txt; "
+		  "\"$P\" report %s/a.pmp --view leaks --suppressions %s/s.txt", folder, folder, folder);
+	cr_assert_eq(s.status, 0, "%s", s.text);
+	cr_assert(strstr(s.text, "LEAK SUSPECTS  none"), "%s", s.text);
+	cr_assert(strstr(s.text, "suppressed"), "%s", s.text);
+	cr_assert(strstr(s.text, "it is a cache"), "%s", s.text);
+	shell(&s, "echo 'leak *put*' >%s/s.txt; \"$P\" report %s/a.pmp --suppressions %s/s.txt",
+	      folder, folder, folder);
+	cr_assert_eq(s.status, 2, "%s", s.text);
+	cr_assert(strstr(s.text, "no reason"), "%s", s.text);
+	shell(&s, "echo 'leak *put* until 2020-01-01 -- old' >%s/s.txt; \"$P\" report %s/a.pmp "
+		  "--view leaks --suppressions %s/s.txt", folder, folder, folder);
+	cr_assert_eq(s.status, 0, "%s", s.text);
+	cr_assert(strstr(s.text, "expired on 2020-01-01"), "%s", s.text);
 }
