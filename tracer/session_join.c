@@ -6,22 +6,36 @@
  */
 #include "base/map.h"
 #include "base/vec.h"
+#include "tracer/heap/held.h"
 #include "tracer/heap/ids.h"
 #include "tracer/heap/walk.h"
 #include "tracer/session_private.h"
 #include "tracer/snapshot_private.h"
 
+#define BUFFER_MIN 512	    /* bytes of items: of smaller ones the container is not looked for */
+#define BUFFERS_MAX (1u << 16)
+#define CLIMB_MAX 256 /* dominators looked at, to find another object of the row */
+
 struct join {
 	struct heap *h;
+	struct held *held; /* NULL: nothing is known of holders */
 	uint64_t half_ns; /* births until then are early */
 	struct map index; /* site, use and type → rows */
 	struct VEC(struct fact_heap_join) rows;
+	struct VEC(struct held_group *) groups; /* by row; NULL until it has members */
+	struct map blocks; /* large buffers, by address → row: their containers are looked for */
+	uint32_t *row_of; /* by vertex: row + 1, 0: made somewhere else */
 };
 
 static void join_deinit(struct join *j)
 {
 	map_deinit(&j->index);
 	vec_deinit(&j->rows);
+	for (size_t i = 0; i < j->groups.len; i++)
+		free(j->groups.at[i]);
+	vec_deinit(&j->groups);
+	map_deinit(&j->blocks);
+	free(j->row_of);
 }
 
 static enum fact_join_use use_of(enum heap_use use)
@@ -51,25 +65,51 @@ static struct fact_heap_join *row_of(struct join *j, uint32_t site, enum fact_jo
 
 	if (!at)
 		return NULL;
-	if (fresh && vec_push(&j->rows, (struct fact_heap_join){ .site = site,
+	if (fresh && (vec_push(&j->groups, NULL) < 0 || vec_push(&j->rows, (struct fact_heap_join){ .site = site,
 								   .type = type,
 								   .use = (uint8_t)use,
-								   .oldest_ns = UINT64_MAX }) < 0)
+								   .oldest_ns = UINT64_MAX }) < 0))
 		return NULL;
 	return &j->rows.at[*at];
+}
+
+static struct held_group *group_of(struct join *j, size_t row)
+{
+	if (!j->groups.at[row])
+		j->groups.at[row] = calloc(1, sizeof(struct held_group));
+	return j->groups.at[row];
+}
+
+/* One object of a row: how it is reached, and perhaps as an example of the row's paths. */
+static int note_holder(struct join *j, struct fact_heap_join *row, uint64_t object, uint64_t n,
+		       struct err *err)
+{
+	size_t at = (size_t)(row - j->rows.at);
+	uint32_t v = graph_vertex(j->held->g, object);
+	enum fact_root root = v < j->held->g->objects ? held_root(j->held, v) : FACT_ROOT_ALL;
+
+	if (v >= j->held->g->objects)
+		return 0;
+	j->row_of[v] = (uint32_t)at + 1;
+	row->unreachable += root == FACT_ROOT_GARBAGE || root == FACT_ROOT_NONE ? n : 0;
+	row->unexplained += root == FACT_ROOT_C_ONLY ? n : 0;
+	struct held_group *group = group_of(j, at);
+	if (!group)
+		return err_nomem(err);
+	held_add(group, v);
+	return 0;
 }
 
 static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 {
 	struct join *j = ctx;
-	uint64_t object;
+	uint64_t object, n = f->weight > 1 ? (uint64_t)(f->weight + 0.5) : 1;
 	uint32_t type;
 	enum fact_join_use use = use_of(heap_block_use(j->h, f->addr, &type, &object));
 	struct fact_heap_join *row = row_of(j, f->site, use, type);
 
 	if (!row)
 		return err_nomem(err);
-	uint64_t n = f->weight > 1 ? (uint64_t)(f->weight + 0.5) : 1;
 	row->blocks += n;
 	row->early_blocks += f->birth_ns <= j->half_ns ? n : 0;
 	row->bytes += f->weight > 1 ? (uint64_t)(f->weight * (double)f->size) : f->size;
@@ -77,34 +117,121 @@ static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 		row->oldest_ns = f->birth_ns;
 	if (f->birth_ns > row->newest_ns)
 		row->newest_ns = f->birth_ns;
+	if (!j->held)
+		return 0;
+	if (use == FACT_JOIN_BUFFER && f->size >= BUFFER_MIN && j->blocks.len < BUFFERS_MAX &&
+	    map_set(&j->blocks, f->addr, (uint64_t)(row - j->rows.at)) < 0)
+		return err_nomem(err);
+	return use == FACT_JOIN_OBJECT ? note_holder(j, row, object, n, err) : 0;
+}
+
+/* The container whose items are in a large buffer of a row that makes no such containers. */
+static int on_owner(void *ctx, uint64_t value, uint32_t vertex, struct err *err)
+{
+	struct join *j = ctx;
+	const struct fact_heap_join *row = &j->rows.at[value];
+	uint64_t objects = (uint64_t)row->site << 32 | (uint64_t)FACT_JOIN_OBJECT << 24 |
+			   (row->type & 0xffffff);
+	struct held_group *group;
+
+	if (map_has(&j->index, objects))
+		return 0;
+	group = group_of(j, value);
+	if (!group)
+		return err_nomem(err);
+	held_add(group, vertex);
 	return 0;
 }
 
-int session_join(void *ctx, struct heap *h, const struct fact_sink *sink, struct err *err)
+/* Does another object of the row retain this one already? */
+static bool below_its_like(const struct join *j, uint32_t vertex)
+{
+	const struct heap_graph *g = j->held->g;
+	uint32_t rank = g->dom.rank[vertex];
+
+	if (rank == DIGRAPH_NONE)
+		return true;
+	for (int i = 0; i < CLIMB_MAX && rank; i++) {
+		uint32_t above;
+
+		rank = g->dom.idom[rank];
+		above = g->dom.vertex[rank];
+		if (above < g->objects && j->row_of[above] == j->row_of[vertex])
+			return true;
+	}
+	return false;
+}
+
+static void add_retained(struct join *j)
+{
+	const struct heap_graph *g = j->held->g;
+
+	for (uint32_t v = 0; v < g->objects; v++)
+		if (j->row_of[v] && !below_its_like(j, v))
+			j->rows.at[j->row_of[v] - 1].retained_bytes += graph_retained(g, v);
+}
+
+static int begin(struct join *j, struct err *err)
+{
+	if (!j->held)
+		return 0;
+	j->row_of = calloc((size_t)j->held->g->objects + 1, sizeof(*j->row_of));
+	return j->row_of ? 0 : err_nomem(err);
+}
+
+static int push_all(struct join *j, const struct fact_sink *sink, struct err *err)
+{
+	int r = 0;
+
+	if (j->held) {
+		add_retained(j);
+		r = held_owners(j->held, &j->blocks, on_owner, j, err);
+	}
+	for (size_t i = 0; r == 0 && i < j->rows.len; i++) {
+		const struct fact_heap_join *row = &j->rows.at[i];
+		struct held_group *group = j->groups.at[i];
+
+		r = sink->heap_join(sink->ctx, row, err);
+		if (r < 0 || !group)
+			continue;
+		group->site = row->site;
+		group->type = row->type;
+		group->containers = row->use == FACT_JOIN_BUFFER;
+		group->objects = group->containers ? group->n : row->blocks;
+		group->bytes = row->bytes;
+		r = held_push(j->held, group, sink, err);
+	}
+	return r;
+}
+
+int session_join(void *ctx, struct heap *h, struct held *held, const struct fact_sink *sink,
+		 struct err *err)
 {
 	const struct session *s = ctx;
-	AUTO(join_deinit) struct join j = { .h = h, .half_ns = heap_totals(h)->at_ns / 2 };
+	AUTO(join_deinit) struct join j = { .h = h, .held = held,
+					    .half_ns = heap_totals(h)->at_ns / 2 };
 	int r;
 
 	if (!sink->heap_join)
 		return 0;
-	r = ledger_each_block(s->ledger, on_block, &j, err);
-	for (size_t i = 0; r == 0 && i < j.rows.len; i++)
-		r = sink->heap_join(sink->ctx, &j.rows.at[i], err);
-	return r;
+	r = begin(&j, err);
+	if (r == 0)
+		r = ledger_each_block(s->ledger, on_block, &j, err);
+	return r == 0 ? push_all(&j, sink, err) : r;
 }
 
-int snapshot_join(const struct snapshot_sites *sites, struct heap *h, const struct fact_sink *sink,
-		  struct err *err)
+int snapshot_join(const struct snapshot_sites *sites, struct heap *h, struct held *held,
+		  const struct fact_sink *sink, struct err *err)
 {
-	AUTO(join_deinit) struct join j = { .h = h };
+	AUTO(join_deinit) struct join j = { .h = h, .held = held };
 	struct fact_block f;
 	size_t pos = 0;
 	int r = 0;
 
-	while (r == 0 && sink->heap_join && snapshot_sites_next(sites, &pos, &f))
+	if (!sink->heap_join || !snapshot_sites_next(sites, &pos, &f))
+		return 0;
+	r = begin(&j, err);
+	for (pos = 0; r == 0 && snapshot_sites_next(sites, &pos, &f);)
 		r = on_block(&j, &f, err);
-	for (size_t i = 0; r == 0 && i < j.rows.len; i++)
-		r = sink->heap_join(sink->ctx, &j.rows.at[i], err);
-	return r;
+	return r == 0 ? push_all(&j, sink, err) : r;
 }

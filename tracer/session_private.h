@@ -18,6 +18,7 @@
 #include "tracer/stream/ledger.h"
 
 struct heap;
+struct held;
 struct session_side; /* a snapshot being taken: session_snapshot.c */
 
 struct session {
@@ -107,7 +108,7 @@ void session_snapshot_drop(struct session *s);
  * session_join.c: what the ledger of the session (ctx) holds alive, looked up in a walked heap and pushed as
  * join rows. A snapshot_extra_fn.
  */
-int session_join(void *ctx, struct heap *h, const struct fact_sink *sink,
+int session_join(void *ctx, struct heap *h, struct held *held, const struct fact_sink *sink,
 		 struct err *err) MUST_CHECK;
 
 /* session_facts.c */

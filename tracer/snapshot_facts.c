@@ -140,6 +140,21 @@ static int graph_tell(struct snapshot *s, struct err *err)
 	return sink->heap_graph ? sink->heap_graph(sink->ctx, &none, err) : 0;
 }
 
+/* Where objects hang, of all types, and of those made at places that are known. */
+static int push_joined(struct snapshot *s, struct heap *h, const struct fact_sink *rows,
+		       struct err *err)
+{
+	AUTO(held_deinit) struct held held = { 0 };
+	struct held *known = s->graph && s->graph->retained ? &held : NULL;
+	int r = known ? held_init(known, s->graph, err) : 0;
+
+	if (r == 0 && known)
+		r = held_push_types(known, rows, err);
+	if (r == 0 && s->extra)
+		r = s->extra(s->extra_ctx, h, known, rows, err);
+	return r == 0 ? snapshot_join(&s->sites, h, known, rows, err) : r;
+}
+
 /* Rows, then the C library's heaps and the account, then the end of the snapshot. */
 static int push_rows(struct snapshot *s, struct heap *h, struct resident *account,
 		     struct mem_source *mem, const struct maps *maps, struct err *err)
@@ -154,10 +169,8 @@ static int push_rows(struct snapshot *s, struct heap *h, struct resident *accoun
 		r = heap_push(h, &rows, err);
 	if (r == 0)
 		r = graph_tell(s, err);
-	if (r == 0 && s->extra)
-		r = s->extra(s->extra_ctx, h, &rows, err);
 	if (r == 0)
-		r = snapshot_join(&s->sites, h, &rows, err);
+		r = push_joined(s, h, &rows, err);
 	if (r == 0)
 		r = account_heap(account, h, mem, maps, &threads, &s->fanout.sink, err);
 	if (r == 0)

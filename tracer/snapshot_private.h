@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "tracer/cpython/py.h"
 #include "tracer/heap/graph.h"
+#include "tracer/heap/held.h"
 #include "tracer/heap/resident.h"
 #include "tracer/heap/walk.h"
 #include "tracer/mem/source.h"
@@ -28,9 +29,12 @@ struct snapshot_guard {
 	bool late;
 };
 
-/* Rows a caller of the snapshot adds to it, from the heap while it is at hand. */
-typedef int snapshot_extra_fn(void *ctx, struct heap *h, const struct fact_sink *sink,
-			      struct err *err);
+/*
+ * Rows a caller of the snapshot adds to it, from the heap while it is at hand; held is NULL when
+ * there is no graph.
+ */
+typedef int snapshot_extra_fn(void *ctx, struct heap *h, struct held *held,
+			      const struct fact_sink *sink, struct err *err);
 
 struct snapshot {
 	pid_t pid;
@@ -69,7 +73,7 @@ int snapshot_read_copy(struct snapshot *s, struct err *err) MUST_CHECK;
 void snapshot_unfreeze(struct snapshot *s);
 
 /* session_join.c: what tracemalloc knows, joined with the walked heap, as join rows. */
-int snapshot_join(const struct snapshot_sites *sites, struct heap *h, const struct fact_sink *sink,
+int snapshot_join(const struct snapshot_sites *sites, struct heap *h, struct held *held, const struct fact_sink *sink,
 		  struct err *err) MUST_CHECK;
 
 uint64_t snapshot_now_ns(void);

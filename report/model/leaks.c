@@ -15,6 +15,10 @@
 #define SHARE_OBJECTS 5 /* or with 1/5 as many objects as the most frequent type */
 #define OBJECTS_MIN 3	/* fewer objects are no growth */
 #define ROWS_PER_STACK 8
+#define STEADY_OBJECTS 50  /* so many that their ages tell */
+#define STEADY_LEAST 30	   /* per cent of them from the first half of the recording */
+#define STEADY_MOST 65
+#define HIDING_SHARE 5	   /* a growing container with 1/5 of a stack's bytes hides the rest */
 #define STACKS_JOINED 4096 /* suspects beyond have no type: a report of so many is no report */
 
 /* What blocks of one stack and type turned out to be, all threads together. */
@@ -104,6 +108,8 @@ static int add_join(struct cells *c, uint32_t stack, const struct fact_heap_join
 	if (!at || (fresh && vec_push(&c->at, (struct cell){ .stack = stack, .type = f->type }) < 0))
 		return err_nomem(err);
 	struct cell *cell = &c->at.at[*at];
+	if (!cell->site)
+		cell->site = f->site;
 	if (f->use != FACT_JOIN_OBJECT) {
 		cell->buffers += f->blocks;
 		cell->buffer_bytes += f->bytes;
@@ -122,23 +128,6 @@ static int add_join(struct cells *c, uint32_t stack, const struct fact_heap_join
 	return 0;
 }
 
-static int find_cells(struct cells *c, const struct recording *r, const bool *wanted,
-		      struct err *err)
-{
-	const struct heap_model *m = heaps_last(&r->heaps);
-	for (size_t i = 0; m && i < m->joins.len; i++) {
-		const struct fact_heap_join *f = &m->joins.at[i];
-		const struct stack_site *site = stacks_site(&r->stacks, f->site);
-		if (!site || !wanted[site->stack] || f->use == FACT_JOIN_GONE ||
-		    f->use == FACT_JOIN_FREE_LIST)
-			continue;
-		int rc = add_join(c, site->stack, f, err);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
 static int cell_order(const void *a, const void *b)
 {
 	const struct cell *x = a, *y = b;
@@ -148,6 +137,22 @@ static int cell_order(const void *a, const void *b)
 	if (p != q)
 		return p > q ? -1 : 1;
 	return x->type < y->type ? -1 : x->type > y->type;
+}
+
+static int find_cells(struct cells *c, const struct recording *r, struct err *err)
+{
+	const struct heap_model *m = heaps_last(&r->heaps);
+	for (size_t i = 0; m && i < m->joins.len; i++) {
+		const struct fact_heap_join *f = &m->joins.at[i];
+		const struct stack_site *site = stacks_site(&r->stacks, f->site);
+		if (!site || f->use == FACT_JOIN_GONE || f->use == FACT_JOIN_FREE_LIST)
+			continue;
+		int rc = add_join(c, site->stack, f, err);
+		if (rc < 0)
+			return rc;
+	}
+	vec_sort(&c->at, cell_order);
+	return 0;
 }
 
 /* --- rows --------------------------------------------------------------------------------- */
@@ -178,11 +183,23 @@ static int name_type(struct leaks *l, const struct recording *r, struct leak *ro
 	return row->type_name ? 0 : err_nomem(err);
 }
 
+/* Bytes per second; of a stack whose verdict has no slope, what it kept over the time it had. */
+static double slope_of(const struct recording *r, uint32_t stack)
+{
+	const struct growth_verdict *v = &r->verdicts[stack];
+	if (v->slope_bytes_per_s > 0 || v->end_ns <= v->first_ns)
+		return v->slope_bytes_per_s;
+	return (double)counters_live_bytes(&r->by_stack[stack]) * 1e9 /
+	       (double)(v->end_ns - v->first_ns);
+}
+
 /* The path most of the row's objects hang on. */
 static void take_path(const struct recording *r, struct leak *row, const struct cell *c)
 {
 	const struct heap_model *m = heaps_last(&r->heaps);
 	size_t at = heap_helds_of(m, c->site, c->type);
+	/* Few large buffers, or buffers of few: what they belong to is older and grows. */
+	row->container = c->objects < OBJECTS_MIN && c->buffers > 0 && c->buffers < OBJECTS_MIN;
 	if (at < m->helds.len && m->helds.at[at].site == c->site &&
 	    m->helds.at[at].type == c->type) {
 		const struct fact_heap_held *f = &m->helds.at[at];
@@ -191,6 +208,7 @@ static void take_path(const struct recording *r, struct leak *row, const struct 
 		row->bound = f->bound;
 		row->bound_size = f->bound_size;
 		row->bound_used = f->bound_used;
+		row->container |= c->objects < OBJECTS_MIN && f->objects < OBJECTS_MIN;
 	}
 	if (row->objects && row->unreachable * 2 > row->objects)
 		row->reach = LEAK_UNREACHABLE;
@@ -208,19 +226,17 @@ static int add_cell(struct leaks *l, const struct recording *r, const struct cel
 	if (!row)
 		return err_nomem(err);
 	row->type = c->type;
-	row->container = c->objects < OBJECTS_MIN && c->buffers > 0;
-	row->objects = row->container ? c->buffers : c->objects;
+	row->objects = c->objects < OBJECTS_MIN && c->buffers > c->objects ? c->buffers : c->objects;
 	row->bytes = c->object_bytes + c->buffer_bytes;
 	row->retained_bytes = c->retained > row->bytes ? c->retained : row->bytes;
 	row->unreachable = c->unreachable;
 	row->unexplained = c->unexplained;
 	row->early = c->early;
+	take_path(r, row, c);
 	if (live > 0)
-		row->bytes_per_s = r->verdicts[c->stack].slope_bytes_per_s * (double)row->bytes /
-				   (double)live;
+		row->bytes_per_s = slope_of(r, c->stack) * (double)row->bytes / (double)live;
 	if (row->bytes > 0 && !row->container)
 		row->objects_per_s = row->bytes_per_s * (double)row->objects / (double)row->bytes;
-	take_path(r, row, c);
 	return name_type(l, r, row, err);
 }
 
@@ -264,24 +280,78 @@ static int add_stack(struct leaks *l, const struct recording *r, uint32_t stack,
 	return added ? 0 : add_bare(l, r, stack, err);
 }
 
-static int make_rows(struct leaks *l, const struct recording *r, struct cells *c, struct err *err)
+/* First cell of a stack, and how many it has. */
+static const struct cell *cells_of(const struct cells *c, uint32_t stack, size_t *ret_n)
 {
-	vec_sort(&c->at, cell_order);
-	for (size_t i = 0; i < r->nsuspects; i++) {
-		uint32_t stack = r->suspects[i];
-		size_t low = 0, high = c->at.len, n = 0;
-		while (low < high) {
-			size_t mid = low + (high - low) / 2;
-			if (c->at.at[mid].stack < stack)
-				low = mid + 1;
-			else
-				high = mid;
-		}
-		while (low + n < c->at.len && c->at.at[low + n].stack == stack)
-			n++;
-		int rc = add_stack(l, r, stack, c->at.at + low, n, err);
+	size_t low = 0, high = c->at.len;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (c->at.at[mid].stack < stack)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	*ret_n = 0;
+	while (low + *ret_n < c->at.len && c->at.at[low + *ret_n].stack == stack)
+		++*ret_n;
+	return c->at.at + low;
+}
+
+static int make_rows(struct leaks *l, const struct recording *r, const struct cells *c,
+		     struct err *err)
+{
+	for (size_t i = 0; i < r->nsuspects && i < STACKS_JOINED; i++) {
+		size_t n;
+		const struct cell *first = cells_of(c, r->suspects[i], &n);
+		int rc = add_stack(l, r, r->suspects[i], first, n, err);
 		if (rc < 0)
 			return rc;
+	}
+	return 0;
+}
+
+/* Did these come evenly over the time, and stay? Of what is replaced, hardly any is old. */
+static bool steady(const struct cell *c)
+{
+	return c->objects >= STEADY_OBJECTS && c->early * 100 >= c->objects * STEADY_LEAST &&
+	       c->early * 100 <= c->objects * STEADY_MOST;
+}
+
+/*
+ * A line that puts new objects into a growing dict has a curve of steps, because the dict doubles:
+ * its bytes look like slowing down, but its objects tell. Only with most of the bytes in doubt.
+ */
+static bool hidden_by_container(const struct recording *r, const struct cell *cells, size_t n)
+{
+	enum growth_class class = r->verdicts[cells->stack].class;
+	uint64_t buffers = 0, all = 0;
+	if (class != GROWTH_SLOWING && class != GROWTH_SHORT && class != GROWTH_STABLE)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		all += cells[i].object_bytes + cells[i].buffer_bytes;
+		if (cells[i].objects < OBJECTS_MIN && cells[i].buffers < OBJECTS_MIN)
+			buffers += cells[i].buffer_bytes;
+	}
+	return buffers * HIDING_SHARE >= all && buffers > 0;
+}
+
+static int add_hidden(struct leaks *l, const struct recording *r, const struct cells *c,
+		      struct err *err)
+{
+	for (size_t i = 0; i < c->at.len;) {
+		uint32_t stack = c->at.at[i].stack;
+		size_t n, even = 0;
+		const struct cell *first = cells_of(c, stack, &n);
+		for (size_t k = 0; k < n; k++)
+			even += steady(&first[k]);
+		i += n;
+		if (even == 0 || !hidden_by_container(r, first, n))
+			continue;
+		for (size_t k = 0; k < n; k++) {
+			int rc = steady(&first[k]) ? add_cell(l, r, &first[k], err) : 0;
+			if (rc < 0)
+				return rc;
+		}
 	}
 	return 0;
 }
@@ -371,14 +441,13 @@ static int put_in_order(struct leaks *l, struct err *err)
 	return 0;
 }
 
-static int find(struct leaks *l, const struct recording *r, struct cells *cells, bool *wanted,
-		struct err *err)
+static int find(struct leaks *l, const struct recording *r, struct cells *cells, struct err *err)
 {
-	for (size_t i = 0; i < r->nsuspects && i < STACKS_JOINED; i++)
-		wanted[r->suspects[i]] = true;
-	int rc = find_cells(cells, r, wanted, err);
+	int rc = find_cells(cells, r, err);
 	if (rc == 0)
 		rc = make_rows(l, r, cells, err);
+	if (rc == 0)
+		rc = add_hidden(l, r, cells, err);
 	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)
 		rc = leaks_judge(l, r, &l->rows.at[i], err);
 	if (rc == 0)
@@ -393,8 +462,5 @@ static int find(struct leaks *l, const struct recording *r, struct cells *cells,
 int leaks_find(struct leaks *l, const struct recording *r, struct err *err)
 {
 	AUTO(cells_deinit) struct cells cells = { 0 };
-	AUTO_FREE bool *wanted = calloc(r->stacks.stacks.len + 1, sizeof *wanted);
-	if (!wanted)
-		return err_nomem(err);
-	return find(l, r, &cells, wanted, err);
+	return find(l, r, &cells, err);
 }

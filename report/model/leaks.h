@@ -28,7 +28,7 @@ struct leak {
 	uint32_t stack; /* where they are made: a stack of the recording */
 	uint32_t blamed; /* index into stacks.frames: innermost frame that is no library's; STACKS_NONE */
 	uint32_t type;	/* number of the type in the last snapshot; 0: not known */
-	bool container; /* no objects are made here: buffers of older objects of the type grow */
+	bool container; /* no objects are made here: an older object of the type grows */
 	enum leak_state state;
 	enum leak_reach reach;
 	enum growth_confidence confidence;

@@ -61,20 +61,36 @@ static bool same_function(const struct recording *r, const struct leak *a, const
 	return x->function == y->function && x->file == y->file;
 }
 
-/* Is b made in a call that a's function makes, or the other way round? */
+/* The next frame outwards from the blamed one that is no library's; STACKS_NONE: none. */
+static uint32_t caller_of(const struct recording *r, const struct leak *row)
+{
+	uint32_t place = r->stacks.stacks.at[row->stack];
+	bool passed = false;
+	for (; place >= STACKS_FIRST; place = r->stacks.places.at[place].parent) {
+		uint32_t frame = r->stacks.places.at[place].frame;
+		if (passed && !is_library(stacks_text(&r->stacks, frame).file))
+			return frame;
+		passed |= frame == row->blamed;
+	}
+	return STACKS_NONE;
+}
+
+/* Is callee made in a call that caller's function makes? */
 static bool calls(const struct recording *r, const struct leak *caller, const struct leak *callee)
 {
-	if (caller->blamed == STACKS_NONE)
+	uint32_t frame = caller_of(r, callee);
+	if (caller->blamed == STACKS_NONE || frame == STACKS_NONE)
 		return false;
 	const struct stack_frame *f = &r->stacks.frames.at[caller->blamed];
-	uint32_t place = r->stacks.stacks.at[callee->stack];
-	for (; place >= STACKS_FIRST; place = r->stacks.places.at[place].parent) {
-		const struct stack_frame *g =
-			&r->stacks.frames.at[r->stacks.places.at[place].frame];
-		if (f->function == g->function && f->file == g->file)
-			return true;
-	}
-	return false;
+	const struct stack_frame *g = &r->stacks.frames.at[frame];
+	return f->function == g->function && f->file == g->file;
+}
+
+/* Made by a library, on behalf of the function that is blamed. */
+static bool by_library(const struct recording *r, const struct leak *row)
+{
+	uint32_t place = r->stacks.stacks.at[row->stack];
+	return place >= STACKS_FIRST && r->stacks.places.at[place].frame != row->blamed;
 }
 
 /* Does the holder's text begin with that type: "list feed.listeners"? */
@@ -88,20 +104,23 @@ static bool gathers_in(const struct leak *row, const struct leak *container)
 
 static bool related(const struct recording *r, const struct leak *a, const struct leak *b)
 {
+	bool near = same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
 	if (a->stack == b->stack)
 		return true;
+	if (*a->path && *b->path) {
+		if (strcmp(a->path, b->path) == 0)
+			return near || a->type == b->type;
+		if (leaks_path_within(a->path, b->path) || leaks_path_within(b->path, a->path))
+			return true;
+		/* What a library files away about an object is part of it. */
+		return near && by_library(r, a) != by_library(r, b);
+	}
 	if (a->container != b->container) {
 		const struct leak *c = a->container ? a : b, *o = a->container ? b : a;
-		bool near = same_function(r, a, b) || calls(r, c, o) || calls(r, o, c);
 		return near && (gathers_in(o, c) || !*o->holder);
 	}
-	if (*a->path && *b->path && a->reach == b->reach) {
-		if (strcmp(a->path, b->path) == 0)
-			return same_function(r, a, b) || a->type == b->type;
-		return leaks_path_within(a->path, b->path) || leaks_path_within(b->path, a->path);
-	}
 	/* Without a path (garbage, references of C, no snapshot) the function has to do. */
-	return same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
+	return near;
 }
 
 static uint32_t find_root(uint32_t *parent, uint32_t i)
@@ -111,23 +130,51 @@ static uint32_t find_root(uint32_t *parent, uint32_t i)
 	return i;
 }
 
+/* "cache" for /srv/app/cache.py: the last component of the module a file is. */
+static bool is_module(const char *file, const char *module)
+{
+	const char *base = strrchr(file, '/'), *last = strrchr(module, '.');
+	size_t n;
+	base = base ? base + 1 : file;
+	last = last ? last + 1 : module;
+	n = strlen(last);
+	return strncmp(base, last, n) == 0 && strcmp(base + n, ".py") == 0;
+}
+
+/* A class of the program itself, as far as its module tells: of a file on the row's stack. */
+static bool own_class(const struct recording *r, const struct leak *row,
+		      const struct fact_heap_type *t)
+{
+	struct stack_text f;
+	uint32_t place = r->stacks.stacks.at[row->stack];
+	if (!t || !t->is_heap_type || by_library(r, row))
+		return false;
+	if (strcmp(t->module, "__main__") == 0)
+		return true;
+	while (stacks_next(&r->stacks, &place, &f))
+		if (!is_library(f.file) && is_module(f.file, t->module))
+			return true;
+	return false;
+}
+
 /* Is a the better name for the whole leak? */
 static bool leads(const struct recording *r, const struct leak *a, const struct leak *b)
 {
 	const struct heap_model *m = heaps_last(&r->heaps);
 	if (a->container != b->container)
 		return !a->container;
+	const struct fact_heap_type *s = m && a->type ? heap_type_of(m, a->type) : NULL;
+	const struct fact_heap_type *t = m && b->type ? heap_type_of(m, b->type) : NULL;
+	bool own = own_class(r, a, s), other = own_class(r, b, t);
+	if (own != other)
+		return own;
 	if (!*a->path != !*b->path)
 		return *a->path;
 	size_t x = depth_of(a->path), y = depth_of(b->path);
 	if (*a->path && x != y)
 		return x < y;
-	const struct fact_heap_type *s = m && a->type ? heap_type_of(m, a->type) : NULL;
-	const struct fact_heap_type *t = m && b->type ? heap_type_of(m, b->type) : NULL;
-	bool own = s && s->is_heap_type && strcmp(s->module, "builtins") != 0;
-	bool other = t && t->is_heap_type && strcmp(t->module, "builtins") != 0;
-	if (own != other)
-		return own;
+	if (by_library(r, a) != by_library(r, b))
+		return by_library(r, b);
 	if (!s != !t)
 		return s;
 	if (s && t && s->is_gc != t->is_gc)

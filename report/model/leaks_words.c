@@ -78,7 +78,7 @@ static const char *base_of(const char *file)
 static void put_what(struct buf *b, const struct leak *row)
 {
 	if (row->container && *row->type_name) {
-		(void)buf_printf(b, "A %s that grows by ", row->type_name);
+		(void)buf_printf(b, "One %s grows by ", row->type_name);
 		put_bytes(b, row->bytes_per_s);
 		(void)buf_str(b, "/s");
 		return;
@@ -131,8 +131,12 @@ static const char *say_why(struct leaks *l, const struct recording *r, const str
 	char reason[GROWTH_REASON_MAX];
 	const struct growth_verdict *v = &r->verdicts[row->stack];
 	AUTO_BUF struct buf b = BUF_INIT;
-	(void)buf_str(&b, growth_reason(v, reason));
-	if (v->r2 > 0)
+	if (v->class == GROWTH_LEAKING)
+		(void)buf_str(&b, growth_reason(v, reason));
+	else
+		(void)buf_str(&b, "they came evenly over the time and stayed; that what holds them doubles "
+				  "now and then hides it in the bytes");
+	if (v->r2 > 0 && v->class == GROWTH_LEAKING)
 		(void)buf_printf(&b, "; a straight line explains %.0f %% of it", 100 * v->r2);
 	if (row->objects > 0 && !row->container && row->early > 0)
 		(void)buf_printf(&b, "; %.0f %% of these are from the first half",

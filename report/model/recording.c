@@ -325,9 +325,16 @@ static int drop_acquitted(struct recording *r, struct err *err)
 		r->suspects[kept++] = stack;
 		r->suspect_bytes += counters_live_bytes(&r->by_stack[stack]);
 	}
+	/* Those the objects' ages gave away come last: their own verdict is another. */
+	for (uint32_t i = 0; i < r->stacks.stacks.len; i++)
+		if (accused[i] && r->verdicts[i].class != GROWTH_LEAKING) {
+			r->suspects[kept++] = i;
+			r->suspect_bytes += counters_live_bytes(&r->by_stack[i]);
+		}
 	r->nsuspects = kept;
 	r->nconfident = 0;
 	while (r->nconfident < kept &&
+	       r->verdicts[r->suspects[r->nconfident]].class == GROWTH_LEAKING &&
 	       r->verdicts[r->suspects[r->nconfident]].confidence > GROWTH_LOW)
 		r->nconfident++;
 	return 0;

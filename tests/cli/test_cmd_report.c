@@ -233,6 +233,7 @@ Test(cli_cmd_report, a_page_that_lost_or_never_had_its_recording_says_so)
 	shell(&s, "\"$P\" extract %s/a.pmp", folder);
 	cr_assert_eq(s.status, 3);
 	cr_assert(strstr(s.text, "there is no data in it"), "%s", s.text);
+}
 
 Test(cli_cmd_report, a_suppression_takes_a_suspect_out_and_says_why)
 {

@@ -116,6 +116,17 @@ static bool same_tail(const char *dotted, const char *name)
 	return strcmp(dot ? dot + 1 : dotted, name) == 0;
 }
 
+/* One of the names, separated by blanks: whichever of two types an interpreter uses. */
+static bool type_matches(const char *type, const char *names)
+{
+	char copy[128], *save = NULL;
+	snprintf(copy, sizeof(copy), "%s", names);
+	for (char *one = strtok_r(copy, " ", &save); one; one = strtok_r(NULL, " ", &save))
+		if (same_tail(type, one))
+			return true;
+	return false;
+}
+
 /* Does the row's sentence about who holds it contain one of the words the truth allows? */
 static bool holder_matches(const json_t *row, const json_t *truth)
 {
@@ -143,7 +154,7 @@ static int truth_of(const json_t *row, const json_t *truths)
 	size_t i;
 	json_t *truth;
 	json_array_foreach(truths, i, truth) {
-		if (same_tail(text(row, "type"), text(truth, "type")) &&
+		if (type_matches(text(row, "type"), text(truth, "type")) &&
 		    same_tail(text(row, "function"), text(truth, "site")) &&
 		    holder_matches(row, truth))
 			return (int)i;

@@ -6,7 +6,7 @@ import select
 import sys
 
 TRUTH = {"leaks": [
-	{"type": "Task", "site": "ask", "holder": ["answers"]},
+	{"type": "Task Future", "site": "ask", "holder": ["answers"]},
 ]}
 
 
