@@ -53,21 +53,31 @@ static int take_along(const char *path, struct view_options *o, struct buf *ret,
 	return 0;
 }
 
-static bool damaged(const struct totals *t)
+static const char *damage(const struct totals *t)
 {
 	static const char *const codes[] = { "truncated-file", "corrupt-section",
 					     "missing-section" };
 	for (size_t i = 0; i < t->notes.len; i++)
 		for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
 			if (strcmp(t->notes.at[i].code, codes[k]) == 0)
-				return true;
-	return false;
+				return t->notes.at[i].text;
+	return NULL;
+}
+
+const char *draw_missing(const struct recording *r)
+{
+	const char *text = damage(&r->totals);
+	if (text)
+		return text;
+	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED)
+		return "the recording has no end";
+	return "many events were dropped: figures are too low";
 }
 
 int draw_status(const struct recording *r)
 {
 	const struct fact_cost *c = &r->totals.cost;
-	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED || damaged(&r->totals))
+	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED || damage(&r->totals))
 		return STATUS_INCOMPLETE;
 	return c->dropped_events > c->events / DROPPED_SHARE ? STATUS_INCOMPLETE : STATUS_FINE;
 }
@@ -98,6 +108,10 @@ int draw_recording(struct recording *r, const struct draw_wish *wish, struct err
 	out_deinit(&out);
 	if (rc == 0 && to_file && close(TAKE_FD(fd)) < 0)
 		rc = err_sys(err, errno, "cannot write %.180s", wish->path);
+	/* Half a report is none. */
+	struct stat st;
+	if (rc < 0 && to_file && lstat(wish->path, &st) == 0 && S_ISREG(st.st_mode))
+		(void)unlink(wish->path);
 	return rc < 0 ? rc : draw_status(r);
 }
 

@@ -15,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/outcome.h"
 #include "config.h"
+#include "report/view/out.h"
 
 /*
  * A program may be started with its standard descriptors closed; a file opened later would
@@ -36,9 +37,12 @@ static void fill_descriptors(void)
 
 static int print_version(struct err *err)
 {
-	if (printf("pymemprof %s\n", PYMEMPROF_VERSION) < 0 || fflush(stdout) != 0)
-		return err_sys(err, EIO, "cannot write the output");
-	return STATUS_FINE;
+	struct out out;
+	out_init(&out, STDOUT_FILENO);
+	out_printf(&out, "pymemprof %s\n", PYMEMPROF_VERSION);
+	int rc = out_flush(&out, err);
+	out_deinit(&out);
+	return rc < 0 ? rc : STATUS_FINE;
 }
 
 static int take_globals(struct cli *cli, const struct opt_args *a, struct err *err)

@@ -202,6 +202,18 @@ static void fill_totals(struct recording *r)
 	};
 }
 
+/* A file that ends early or is damaged says so itself. */
+static bool told_of_damage(const struct recording *r)
+{
+	static const char *const codes[] = { "truncated-file", "corrupt-section",
+					     "missing-section" };
+	for (size_t i = 0; i < r->totals.notes.len; i++)
+		for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
+			if (strcmp(r->totals.notes.at[i].code, codes[k]) == 0)
+				return true;
+	return false;
+}
+
 static void note_losses(struct recording *r, int *rc)
 {
 	const struct fact_cost *c = &r->totals.cost;
@@ -218,7 +230,7 @@ static void note_losses(struct recording *r, int *rc)
 		note(r, rc, "dropped-off-gil",
 		     "%" PRIu64 " events of threads without the GIL were dropped",
 		     c->offgil_dropped);
-	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED)
+	if ((!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED) && !told_of_damage(r))
 		note(r, rc, "truncated",
 		     "the recording has no end: it shows what was saved until then");
 	if (!r->totals.have_totals && !recording_is_snapshot(r))

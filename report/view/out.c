@@ -87,6 +87,8 @@ int out_check(const struct out *o, struct err *err)
 		return err_nomem(err);
 	if (!o->sys)
 		return 0;
+	if (o->sys == EBADF)
+		return err_hint(err, err_set(err, ERR_SYS, "the output is closed"), "output-none");
 	int r = err_sys(err, o->sys, "cannot write the output");
 	if (o->sys == EPIPE)
 		return err_hint(err, r, "output-closed");

@@ -33,8 +33,8 @@ void out_escaped(struct out *o, enum escape_to to, const char *text, size_t n);
 int out_check(const struct out *o, struct err *err) MUST_CHECK;
 
 /*
- * Write what is buffered. Errors: NOMEM; SYS with errno, hint "output-closed" (EPIPE) or
- * "disk-full" (ENOSPC, EDQUOT, EFBIG).
+ * Write what is buffered. Errors: NOMEM; SYS with errno, hint "output-closed" (EPIPE),
+ * "output-none" (EBADF) or "disk-full" (ENOSPC, EDQUOT, EFBIG).
  */
 int out_flush(struct out *o, struct err *err) MUST_CHECK;
 

@@ -213,6 +213,53 @@ Test(integration_input, a_disk_that_fills_up_is_told_and_the_target_runs_on, .in
 	umount(folder);
 }
 
+/* One line of error, at most one hint, and no half of a page that looks like a whole one. */
+Test(integration_input, a_report_that_does_not_fit_leaves_nothing_behind, .init = setup,
+     .fini = teardown)
+{
+	char whole[] = "/tmp/pymemprof-input-whole-XXXXXX", page[96];
+	struct cli done;
+	size_t lines = 0;
+	AUTO_CLOSE int fd = mkstemp(whole);
+	record(whole);
+	if (mount("none", folder, "tmpfs", 0, "size=8k") < 0) {
+		unlink(whole);
+		cr_skip_test("cannot mount a small disk here: %s", strerror(errno));
+	}
+	inside("page.html", page, sizeof(page));
+	CLI(&done, 20000, "report", whole, "--format", "html", "-o", page);
+	for (const char *p = done.err; p && *p; p++)
+		lines += *p == '\n';
+	cr_expect(done.status == STATUS_REFUSED && lines == 2 && strstr(done.err, "\nhint: "),
+		  "status %d, %s", done.status, done.err);
+	cr_expect_lt(access(page, F_OK), 0, "half a page is left");
+	cli_done(&done);
+	umount(folder);
+	unlink(whole);
+}
+
+Test(integration_input, what_is_missing_of_a_cut_recording_is_told_in_one_line, .init = setup,
+     .fini = teardown)
+{
+	char file[96];
+	struct cli done;
+	inside("whole.pmp", file, sizeof(file));
+	record(file);
+	struct stat st;
+	cr_assert_eq(stat(file, &st), 0);
+	cr_assert_eq(truncate(file, st.st_size - 7), 0);
+	CLI(&done, 20000, "report", file, "--format", "folded");
+	cr_expect(done.status == STATUS_INCOMPLETE && done.out_len > 0 &&
+		  strstr(done.err, "the file ends before the recording did"),
+		  "status %d, %s", done.status, done.err);
+	cli_done(&done);
+	cr_assert_eq(truncate(file, 20), 0);
+	CLI(&done, 20000, "report", file);
+	cr_expect(done.status == STATUS_REFUSED && strstr(done.err, "\nhint: copy it again"),
+		  "status %d, %s", done.status, done.err);
+	cli_done(&done);
+}
+
 Test(integration_input, a_closed_standard_output_is_told, .init = setup, .fini = teardown)
 {
 	char whole[96], command[512];

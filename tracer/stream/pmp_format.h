@@ -33,6 +33,7 @@ struct pmp_reader {
 	const char **strings; /* 1 … nstrings, NULL where one is missing; see pmp_get_string */
 	uint32_t nstrings;
 	uint32_t nthreads, nsites, ntests;
+	uint64_t lost_at; /* from this byte on nothing can be read; 0: not so */
 	bool damaged; /* something of the file is missing: what it named may be missing too */
 	struct pmp_recording *recording; /* state of PMP_RECORDING_SECTIONS */
 };

@@ -71,6 +71,11 @@ static int not_pmp(struct err *err)
 	return err_hint(err, err_set(err, ERR_CORRUPT, "not a .pmp file"), "not-pmp");
 }
 
+static int damaged_header(struct err *err, const char *text)
+{
+	return err_hint(err, err_set(err, ERR_CORRUPT, "%s", text), "damaged-file");
+}
+
 static int read_header(struct input *in, struct err *err)
 {
 	uint8_t h[PMP_HEADER_BYTES_MAX];
@@ -82,7 +87,7 @@ static int read_header(struct input *in, struct err *err)
 	if (got < PMP_MAGIC_BYTES || memcmp(h, PMP_MAGIC, PMP_MAGIC_BYTES) != 0)
 		return not_pmp(err);
 	if (got < PMP_HEADER_BYTES)
-		return err_set(err, ERR_CORRUPT, "the file ends inside its header");
+		return damaged_header(err, "the file ends inside its header");
 	struct cursor c = cursor_of(h, got);
 	cursor_skip(&c, PMP_MAGIC_BYTES);
 	unsigned major = cursor_u16(&c);
@@ -100,11 +105,11 @@ static int read_header(struct input *in, struct err *err)
 	if (r < 0)
 		return r;
 	if (got < bytes - PMP_HEADER_BYTES)
-		return err_set(err, ERR_CORRUPT, "the file ends inside its header");
+		return damaged_header(err, "the file ends inside its header");
 	c = cursor_of(h, bytes);
 	cursor_seek(&c, bytes - sizeof(uint32_t));
 	if (cursor_u32(&c) != crc32(0, h, (uInt)(bytes - sizeof(uint32_t))))
-		return err_set(err, ERR_CORRUPT, "the header's checksum is wrong");
+		return damaged_header(err, "the header's checksum is wrong");
 	return 0;
 }
 
@@ -206,6 +211,8 @@ static int read_section(struct reading *g, struct err *err)
 		return 1;
 	if (r == ERR_CORRUPT) {
 		g->r.damaged = true;
+		if (g->in.offset - offset == PMP_SECTION_HEAD_BYTES) /* else it just ends here */
+			g->r.lost_at = offset;
 		return 1; /* where the next section begins is unknown: the end of what is readable */
 	}
 	if (r < 0) {

@@ -505,13 +505,17 @@ int pmp_recording_close(struct pmp_reader *r, struct err *err)
 {
 	struct pmp_recording *p = r->recording;
 	struct fact_totals *t = &p->sums;
+	char text[160] = "the file ends before the recording did; figures are those of its last "
+			 "interval";
 	int e = pmp_recording_begin(r, err);
 
+	if (r->lost_at)
+		snprintf(text, sizeof text,
+			 "the file cannot be read from byte %llu on; figures are those of the last "
+			 "interval before",
+			 (unsigned long long)r->lost_at);
 	if (e == 0 && !p->end_seen)
-		e = pmp_push_note(r, "truncated-file",
-				  "the file ends before the recording did; figures are those of its "
-				  "last interval",
-				  err);
+		e = pmp_push_note(r, "truncated-file", text, err);
 	if (e == 0 && !p->totals_seen) {
 		if (t->free_blocks > t->alloc_blocks)
 			t->free_blocks = t->alloc_blocks;

@@ -154,7 +154,9 @@ static int write_out(struct pmp_writer *w, struct err *err)
 		if (w->regular && ftruncate(w->fd, (off_t)w->written) < 0)
 			sys = sys ? sys : errno;
 		if (sys == EPIPE) {
-			code = err_set(e, ERR_GONE, "%s: the reader went away", name_of(w));
+			code = err_hint(e,
+					err_set(e, ERR_GONE, "%s: the reader went away", name_of(w)),
+					"output-closed");
 		} else {
 			code = err_sys(e, sys, "%s", name_of(w));
 			if (sys == ENOSPC || sys == EDQUOT || sys == EFBIG)
@@ -700,6 +702,9 @@ int pmp_writer_close(struct pmp_writer *w, struct err *err)
 		r = w->failed ? fail(w, w->failed, err) : flush_all(w, err);
 	if (w->fd >= 0 && close(w->fd) < 0 && r == 0)
 		r = err_sys(err, errno, "%s", name_of(w));
+	/* Not even its beginning could be written: nobody needs that. */
+	if (w->failed && w->regular && w->written == 0)
+		(void)unlink(w->path);
 	writer_free(w);
 	return r;
 }
