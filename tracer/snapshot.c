@@ -29,6 +29,7 @@
 #define ROOM_PART 4 /* of resident memory may be written to while the copy is read */
 #define ROOM_LEAST (16u << 20) /* room for kernel tables and the target's own needs */
 #define FUNCTION_BYTES 1024 /* of pymalloc's four entry points, more than any build needs */
+#define RETAKES 2
 #define REAP_ROUNDS 64 /* of orphans, each a list as long as it is looked at */
 #define REAP_TRIES 50  /* a debugger may hold the target when the copy is to be reaped */
 #define REAP_RETRY_NS 100000000
@@ -382,6 +383,9 @@ static int push_target(struct snapshot *s, struct err *err)
 {
 	AUTO_FREE char *exe = NULL;
 
+	if (s->said_target)
+		return 0;
+	s->said_target = true;
 	if (procfs_exe_base(s->pid, &exe, NULL) < 0)
 		exe = NULL;
 	return snapshot_push_target(s, exe, err);
@@ -409,7 +413,10 @@ static int read_without_copy(struct snapshot *s, struct err *err)
 	return read_stopped(s, err);
 }
 
-/* With every thread stopped, until they run again. */
+/*
+ * With every thread stopped, until they run again. 1: somebody was in the middle of a change after
+ * all, as no program counter tells where allocators are inlined; it may be taken anew.
+ */
 static int take_stopped(struct snapshot *s, struct err *err)
 {
 	int r = good_instant(s, err), copied = 0;
@@ -492,9 +499,15 @@ int snapshot_take(pid_t pid, const struct snapshot_options *options,
 		r = stop_attach(pid, &s.stop, err);
 	if (r < 0)
 		return r;
-	r = take_stopped(&s, err);
-	int gone = let_go(&s, r < 0 ? NULL : err);
-	snapshot_unfreeze(&s);
+	int gone = 0;
+	s.retakes = RETAKES;
+	do {
+		r = s.stop ? 0 : stop_attach(pid, &s.stop, err);
+		if (r == 0)
+			r = take_stopped(&s, err);
+		gone = let_go(&s, r < 0 ? NULL : err);
+		snapshot_unfreeze(&s);
+	} while (r > 0 && gone == 0);
 	return conclude(&s, r < 0 ? r : gone, err);
 }
 

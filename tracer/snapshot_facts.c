@@ -194,6 +194,11 @@ int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps 
 		resident_rest(account, s->agent_at, RESIDENT_AGENT);
 	if (r == 0)
 		r = heap_walk(mem, &s->py, maps, NULL, &h, err);
+	if (r == 0 && heap_totals(h)->torn && s->retakes) {
+		s->retakes--;
+		s->result->cost.pause_retries++;
+		return 1;
+	}
 	if (r == 0)
 		r = heap_find_cycles(h, err);
 	if (r == 0)

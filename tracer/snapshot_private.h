@@ -58,6 +58,8 @@ struct snapshot {
 	struct snapshot_sites sites; /* a recording's functions are set before the walk */
 	snapshot_extra_fn *extra; /* NULL: none */
 	void *extra_ctx;
+	uint32_t retakes; /* how often a torn heap may still be taken anew */
+	bool said_target;
 	bool no_room;	/* for a copy, in the control groups of the target: see note */
 	bool pushed;	/* rows have gone into the sink: it is too late to read again */
 	bool inside;	/* no good instant was found in time */
@@ -79,7 +81,10 @@ int snapshot_join(const struct snapshot_sites *sites, struct heap *h, struct hel
 uint64_t snapshot_now_ns(void);
 uint64_t snapshot_cpu_ns(void);
 
-/* Walk what does not move and push it. pid: whose residency counts, 0: a core's. */
+/*
+ * Walk what does not move and push it; 1 when it was torn and may be taken anew: then nothing
+ * was pushed. pid: whose residency counts, 0: a core's.
+ */
 int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps *maps,
 		  struct smaps *usage, pid_t pages_of, struct err *err) MUST_CHECK;
 

@@ -214,3 +214,30 @@ Test(integration_snapshot_hard, without_memory_for_ourselves_the_target_goes_on)
 	group_end(&g);
 	unlink(file);
 }
+
+/* --- contradictions ------------------------------------------------------------------------ */
+
+Test(integration_snapshot_hard, what_stays_torn_is_taken_anew_a_few_times_and_then_counted)
+{
+	const char *const args[] = { "torn", NULL };
+	struct python *py;
+	size_t n = all_pythons(&py);
+
+	for (size_t i = 0; i < n; i++) {
+		struct target t;
+
+		spawn(&t, &py[i], args);
+		if (strcmp(text_of(t.ready, "ctypes"), "there") == 0) {
+			json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
+
+			cr_expect_geq(number(json_object_get(report, "heap"), "torn"), 1, "%s",
+				      py[i].name);
+			cr_expect(has_note(report, "torn"), "%s: no note", py[i].name);
+			cr_expect_geq(number(json_object_get(report, "cost"), "pause_retries"), 2, "%s",
+				      py[i].name);
+			check_unharmed(&t, py[i].name);
+			json_decref(report);
+		}
+		target_kill(&t);
+	}
+}

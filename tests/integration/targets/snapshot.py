@@ -5,6 +5,7 @@ First word: rest [MODULE …] (import these, hold objects, answer lines), append
 process id to FILE again and again: a second instance of this program would show up in it),
 nproc (become another user whose processes are as many as allowed),
 traced (tracemalloc is on: say how much was made on one line),
+torn (one of the allocator's own counts is wrong for good),
 pins (leave nearly empty arenas behind again and again).
 Commands: state.
 """
@@ -123,6 +124,19 @@ elif mode == "traced":
 			blocks += 1
 			total += trace.size
 	say({"line": inner, "blocks": blocks, "bytes": total}, "READY ")
+elif mode == "torn":
+	keep.append(shapes())
+	found = "no ctypes"
+	try:
+		import ctypes
+		keep.append([b"%d" % i * 150 for i in range(100, 110)])  # a size class few others use
+		pool = id(keep[-1][5]) & ~((1 << (14 if sys.version_info >= (3, 10) else 12)) - 1)
+		count = ctypes.c_uint32.from_address(pool)
+		count.value -= 1
+		found = "there"
+	except ImportError:
+		pass
+	say({"ctypes": found}, "READY ")
 elif mode == "pins":
 	class Pin:
 		__slots__ = ("a",)
