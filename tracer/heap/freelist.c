@@ -80,7 +80,8 @@ static void array(struct heap *h, const char *name, uint64_t items, uint64_t cou
 
 static void tuples(struct heap *h, uint64_t heads, uint64_t stride, int32_t link)
 {
-	for (int32_t i = 0; i < h->l->free_tuple_lists; i++) {
+	/* list 0 of 3.10 is the empty tuple itself, alive (Objects/tupleobject.c) */
+	for (int32_t i = !h->l->free_tuple_first_len; i < h->l->free_tuple_lists; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "tuple[%d]", i + h->l->free_tuple_first_len);

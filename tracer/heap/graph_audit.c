@@ -14,6 +14,7 @@
 
 #define STATIC_MAX (UINT64_C(256) << 20) /* of one mapped file */
 #define PIECE_WORDS 8192
+#define STATIC_DOUBT (1 << 20) /* too many for something in a file to be an object at all */
 #define CHUNK_MAX (UINT64_C(1) << 20)
 #define AUDIT_ROWS_MAX 4096
 
@@ -221,6 +222,11 @@ static void count_excess(struct heap_graph *g, struct map *rows_of)
 
 		if (graph_bit(g->immortal, v))
 			continue;
+		if (g->left[v] > STATIC_DOUBT && g->id[v] >= g->h->pm.nblocks &&
+		    g->h->outside.at[g->id[v] - g->h->pm.nblocks].is_static) {
+			graph_set(g->immortal, v);
+			continue;
+		}
 		s->audited++;
 		if (g->left[v] <= 0) {
 			s->exact += g->left[v] == 0;

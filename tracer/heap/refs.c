@@ -14,6 +14,7 @@
 #define PIECE_WORDS 512
 #define ITEMS_MAX (UINT64_C(1) << 40)
 #define LINKS_MAX (1u << 26)
+#define OPAQUE_ITEMS (1u << 20) /* of an unknown C type, taken for references */
 
 struct subject {
 	struct heap *h;
@@ -90,6 +91,14 @@ static void visit_words(struct subject *s, size_t from, size_t to)
 		if ((int32_t)at != s->t->weak_offset && (int32_t)at != s->t->unvisited)
 			visit(s, le64(s->o + at), REF_WORD, at);
 	}
+	/* what is beyond the bytes at hand: the state of a random.Random, a metatype's own fields */
+	for (size_t at = from > s->avail ? from : s->avail; at + 8 <= to; at += 8) {
+		uint64_t word;
+
+		if ((int32_t)at == s->t->weak_offset || !reader_u64(&s->h->r, s->addr + at, &word))
+			continue;
+		visit(s, word, REF_WORD, at);
+	}
 }
 
 /* Objects/dictobject.c, dict_traverse; a key is visited too, it is never the last reference lost. */
@@ -104,16 +113,9 @@ static void dict_refs(struct subject *s)
 		return;
 	entries = keys + k.entries_at;
 	if (values) {
-		if (l->dict_values == PY_VALUES_HEADER) {
-			uint8_t embedded = 1;
-
-			/* values inside the instance are the instance's to visit */
-			(void)reader_get(&s->h->r, values + (uint64_t)l->PyDictValues_embedded,
-					 &embedded, 1);
-			if (embedded && s->view == REFS_TRAVERSE)
-				return;
+		/* values inside the instance are visited through its dict once there is one (3.13.1) */
+		if (l->dict_values == PY_VALUES_HEADER)
 			values += (uint64_t)l->PyDictValues_values;
-		}
 		visit_array(s, values, k.entries, REF_VALUE);
 		return;
 	}
@@ -170,6 +172,14 @@ static void deque_refs(struct subject *s)
 	}
 }
 
+/* tp_flags of the type at addr; 0 when it is none the walk knows. */
+static uint32_t heap_flags(const struct subject *s, uint64_t type)
+{
+	uint32_t index = types_known(&s->h->types, type);
+
+	return index ? types_at(&s->h->types, index)->flags : 0;
+}
+
 /* Modules/_functoolsmodule.c, lru_cache_tp_traverse: the ring of links, then the fields. */
 static void lru_refs(struct subject *s)
 {
@@ -185,6 +195,8 @@ static void lru_refs(struct subject *s)
 			break;
 		if (s->view == REFS_OWNED)
 			visit(s, link, REF_LINK, 0);
+		else if ((heap_flags(s, le64(b + l->PyObject_ob_type)) & PY_TPFLAG_HEAPTYPE))
+			visit(s, le64(b + l->PyObject_ob_type), REF_TYPE, 0);
 		visit(s, le64(b + l->lru_list_elem_key), REF_LINK, 0);
 		visit(s, le64(b + l->lru_list_elem_result), REF_LINK, 1);
 		link = le64(b + l->lru_list_elem_next);
@@ -378,7 +390,7 @@ static void managed_refs(struct subject *s)
 		}
 		break;
 	case PY_INSTANCE_INLINE:
-		if (t->inline_bytes && t->basic + 4 <= s->avail && s->o[t->basic + 3]) {
+		if (!word && t->inline_bytes && t->basic + 4 <= s->avail && s->o[t->basic + 3]) {
 			n = s->o[t->basic];
 			values = s->addr + t->basic + (uint64_t)s->h->l->PyDictValues_values;
 		}
@@ -514,10 +526,13 @@ void refs_of(struct heap *h, uint32_t type, uint64_t addr, enum refs_view view, 
 	    !reader_get(&h->r, addr - t->pre, s.before + sizeof(s.before) - t->pre, t->pre))
 		return;
 	family_refs(&s);
+	if (t->opaque && t->sized && t->item == 8 && field(&s, h->l->PyVarObject_ob_size) < OPAQUE_ITEMS)
+		visit_array(&s, addr + t->basic, field(&s, h->l->PyVarObject_ob_size), REF_ITEM);
 	/* fields which classes between the C type and this one have added */
 	visit_words(&s, t->family_basic, t->basic - end_dict_bytes(&s));
 	managed_refs(&s);
 	end_dict_ref(&s);
-	if (t->flags & PY_TPFLAG_HEAPTYPE && (h->l->type_visited || view == REFS_OWNED))
+	/* subtype_traverse has always visited it; types made from specs do from 3.9 on */
+	if (t->flags & PY_TPFLAG_HEAPTYPE && (h->l->type_visited || t->by_class || view == REFS_OWNED))
 		visit(&s, t->addr, REF_TYPE, 0);
 }

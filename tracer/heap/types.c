@@ -200,15 +200,19 @@ static const struct family_name *family_of(struct types *t, const struct type_by
 	return family_named(name);
 }
 
-/* __slots__ of one class; a C type made from a spec (its name has a dot) has members, not slots. */
-static uint32_t class_slots(struct types *t, const struct type_bytes *b)
+/* A C type made from a spec has a name with a dot; a class statement's has none. */
+static bool by_class(struct types *t, const struct type_bytes *b)
 {
 	char name[256];
 
-	if (!(b->flags & PY_TPFLAG_HEAPTYPE) || b->nmembers <= 0 || b->nmembers >= 4096 ||
-	    reader_cstr(t->r, b->name, name, sizeof(name)) < 0 || strchr(name, '.'))
-		return 0;
-	return (uint32_t)b->nmembers;
+	return b->flags & PY_TPFLAG_HEAPTYPE && reader_cstr(t->r, b->name, name, sizeof(name)) >= 0 &&
+	       !strchr(name, '.');
+}
+
+/* __slots__ of one class; a C type made from a spec has members, not slots. */
+static uint32_t class_slots(struct types *t, const struct type_bytes *b)
+{
+	return b->nmembers > 0 && b->nmembers < 4096 && by_class(t, b) ? (uint32_t)b->nmembers : 0;
 }
 
 /*
@@ -379,6 +383,7 @@ static uint32_t type_add(struct types *t, const struct type_bytes *b)
 	ht.unvisited = unvisited_of(t, b);
 	family_fill(t, &ht, *b);
 	ht.sized = sized(l, &ht);
+	ht.by_class = by_class(t, b);
 	name_fill(t, &ht, b);
 	if (vec_push(&t->list, ht) < 0)
 		return 0;

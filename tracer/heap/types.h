@@ -69,6 +69,7 @@ struct heap_type {
 	bool leaf;   /* instances refer to nothing */
 	bool opaque; /* some C struct in the chain is unknown to us */
 	bool sized;  /* ob_size counts items */
+	bool by_class; /* made by a class statement, whatever its bases are */
 	bool python; /* made by a class statement, as far as the layout tells */
 	struct heap_sums sum;
 	uint64_t garbage, garbage_bytes; /* in unreachable cycles */
