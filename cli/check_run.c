@@ -15,6 +15,8 @@
 #include "cli/signals.h"
 #include "tracer/stream/pmp.h"
 
+#define NEAR_PEAK 0.95 /* of the peak of an earlier run: then the heap is looked at */
+
 static void note_end(const struct check_job *job, const struct session_result *res,
 		     struct check_measured *m)
 {
@@ -41,6 +43,7 @@ static int record_live(const struct check_job *job, const struct fact_sink *sink
 	o.window_slots = 0;
 	o.duration_ns = job->duration_ns;
 	o.snapshots = job->pid != 0;
+	o.snapshot_at_bytes = job->argv ? m->snapshot_at : 0;
 	int rc = signals_catch(&signals, job->argv != NULL, err);
 	if (rc < 0)
 		return rc;
@@ -64,9 +67,9 @@ static int record_live(const struct check_job *job, const struct fact_sink *sink
 	return rc;
 }
 
-/* One recording added to f; f NULL: a warm-up. */
-static int measure_once(const struct check_job *job, struct check_measured *m,
-			struct check_figures *f, struct err *err)
+/* One recording added to f; f NULL: a warm-up, or (shares_only) one that is looked at. */
+static int run_once(const struct check_job *job, struct check_measured *m, struct check_figures *f,
+		    bool shares_only, struct err *err)
 {
 	struct recording r;
 	char root[4096];
@@ -83,6 +86,10 @@ static int measure_once(const struct check_job *job, struct check_measured *m,
 	}
 	if (rc >= 0)
 		rc = recording_conclude(&r, err);
+	if (rc >= 0 && r.totals.totals.peak_bytes > m->height)
+		m->height = r.totals.totals.peak_bytes;
+	if (rc >= 0 && shares_only)
+		rc = check_shares_add(&m->now, &r, err);
 	if (rc >= 0 && f && draw_status(&r) != STATUS_FINE && !m->incomplete) {
 		m->incomplete = true;
 		snprintf(m->why, sizeof m->why, "the recording is incomplete: %s",
@@ -95,6 +102,28 @@ static int measure_once(const struct check_job *job, struct check_measured *m,
 		m->runs++;
 	}
 	recording_deinit(&r);
+	return rc;
+}
+
+static int measure_once(const struct check_job *job, struct check_measured *m,
+			struct check_figures *f, struct err *err)
+{
+	return run_once(job, m, f, false, err);
+}
+
+static bool wants_snapshot(const struct check_job *job)
+{
+	for (size_t i = 0; job->argv && i < job->nrules; i++)
+		if (check_needs_snapshot(job->rules[i].metric.kind))
+			return true;
+	return false;
+}
+
+int check_look(const struct check_job *job, struct check_measured *m, struct err *err)
+{
+	m->snapshot_at = (uint64_t)((double)m->height * NEAR_PEAK);
+	int rc = run_once(job, m, NULL, true, err);
+	m->snapshot_at = 0;
 	return rc;
 }
 
@@ -155,11 +184,17 @@ int check_measure(struct cli *cli, const struct check_job *job, struct check_mea
 		tell_count(job, job->counts[0]);
 	for (uint64_t i = 0; rc == 0 && !ret->failed && i < job->warmup; i++)
 		rc = measure_once(job, ret, NULL, err);
+	if (rc == 0 && !ret->failed && wants_snapshot(job)) {
+		if (ret->height == 0)
+			rc = measure_once(job, ret, NULL, err);
+		ret->snapshot_at = (uint64_t)((double)ret->height * NEAR_PEAK);
+	}
 	if (rc == 0 && !ret->failed && job->variable)
 		rc = measure_counts(job, ret, err);
 	for (uint64_t i = 0; rc == 0 && !ret->failed && !job->variable && i < job->repeat; i++)
 		rc = measure_once(job, ret, &ret->now, err);
 	const char *seed = getenv("PYTHONHASHSEED");
+	ret->snapshot_at = 0;
 	snprintf(ret->now.hash_seed, sizeof ret->now.hash_seed, "%s",
 		 job->argv && seed ? seed : "unknown");
 	return rc;

@@ -30,6 +30,8 @@ struct check_measured {
 	bool failed;	 /* the program failed, or the process went away */
 	bool incomplete;
 	char why[200]; /* of failed or incomplete */
+	uint64_t height; /* live bytes at the highest peak so far */
+	uint64_t snapshot_at; /* of runs to come, live bytes at which they are looked at; 0: never */
 };
 
 /*
@@ -39,6 +41,11 @@ struct check_measured {
  */
 int check_measure(struct cli *cli, const struct check_job *job, struct check_measured *ret,
 		  struct err *err) MUST_CHECK;
+/*
+ * Run the program once more, unmeasured, and look at its heap near the peak it had: types and
+ * holders of ret->now. Errors: those of a run; a snapshot that came too late is none.
+ */
+int check_look(const struct check_job *job, struct check_measured *ret, struct err *err) MUST_CHECK;
 void check_measured_deinit(struct check_measured *m); /* accepts NULL and zeroed */
 
 #endif

@@ -35,6 +35,8 @@ static const struct opt options[] = {
 	{ 0, "report", "KIND[=FILE]",
 	  "text json markdown junit sarif github gitlab bencher ghbench; may be repeated", NULL,
 	  NULL },
+	{ 0, "no-snapshot", NULL, "never run once more for the types and holders of what failed", NULL,
+	  NULL },
 	{ 'p', "pid", "PID", "record a running process", NULL, NULL },
 	{ 'd', "duration", "TIME", "of that recording", NULL, NULL },
 	{ 'f', "force", NULL, "replace files that exist", NULL, NULL },
@@ -156,11 +158,6 @@ static int check_rules(const struct checker *c, struct err *err)
 {
 	for (size_t i = 0; i < c->budget.rules.len; i++) {
 		const struct check_metric *m = &c->budget.rules.at[i].metric;
-		if ((m->kind == CHECK_FRAG || m->kind == CHECK_TYPE) && c->job.argv)
-			return err_set(err, ERR_USAGE,
-				       "%.80s needs a snapshot of the heap: check a process, or a FILE.pmp "
-				       "that has one",
-				       m->name);
 		if (m->kind == CHECK_LEAK_RATE && c->job.argv && !c->job.variable)
 			return err_set(err, ERR_USAGE,
 				       "leak_rate of a program needs --iterations-env NAME=A,B,C");
@@ -401,6 +398,33 @@ static int write_reports(struct checker *c, struct err *err)
 	return rc;
 }
 
+/*
+ * Which types, and held by what? A program that failed, or whose figures become a baseline, is
+ * run once more for that, unmeasured. It may behave otherwise then: that is no failure.
+ */
+static int look_closer(struct checker *c, const struct check_question *q,
+		       struct check_answer *answer, struct err *err)
+{
+	struct check_measured *m = &c->measured;
+	struct err why = ERR_INIT;
+	bool wanted = *c->save_path != '\0';
+	for (size_t i = 0; i < answer->findings.len; i++)
+		wanted |= check_wants_shares(&answer->findings.at[i]);
+	if (!wanted || m->failed || m->incomplete || !c->job.argv || m->now.types.len > 0 ||
+	    opt_given(c->args, "no-snapshot"))
+		return 0;
+	int exit_status = m->exit_status, rc = check_look(&c->job, m, &why);
+	m->exit_status = exit_status;
+	m->failed = m->incomplete = false;
+	if (rc == ERR_NOMEM || rc == ERR_INTERRUPTED) {
+		*err = why;
+		return rc;
+	}
+	for (size_t i = 0; i < answer->findings.len; i++)
+		check_find_shares(q, &answer->findings.at[i]);
+	return 0;
+}
+
 static int judge(struct checker *c, struct check_answer *answer, struct err *err)
 {
 	struct check_measured *m = &c->measured;
@@ -422,6 +446,8 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 	if (m->failed) /* what it did until then is no measure of anything */
 		q.nrules = 0;
 	int rc = check_judge(&q, answer, err);
+	if (rc == 0)
+		rc = look_closer(c, &q, answer, err);
 	if (rc < 0)
 		return rc;
 	c->report.status = m->failed	  ? STATUS_TARGET :
@@ -480,7 +506,7 @@ const struct command cmd_check = {
 	.summary = "fail when a program needs more memory than it may: for CI",
 	.details =
 		"Metrics: alloc_bytes, allocs, peak, live, leaked, leak_rate, rss_peak, frag, type:NAME,\n"
-		"and for each test of pytest test:PATTERN:peak, leaked, alloc_bytes, allocs.\n"
+		"retained:TYPE, and for each test of pytest test:PATTERN:peak, leaked, alloc_bytes, allocs.\n"
 		"Status: 0 passed, 1 failed, 2 usage, 3 not measured, 4 the program failed,\n"
 		"5 baseline missing or incompatible, 6 recording incomplete.\n",
 	.options = options,

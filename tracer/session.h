@@ -27,6 +27,7 @@ struct session_options {
 	bool drop_on_full;	    /* else the target waits for us, up to stall_limit_ms */
 	bool events;		    /* push every event too */
 	bool snapshots;		    /* attach: of the heap, at the beginning and at the end */
+	uint64_t snapshot_at_bytes; /* one more, as soon as so much is live; 0: none */
 	uint64_t live_max;	    /* most live blocks followed; 0: default */
 	const char *assume_layout;  /* "3.15" for an unknown version, or NULL */
 };

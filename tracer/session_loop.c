@@ -234,6 +234,14 @@ static int look_at_agent(struct session *s, enum fact_end *ret_end, struct err *
 	return 1;
 }
 
+/* Is it time for the one snapshot that was asked for near the peak? */
+static bool at_its_height(const struct session *s)
+{
+	uint64_t want = s->options->snapshot_at_bytes;
+
+	return want && s->snapshots == 0 && ledger_live(s->ledger).bytes >= want;
+}
+
 int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 {
 	uint64_t read_at = clock_now(&s->clock), pause_until = 0;
@@ -256,6 +264,8 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 			pause_until = got ? now + pause_of(s, got, now - read_at) : 0;
 			read_at = now;
 		}
+		if (r == 0 && at_its_height(s))
+			r = session_snapshot_begin(s, err);
 		if (r == 0)
 			r = ended(s, now, ret_end, err);
 		if (r == 0 && now >= s->next_tick_ns) {

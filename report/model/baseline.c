@@ -97,6 +97,32 @@ static int read_test(struct check_figures *f, const char *id, const json_t *test
 	return 0;
 }
 
+static int read_share(struct check_figures *f, bool type, const char *name, const json_t *v,
+		      struct err *err)
+{
+	struct check_share s = { arena_str(&f->arena, name, strlen(name)), 0, 0 };
+	if (!figure_of(v, &s.bytes))
+		return bad(err, type ? "types" : "holders");
+	if (!s.name)
+		return err_nomem(err);
+	return (type ? vec_push(&f->types, s) : vec_push(&f->holders, s)) < 0 ? err_nomem(err) : 0;
+}
+
+/* Members of an object of figures by name. */
+static int read_shares(struct check_figures *f, const json_t *root, bool type, struct err *err)
+{
+	const json_t *all = json_object_get(root, type ? "types" : "holders");
+	const char *name;
+	json_t *v;
+	int rc = 0;
+	if (all && (!json_is_object(all) || json_object_size(all) > CHECK_SHARES_MAX))
+		return bad(err, type ? "types" : "holders");
+	json_object_foreach((json_t *)all, name, v)
+		if (rc == 0)
+			rc = read_share(f, type, name, v, err);
+	return rc;
+}
+
 static int read_tests(struct check_figures *f, const json_t *tests, struct err *err)
 {
 	const char *id;
@@ -154,6 +180,10 @@ static int read_all(struct check_figures *f, const json_t *root, struct err *err
 	for (size_t i = 0; rc == 0 && i < json_array_size(sites); i++)
 		rc = read_site(f, json_array_get(sites, i), err);
 	vec_sort(&f->sites, by_name);
+	if (rc == 0)
+		rc = read_shares(f, root, true, err);
+	if (rc == 0)
+		rc = read_shares(f, root, false, err);
 	return rc < 0 ? rc : read_tests(f, json_object_get(root, "tests"), err);
 }
 
@@ -255,6 +285,20 @@ static json_t *runs_of(const struct check_series *s)
 	return runs;
 }
 
+static void put_shares(struct buf *out, const char *name, const struct check_share *at, size_t n)
+{
+	if (n == 0)
+		return;
+	(void)buf_printf(out, ",\n \"%s\": {", name);
+	for (size_t i = 0; i < n; i++) {
+		(void)buf_str(out, i ? ",\n  " : "\n  ");
+		put_value(out, json_string(at[i].name));
+		(void)buf_str(out, ": ");
+		put_value(out, figure(at[i].bytes));
+	}
+	(void)buf_str(out, "\n }");
+}
+
 static void put_tests(const struct check_figures *f, struct buf *out)
 {
 	if (f->tests.len == 0)
@@ -310,6 +354,8 @@ int baseline_print(const struct check_figures *f, struct buf *out, struct err *e
 	put_member(out, "noise", noise);
 	int rc = put_sites(f, out, err);
 	put_tests(f, out);
+	put_shares(out, "types", f->types.at, f->types.len);
+	put_shares(out, "holders", f->holders.at, f->holders.len);
 	(void)buf_str(out, "\n}\n");
 	return rc < 0 ? rc : out->failed ? err_nomem(err) : 0;
 }

@@ -28,6 +28,8 @@ void check_figures_deinit(struct check_figures *f)
 	vec_deinit(&f->series);
 	vec_deinit(&f->sites);
 	vec_deinit(&f->tests);
+	vec_deinit(&f->types);
+	vec_deinit(&f->holders);
 	arena_deinit(&f->arena);
 	memset(f, 0, sizeof *f);
 }
@@ -251,6 +253,7 @@ static int judge_rule(const struct check_question *q, const struct check_rule *r
 				"baseline");
 	if (check_wants_culprits(f))
 		find_culprits(q, f);
+	check_find_shares(q, f);
 	return 0;
 }
 

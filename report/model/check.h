@@ -25,9 +25,10 @@ enum check_kind {
 	CHECK_RSS_PEAK,
 	CHECK_FRAG, /* share, 0…1; needs a snapshot */
 	CHECK_TYPE, /* objects of one type; needs a snapshot */
+	CHECK_RETAINED, /* bytes that would go with all objects of a type; needs a snapshot */
 	CHECK_TEST, /* a figure of each test whose id matches: what `of` says */
 };
-#define CHECK_KINDS 10
+#define CHECK_KINDS 11
 #define CHECK_SITE_KINDS 5
 #define CHECK_NAME_MAX 160
 #define CHECK_TESTS_SHOWN 100 /* findings of tests a rule may add; the others are counted */
@@ -93,6 +94,15 @@ struct check_test {
 	size_t nplaces[2];
 };
 
+/* A type, or a holder by the expression that leads to it, in a snapshot. */
+struct check_share {
+	const char *name;
+	double bytes; /* of a type its objects and buffers; of a holder what it retains */
+	double count; /* of a type */
+};
+
+#define CHECK_SHARES_MAX 100 /* kept of each */
+
 struct check_figures {
 	struct arena arena;
 	char python[32], implementation[32], arch[32], hash_seed[32];
@@ -100,6 +110,8 @@ struct check_figures {
 	struct VEC(struct check_series) series;
 	struct VEC(struct check_site) sites; /* by file, then function */
 	struct VEC(struct check_test) tests; /* by id */
+	/* Of the newest snapshot, largest first; empty without one. */
+	struct VEC(struct check_share) types, holders;
 };
 
 void check_figures_deinit(struct check_figures *f); /* accepts NULL and zeroed; zeroed is empty */
@@ -116,6 +128,12 @@ double check_median(const struct check_series *s);
  */
 int check_figures_add(struct check_figures *f, const struct recording *r, const char *root,
 		      const struct check_rule *rules, size_t nrules, struct err *err) MUST_CHECK;
+
+/* Types and holders of the newest snapshot of r; none: nothing is changed. Errors: NOMEM. */
+int check_shares_add(struct check_figures *f, const struct recording *r, struct err *err) MUST_CHECK;
+
+/* Bytes that would go with all objects of the type so called ("module.Name"). */
+double check_retained(const struct heap_model *m, const char *type);
 
 /* Value of one metric that is a sum over sites, from figures of one recording already added. */
 double check_last(const struct check_figures *f, const char *name);
@@ -152,12 +170,16 @@ enum check_verdict {
 	CHECK_FAILED,
 };
 
-#define CHECK_CULPRITS 5
+#define CHECK_CULPRITS 5       /* of sites */
+#define CHECK_SHARE_CULPRITS 3 /* of types, and of holders */
+
+enum check_what { CHECK_SITE, CHECK_OF_TYPE, CHECK_HOLDER };
 
 struct check_culprit {
-	const char *file, *function;
+	const char *file, *function; /* of types and holders file is "" and function the name */
 	uint32_t line;
 	double base, now;
+	enum check_what what;
 };
 
 struct check_finding {
@@ -168,8 +190,10 @@ struct check_finding {
 	enum check_verdict verdict;
 	bool have_base;
 	double base, now, allowed, noise; /* allowed: highest value that is fine */
-	struct check_culprit culprits[CHECK_CULPRITS];
+	struct check_culprit culprits[CHECK_CULPRITS]; /* sites */
 	size_t nculprits;
+	struct check_culprit shares[2 * CHECK_SHARE_CULPRITS]; /* types, then holders */
+	size_t nshares;
 };
 
 struct check_question {
@@ -198,6 +222,13 @@ int check_judge(const struct check_question *q, struct check_answer *ret,
 		struct err *err) MUST_CHECK;
 void check_answer_deinit(struct check_answer *a); /* accepts NULL and zeroed */
 
+/* A finding whose culprits are looked for; of memory that is held: types and holders too. */
+bool check_wants_culprits(const struct check_finding *f);
+bool check_wants_shares(const struct check_finding *f);
+
+/* Fill in types and holders from q->now and q->base. */
+void check_find_shares(const struct check_question *q, struct check_finding *f);
+
 /* The test with this id, or NULL. */
 const struct check_test *check_test_find(const struct check_figures *f, const char *id);
 
@@ -223,6 +254,7 @@ int check_comparable(const struct check_figures *now, const struct check_figures
 void check_file_name(const char *file, const char *root, char *ret, size_t n);
 const char *check_function_name(const char *function);
 
+bool check_needs_snapshot(enum check_kind k);
 const char *check_verdict_name(enum check_verdict v); /* "ok", "failed" … */
 const char *check_kind_unit(enum check_kind k);	      /* "bytes", "count", "bytes/s", "share" */
 

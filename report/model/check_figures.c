@@ -200,11 +200,22 @@ static int put_heap(struct check_figures *f, const struct recording *r,
 			       rule->metric.name);
 	if (rule->metric.kind == CHECK_FRAG)
 		return put(f, "frag", heap_model_fragmentation(m), err);
+	if (rule->metric.kind == CHECK_RETAINED && !m->holders.known)
+		return err_set(err, ERR_USAGE, "%.80s: the snapshot does not know who holds what",
+			       rule->metric.name);
+	if (rule->metric.kind == CHECK_RETAINED)
+		return put(f, rule->metric.name,
+			   check_retained(m, rule->metric.name + strlen("retained:")), err);
 	for (size_t i = 0; i < m->types.len; i++)
 		if (strcmp(heap_type_label(&m->types.at[i], label, sizeof label),
 			   rule->metric.name + strlen("type:")) == 0)
 			count += (double)m->types.at[i].count;
 	return put(f, rule->metric.name, count, err);
+}
+
+bool check_needs_snapshot(enum check_kind k)
+{
+	return k == CHECK_FRAG || k == CHECK_TYPE || k == CHECK_RETAINED;
 }
 
 static int put_asked(struct check_figures *f, const struct recording *r,
@@ -215,7 +226,7 @@ static int put_asked(struct check_figures *f, const struct recording *r,
 		bool again = false;
 		for (size_t k = 0; k < i; k++)
 			again |= strcmp(rules[k].metric.name, rules[i].metric.name) == 0;
-		if (!again && (rules[i].metric.kind == CHECK_FRAG || rules[i].metric.kind == CHECK_TYPE))
+		if (!again && check_needs_snapshot(rules[i].metric.kind))
 			rc = put_heap(f, r, &rules[i], err);
 	}
 	return rc;
@@ -231,9 +242,12 @@ int check_figures_add(struct check_figures *f, const struct recording *r, const 
 		 t->implementation ? t->implementation : "");
 	snprintf(f->arch, sizeof f->arch, "%s", t->arch ? t->arch : "");
 	f->word_bytes = t->word_bytes;
+	int rc = check_shares_add(f, r, err);
+	if (rc < 0)
+		return rc;
 	if (recording_is_snapshot(r)) /* nothing was recorded: there is no figure, which is not 0 */
 		return put_asked(f, r, rules, nrules, err);
-	int rc = sum_sites(f, r, root, sum, err);
+	rc = sum_sites(f, r, root, sum, err);
 	static const char *const names[] = { "alloc_bytes", "allocs", "peak", "live", "leaked" };
 	for (size_t i = 0; rc == 0 && i < CHECK_SITE_KINDS; i++)
 		rc = put(f, names[i], sum[i], err);

@@ -13,7 +13,6 @@ struct check_compared {
 /* Fill in everything of *f (whose rule is set) but its name and its culprits. */
 void check_judge_one(const struct check_question *q, const struct check_compared *c,
 		     struct check_finding *f);
-bool check_wants_culprits(const struct check_finding *f);
 
 /* One finding for each test that is told, one for the rest. */
 int check_judge_tests(const struct check_question *q, const struct check_rule *rule,

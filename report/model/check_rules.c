@@ -19,6 +19,7 @@ static const struct {
 	[CHECK_RSS_PEAK] = { "rss_peak", "bytes" },
 	[CHECK_FRAG] = { "frag", "share" },
 	[CHECK_TYPE] = { "type:", "count" },
+	[CHECK_RETAINED] = { "retained:", "bytes" },
 	[CHECK_TEST] = { "test:", "" },
 };
 
@@ -68,16 +69,12 @@ bool check_test_matches(const struct check_metric *m, const char *id)
 
 int check_metric_parse(const char *text, size_t n, struct check_metric *ret, struct err *err)
 {
-	if (n >= 9 && memcmp(text, "retained:", 9) == 0)
-		return err_set(err, ERR_USAGE,
-			       "retained:TYPE needs retained sizes, which recordings do not hold");
 	if (n >= 5 && n < CHECK_NAME_MAX && memcmp(text, "test:", 5) == 0)
 		return test_metric(text, n, ret, err);
 	for (size_t i = 0; n < CHECK_NAME_MAX && i < CHECK_TEST; i++) {
 		size_t m = strlen(kinds[i].name);
-		bool type = i == CHECK_TYPE && n > m;
-		if ((type || n == m) && i + (n == m) != CHECK_TYPE + 1 &&
-		    memcmp(text, kinds[i].name, m) == 0) {
+		bool named = i == CHECK_TYPE || i == CHECK_RETAINED;
+		if ((named ? n > m : n == m) && memcmp(text, kinds[i].name, m) == 0) {
 			*ret = (struct check_metric){ .kind = (enum check_kind)i,
 						      .of = (enum check_kind)i };
 			memcpy(ret->name, text, n);
@@ -86,7 +83,7 @@ int check_metric_parse(const char *text, size_t n, struct check_metric *ret, str
 	}
 	return err_set(err, ERR_USAGE,
 		       "unknown metric '%.*s'; one of alloc_bytes, allocs, peak, live, leaked, "
-		       "leak_rate, rss_peak, frag, type:NAME, test:PATTERN:FIGURE",
+		       "leak_rate, rss_peak, frag, type:NAME, retained:TYPE, test:PATTERN:FIGURE",
 		       (int)(n > 40 ? 40 : n), text);
 }
 

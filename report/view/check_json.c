@@ -22,6 +22,22 @@ static void number(struct json *j, const char *name, double v)
 	out_str(j->out, check_number(v, buf));
 }
 
+static void put_shares(struct json *j, const struct check_finding *f, enum check_what what,
+		       const char *name)
+{
+	json_open(j, name, '[');
+	for (size_t i = 0; i < f->nshares; i++) {
+		if (f->shares[i].what != what)
+			continue;
+		json_open(j, NULL, '{');
+		text(j, "name", f->shares[i].function);
+		number(j, "base", f->shares[i].base);
+		number(j, "now", f->shares[i].now);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void put_finding(struct json *j, const struct check_finding *f)
 {
 	char sentence[CHECK_SENTENCE_MAX];
@@ -53,6 +69,8 @@ static void put_finding(struct json *j, const struct check_finding *f)
 		json_close(j, '}');
 	}
 	json_close(j, ']');
+	put_shares(j, f, CHECK_OF_TYPE, "types");
+	put_shares(j, f, CHECK_HOLDER, "holders");
 	json_close(j, '}');
 }
 

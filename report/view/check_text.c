@@ -20,6 +20,18 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 	}
 }
 
+static void put_shares(const struct check_finding *f, struct out *out)
+{
+	char delta[CHECK_VALUE_MAX], now[CHECK_VALUE_MAX];
+	for (size_t i = 0; i < f->nshares; i++) {
+		const struct check_culprit *c = &f->shares[i];
+		out_printf(out, "      %12s  %s ", check_value(CHECK_PEAK, c->now - c->base, true, delta),
+			   c->what == CHECK_OF_TYPE ? "type" : "held by");
+		out_escaped(out, ESCAPE_ASCII, c->function, strlen(c->function));
+		out_printf(out, "  (now %s)\n", check_value(CHECK_PEAK, c->now, false, now));
+	}
+}
+
 static void draw(const struct check_report *r, struct out *out)
 {
 	char text[CHECK_SENTENCE_MAX];
@@ -43,6 +55,7 @@ static void draw(const struct check_report *r, struct out *out)
 		out_escaped(out, ESCAPE_ASCII, text, strlen(text));
 		out_str(out, "\n");
 		put_culprits(f, out);
+		put_shares(f, out);
 	}
 	if (a->findings.len > 0)
 		return;

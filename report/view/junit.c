@@ -15,6 +15,13 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 		check_put(out, CHECK_XML, c->function);
 		out_str(out, "\n");
 	}
+	for (size_t i = 0; i < f->nshares; i++) {
+		const struct check_culprit *c = &f->shares[i];
+		out_printf(out, "%s %s ", check_value(CHECK_PEAK, c->now - c->base, true, v),
+			   c->what == CHECK_OF_TYPE ? "type" : "held by");
+		check_put(out, CHECK_XML, c->function);
+		out_str(out, "\n");
+	}
 }
 
 static void put_case(const struct check_report *r, const struct check_finding *f, struct out *out)

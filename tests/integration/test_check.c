@@ -80,6 +80,7 @@ static void save(void)
 	cli_done(&done);
 }
 
+/* The matrix of changes: what the gate must say about each, every time. */
 static const struct change {
 	const char *knob, *value, *rule;
 	int status;
@@ -93,16 +94,30 @@ static const struct change {
 	{ "GATE_CACHE", "500", "peak=5%", 1, "cache" },
 	{ "GATE_TEMPORARY", "400", "alloc_bytes=5%", 1, "temporaries" },
 	{ "GATE_TEMPORARY", "400", "peak=5%", 0, NULL },
+	{ "GATE_NOISE", "8192", "peak=1%", 0, NULL },
+	{ "GATE_NOISE", "700", "rss_peak=5%", 0, NULL },
+	{ "GATE_NOISE", "8192", "alloc_bytes=1%", 0, NULL },
 };
+
+/* PYMEMPROF_REPEATS=50 makes it the long run that docs/ci.md has the record of. */
+static unsigned repeats(void)
+{
+	const char *text = getenv("PYMEMPROF_REPEATS");
+	return text ? (unsigned)strtoul(text, NULL, 10) : 2;
+}
 
 Test(integration_check, each_change_gets_its_verdict_status_and_culprit)
 {
+	const size_t n = sizeof(changes) / sizeof(*changes);
 	save();
-	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+	for (size_t k = 0; k < n * repeats(); k++) {
+		size_t i = k % n;
 		const struct change *c = &changes[i];
 		struct cli done;
 		json_t *r = check(&pythons[0], c->knob, c->value,
-				  OPTIONS("--baseline", baseline, "--max-increase", c->rule), &done);
+				  OPTIONS("--no-snapshot", "--baseline", baseline, "--max-increase",
+					  c->rule),
+				  &done);
 		cr_expect_eq(done.status, c->status, "%s=%s %s: %d: %s", c->knob, c->value, c->rule,
 			     done.status, done.err);
 		const json_t *first = json_array_get(json_object_get(r, "findings"), 0);
@@ -196,7 +211,7 @@ Test(integration_check, every_status_is_reached)
 	expect_status(0, &pythons[0], NULL, NULL, OPTIONS("--warn", "peak=1KiB"));
 	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("--max", "speak=1KiB"));
 	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("-q"));
-	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("--max", "frag=30%"));
+	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("--max", "frag=30"));
 	expect_status(4, &pythons[0], "GATE_EXIT", "3", OPTIONS("--max", "peak=1KiB"));
 	expect_status(5, &pythons[0], NULL, NULL, OPTIONS("--baseline", baseline));
 	expect_status(0, &pythons[0], NULL, NULL,
@@ -235,4 +250,88 @@ Test(integration_check, another_minor_version_is_refused_unless_lenient)
 	expect_status(0, other, NULL, NULL,
 		      OPTIONS("--baseline", baseline, "--baseline-lenient", "--max-increase",
 			      "peak=50%"));
+}
+
+static const char *first_name(const json_t *r, const char *list)
+{
+	const json_t *f = json_array_get(json_object_get(r, "findings"), 0);
+	return json_string_value(json_object_get(json_array_get(json_object_get(f, list), 0), "name"));
+}
+
+Test(integration_check, what_failed_is_named_by_type_and_holder_too)
+{
+	struct cli done;
+	setenv("GATE_SLEEP", "300", 1);
+	save();
+	setenv("GATE_SESSIONS", "3000", 1);
+	json_t *r = check(&pythons[0], NULL, NULL,
+			  OPTIONS("--baseline", baseline, "--max-increase", "peak=5%", "--max",
+				  "type:__main__.Session=100", "--max",
+				  "retained:__main__.Session=1MiB"),
+			  &done);
+	unsetenv("GATE_SESSIONS");
+	unsetenv("GATE_SLEEP");
+	cr_assert_eq(done.status, 1, "%d: %s", done.status, done.err);
+	json_t *findings = json_object_get(r, "findings"), *f;
+	size_t i;
+	json_array_foreach(findings, i, f)
+		cr_expect_str_eq(json_string_value(json_object_get(f, "verdict")), "failed");
+	cr_expect_eq(json_array_size(findings), 3);
+	const char *holder = first_name(r, "holders");
+	cr_expect(holder && strstr(holder, "__main__.app.sessions"), "held by %s", holder);
+	cr_expect_not_null(strstr(done.err, "held by module __main__.app.sessions"), "%s", done.err);
+	json_decref(r);
+	cli_done(&done);
+}
+
+Test(integration_check, noise_of_resident_memory_alone_fails_nothing)
+{
+	struct cli done;
+	setenv("GATE_NOISE", "6000", 1);
+	json_t *r = check(&pythons[0], NULL, NULL,
+			  OPTIONS("--no-snapshot", "--repeat", "5", "--save-baseline", baseline), &done);
+	cr_assert_eq(done.status, 0, "%s", done.err);
+	json_decref(r);
+	cli_done(&done);
+	for (unsigned i = 0; i < repeats(); i++)
+		expect_status(0, &pythons[0], NULL, NULL,
+			      OPTIONS("--no-snapshot", "--repeat", "5", "--baseline", baseline,
+				      "--max-increase", "rss_peak=5%", "--max-increase", "peak=1%"));
+	unsetenv("GATE_NOISE");
+}
+
+Test(integration_check, a_machine_of_another_word_is_refused_unless_lenient)
+{
+	char command[256];
+	save();
+	snprintf(command, sizeof(command), "sed -i 's/\"word_bytes\": 8/\"word_bytes\": 4/' %s", baseline);
+	cr_assert_eq(system(command), 0);
+	expect_status(5, &pythons[0], NULL, NULL, OPTIONS("--baseline", baseline));
+	expect_status(0, &pythons[0], NULL, NULL, OPTIONS("--baseline", baseline, "--baseline-lenient"));
+}
+
+Test(integration_check, a_running_process_is_measured_for_a_while)
+{
+	struct target t = { 0 };
+	struct cli done;
+	char pid[16];
+	cr_assert(target_spawn(&t, &pythons[0], &(struct target_options){ .script = "busy.py" }), "%s",
+		  t.error);
+	snprintf(pid, sizeof(pid), "%d", (int)t.pid);
+	CLI(&done, LIMIT_MS, "check", "--pid", pid, "-d", "700ms", "--max", "peak=1GiB", "--max",
+	    "type:dict=1000000", "--max", "frag=100%", "--max", "retained:type=1GiB", "--report", "json");
+	cr_expect_eq(done.status, 0, "%d: %s", done.status, done.err);
+	json_t *r = cli_json(&done);
+	const json_t *metrics = json_object_get(r, "metrics");
+	cr_expect_gt(json_integer_value(json_array_get(json_object_get(metrics, "type:dict"), 0)), 10);
+	cr_expect_gt(json_number_value(json_array_get(json_object_get(metrics, "retained:type"), 0)), 0);
+	json_decref(r);
+	cli_done(&done);
+	CLI(&done, LIMIT_MS, "check", "-p", pid, "-d", "300ms", "--max", "type:dict=1");
+	cr_expect_eq(done.status, 1, "%d: %s", done.status, done.err);
+	cli_done(&done);
+	target_kill(&t);
+	CLI(&done, LIMIT_MS, "check", "-p", pid, "-d", "300ms", "--max", "peak=1GiB");
+	cr_expect_eq(done.status, 3, "gone before: %d: %s", done.status, done.err);
+	cli_done(&done);
 }

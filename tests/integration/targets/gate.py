@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+import time
 
 kept = []
 
@@ -26,6 +27,31 @@ def cache(n):
         kept.append(bytes(2000))
 
 
+class Session:
+    def __init__(self):
+        self.data = bytes(1000)
+
+
+class App:
+    def __init__(self):
+        self.sessions = []
+
+
+app = App()
+
+
+def sessions(n):
+    for _ in range(n):
+        app.sessions.append(Session())
+
+
+def rss(n):
+    """n KiB of memory that is none of Python's."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    ctypes.memset(libc.malloc(ctypes.c_size_t(n * 1024)), 1, n * 1024)
+
+
 def knob(name, otherwise=0):
     return int(os.environ.get('GATE_' + name, otherwise))
 
@@ -34,4 +60,10 @@ held = table(knob('TABLE', 4000))
 temporaries(knob('TEMPORARY', 20))
 leak(knob('LEAK'))
 cache(knob('CACHE'))
+sessions(knob('SESSIONS'))
+if knob('NOISE'):
+    rss(os.getpid() * 7919 % knob('NOISE') + 1)
+
+# Long enough at its peak to be looked at there.
+time.sleep(knob('SLEEP') / 1000)
 sys.exit(knob('EXIT'))

@@ -189,7 +189,7 @@ Test(report_model_check, rules_that_make_no_sense_are_refused)
 {
 	static const char *const bad[] = { "peak",	"peak=",     "peak=x",	"peak=-5",
 					   "=5",	"speak=5",   "frag=5",	"type:=5",
-					   "retained:X=5", "peak=0x5", "peak=5XB", "peak=5%" };
+					   "retained:=5",	"peak=0x5", "peak=5XB", "peak=5%" };
 	struct check_rule r;
 	struct err err = ERR_INIT;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -355,4 +355,67 @@ Test(report_model_check, metrics_of_tests_are_a_pattern_and_a_figure)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		cr_expect_eq(check_metric_parse(bad[i], strlen(bad[i]), &m, NULL), ERR_USAGE, "%s",
 			     bad[i]);
+}
+
+static void share(struct check_figures *f, bool type, const char *name, double bytes)
+{
+	struct check_share s = { .name = name, .bytes = bytes };
+	cr_assert_eq(type ? vec_push(&f->types, s) : vec_push(&f->holders, s), 0);
+}
+
+Test(report_model_check, types_and_holders_that_grew_most_are_culprits)
+{
+	struct check_figures b = figures("peak", 1e6), n = figures("peak", 3e6);
+	share(&b, true, "str", 5e5);
+	share(&n, true, "str", 6e5);
+	share(&n, true, "app.Session", 1e6);
+	share(&n, true, "tiny", 100);
+	share(&n, false, "module app.sessions (dict)", 1.1e6);
+	struct check_rule r[] = { rule(CHECK_OPTION_MAX_INCREASE, "peak=5%"),
+				  rule(CHECK_OPTION_MAX, "peak=2MB") };
+	struct check_question q = { .now = &n, .base = &b, .rules = r, .nrules = 2 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	const struct check_finding *f = &a.findings.at[a.findings.at[0].rule == &r[0] ? 0 : 1];
+	cr_assert_eq(f->nshares, 3);
+	cr_expect_str_eq(f->shares[0].function, "app.Session");
+	cr_expect_str_eq(f->shares[1].function, "str");
+	cr_expect_eq(f->shares[1].base, 5e5);
+	cr_expect_eq(f->shares[2].what, CHECK_HOLDER);
+	check_answer_deinit(&a);
+	put(&n, "retained:dict", &(double){ 9 }, 1);
+	share(&n, false, "module app.name (str)", 5e5);
+	r[0] = rule(CHECK_OPTION_MAX, "retained:dict=1");
+	q.nrules = 1;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_assert_eq(a.findings.at[0].nshares, 1, "only who holds that type");
+	cr_expect_str_eq(a.findings.at[0].shares[0].function, "module app.sessions (dict)");
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
+Test(report_model_check, a_type_retains_what_goes_with_its_outermost_objects)
+{
+	struct heap_model m = { 0 };
+	struct fact_heap_type t[] = { { .type = 1, .name = "Node", .module = "app" },
+				      { .type = 2, .name = "list", .module = "builtins" } };
+	struct fact_heap_holder h[] = {
+		{ .holder = 1, .root = FACT_ROOT_ALL },
+		{ .holder = 2, .parent = 1, .root = FACT_ROOT_MODULE, .name = "app" },
+		{ .holder = 3, .parent = 2, .type = 1, .retained_bytes = 1000 },
+		{ .holder = 4, .parent = 3, .type = 2, .retained_bytes = 600 },
+		{ .holder = 5, .parent = 4, .type = 1, .retained_bytes = 300 },
+		{ .holder = 6, .parent = 2, .type = 1, .retained_bytes = 70 },
+	};
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(vec_push(&m.types, t[i]), 0);
+	for (size_t i = 0; i < 6; i++)
+		cr_assert_eq(vec_push(&m.holders.rows, h[i]), 0);
+	m.holders.known = true;
+	cr_expect_eq(check_retained(&m, "app.Node"), 1070);
+	cr_expect_eq(check_retained(&m, "list"), 600);
+	cr_expect_eq(check_retained(&m, "app.Gone"), 0);
+	vec_deinit(&m.types);
+	vec_deinit(&m.holders.rows);
 }
