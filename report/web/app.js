@@ -5,7 +5,7 @@
  */
 import { bytes, count, percent } from './units.js';
 import { section } from './data.js';
-import { loadTree } from './tree.js';
+import { wholeTree } from './tree.js';
 import { copy, say } from './dom.js';
 import { parseQuery, passes } from './query.js';
 import { setBrush, setPick, state, watch } from './store.js';
@@ -31,12 +31,6 @@ function fail(e) {
 		`This part of the page cannot be shown: ${e.message}`);
 }
 
-const whole = async () => {
-	state.whole ??= await loadTree();
-	state.tree ??= state.whole;
-	return state.whole;
-};
-
 function remember(push) {
 	const a = address();
 	if (a !== location.hash)
@@ -58,10 +52,10 @@ async function follow() {
 		banner(lacking(view));
 	state.view = available.includes(view) ? view : 'summary';
 	try {
-		if (!await shared(p, whole))
+		if (!await shared(p, wholeTree))
 			banner('The selection of this link is not in this file.');
 		if (state.view === 'flame') {
-			await whole();
+			await wholeTree();
 			if (!seek(p))
 				banner('The stack of this link is not in this file; its nearest caller is selected.');
 		}
@@ -92,7 +86,7 @@ function place(view, element, before) {
 
 const makers = {
 	flame: async () => {
-		await whole();
+		await wholeTree();
 		views.flame = await FlameView.make(() => remember(false));
 		views.flame.onmetric = () => { search(); views.flame.draw(); };
 		place('flame', views.flame.element);
@@ -155,6 +149,7 @@ function searchFlame(q, status) {
 		return;
 	const m = state.matches = tree.search((label, file) => (!pick || label === pick.label) &&
 		passes(q, { any: label, site: label, file }), q.least, state.metric);
+	status.dataset.v = m.sum;
 	status.textContent = `${count(m.hits.length)} hits, ${a}${bytes(m.sum)} (${percent(m.sum, t[0])} %), each byte once`;
 }
 
@@ -162,6 +157,7 @@ function search() {
 	const q = parseQuery(state.query), status = document.getElementById('hits'), view = views[state.view];
 	state.matches = null;
 	status.textContent = '';
+	status.removeAttribute('data-v');
 	if (state.view === 'flame' && state.tree)
 		return searchFlame(q, status);
 	if (!view?.rows)

@@ -13,7 +13,7 @@ export class Grid {
 		this.open = new Set([0]);
 		this.wider = new Map();
 		this.body = el('tbody');
-		this.element = el('div', { class: 'wide' }, el('table', { role: 'treegrid', class: 'twin', id,
+		this.element = el('div', { class: 'wide' }, el('table', { role: 'treegrid', class: 'twin', id, 'aria-rowcount': -1,
 			'aria-label': 'The same as rows' },
 			el('thead', {}, el('tr', { role: 'row' }, ...titles
 				.map(t => el('th', { scope: 'col', class: t[0] === '#' ? 'n' : null },
@@ -21,18 +21,25 @@ export class Grid {
 		this.body.addEventListener('keydown', e => this.key(e));
 	}
 
+	/* Open rows, at most so many, the chosen one and its ancestors always. */
 	rows() {
-		const { tree, metric, focus } = this.state, out = [];
+		const { tree, metric, focus, selected } = this.state, out = [], wanted = new Set([selected]);
+		for (let i = selected; i >= 0; i = tree.parent[i])
+			wanted.add(i);
 		const walk = (node, level, pos, size) => {
-			if (out.length >= ROWS)
+			if (out.length >= ROWS && !wanted.has(node))
 				return;
 			out.push({ node, level, pos, size });
 			if (!this.open.has(node))
 				return;
 			const list = tree.children(node, metric), most = this.wider.get(node) ?? CHILDREN;
 			list.slice(0, most).forEach((c, i) => walk(c, level + 1, i + 1, list.length));
-			if (list.length > most)
-				out.push({ more: node, level: level + 1, left: list.length - most });
+			if (list.length <= most)
+				return;
+			const far = list.findIndex((c, i) => i >= most && wanted.has(c));
+			out.push({ more: node, level: level + 1, left: list.length - most - (far < 0 ? 0 : 1) });
+			if (far >= 0)
+				walk(list[far], level + 1, far + 1, list.length);
 		};
 		walk(focus, 1, 1, 1);
 		return out;
@@ -67,6 +74,7 @@ export class Grid {
 			el('td', { class: 'n' }, a + bytes(tree.self(r.node, metric))),
 			el('td', { class: 'n' }, blocks ? count(blocks[r.node]) : '-'));
 		}));
+		this.element.firstChild.dataset.at = this.state.selected ? tree.address(this.state.selected) : '';
 		if (had)
 			this.body.querySelector('tr[tabindex="0"]')?.focus();
 	}

@@ -89,7 +89,7 @@ export class Strip {
 		this.readout.textContent = this.words();
 		this.canvas.setAttribute('aria-valuetext', this.words());
 		this.canvas.setAttribute('aria-valuenow', state.brush ? state.brush[1] : state.end);
-		this.clear.hidden = !state.brush;
+		this.clear.classList.toggle('unseen', !state.brush);
 		if (!width)
 			return;
 		this.canvas.width = width * ratio;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* All stacks as one tree, with totals per metric, search and names that survive a re-run. */
 import { Reader, SectionError, section, strings } from './data.js';
+import { state } from './store.js';
 
 export const METRICS = [['live', 'live bytes'], ['grew', 'growth in the range'], ['peak', 'at the peak'],
 	['alloc', 'allocated'], ['temp', 'temporary']];
@@ -266,10 +267,17 @@ function nodesOfRows(sites, n) {
 
 let treePromise = null;
 
-export function loadTree() {
+/* The tree of all stacks, read once; it is state.whole from then on, under the range there is. */
+export async function wholeTree() {
 	treePromise ??= Promise.all([section('places'), section('sites'), section('frames'), strings(),
 		section('series'), section('times')]).then(([p, s, f, t, series, times]) => new Tree({
 		depth: p.column('depth'), frame: p.column('frame'), merged: p.column('merged'),
 		rowNode: nodesOfRows(s, p.rows) }, new Figures(s, new Course(series, times)), f, t));
-	return treePromise;
+	const tree = await treePromise;
+	if (!state.whole) {
+		state.whole = tree;
+		tree.figures.range = state.brush;
+	}
+	state.tree ??= tree;
+	return tree;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The flame graph and its twin of rows, what shapes them, and the details of the chosen frame. */
 import { bytes, count, percent, rate } from './units.js';
-import { METRICS, loadTree, verdictName } from './tree.js';
+import { METRICS, verdictName, wholeTree } from './tree.js';
 import { copy, el, say } from './dom.js';
 import { Flame, describe } from './flame.js';
 import { Grid } from './grid.js';
@@ -43,9 +43,7 @@ export class FlameView {
 	}
 
 	static async make(remember) {
-		state.whole ??= await loadTree();
-		state.tree ??= state.whole;
-		return new FlameView(await leakFrames(state.whole), remember);
+		return new FlameView(await leakFrames(await wholeTree()), remember);
 	}
 
 	draw() {

@@ -5,7 +5,7 @@
  */
 import { delta } from './units.js';
 import { section, strings } from './data.js';
-import { loadTree } from './tree.js';
+import { wholeTree } from './tree.js';
 import { el } from './dom.js';
 import { setPick, state, watch } from './store.js';
 
@@ -61,8 +61,7 @@ export async function makeLeaks(open) {
 		cell.replaceChildren(act);
 	}
 	choose(1);
-	const tree = state.whole ??= await loadTree();
-	state.tree ??= tree;
+	const tree = await wholeTree();
 	const suspects = await allSuspects(tree);
 	const gains = suspects.map(() => el('span', { class: 'note' }));
 	suspects.forEach((s, i) => {

@@ -2,7 +2,7 @@
 /* The views that are one sortable table: sites and types. */
 import { bytes, count, delta, rate } from './units.js';
 import { section, strings } from './data.js';
-import { loadTree, verdictName } from './tree.js';
+import { verdictName, wholeTree } from './tree.js';
 import { el } from './dom.js';
 import { Rows } from './tables.js';
 import { setPick, state } from './store.js';
@@ -17,8 +17,7 @@ function isPicked(kind, label) {
 }
 
 export async function makeSites() {
-	const tree = state.whole ??= await loadTree(), s = tree.figures, a = state.estimate ? '~' : '';
-	state.tree ??= tree;
+	const tree = await wholeTree(), s = tree.figures, a = state.estimate ? '~' : '';
 	const all = Array.from(tree.rowNode, (node, i) => ({ node, i })).filter(r => tree.frame[r.node] !== 1);
 	const figure = (title, name, write, share) => ({ title, figure: true, share, value: r => s.column(name)[r.i],
 		text: r => write(s.column(name)[r.i]) });

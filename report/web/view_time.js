@@ -2,7 +2,7 @@
 /* The time view: the chart, what grew most in the range, the course as a table. */
 import { bytes, delta } from './units.js';
 import { section } from './data.js';
-import { loadTree } from './tree.js';
+import { wholeTree } from './tree.js';
 import { el } from './dom.js';
 import { TimeChart, timeTable } from './time.js';
 import { setPick, state, watch } from './store.js';
@@ -40,8 +40,7 @@ function growers(tree) {
 export async function makeTime() {
 	const [timeline, snapshots] = await Promise.all([section('timeline'), section('snapshots')]);
 	const chart = new TimeChart(timeline, snapshots, state.estimate);
-	const tree = state.whole ??= await loadTree().catch(() => null);
-	state.tree ??= tree;
+	const tree = await wholeTree().catch(() => null);
 	const caption = el('caption'), body = el('tbody');
 	const fill = () => {
 		chart.extra = tree && courseOf(tree, state.pick);

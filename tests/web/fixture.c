@@ -104,6 +104,34 @@ static int write_diff(const char *folder)
 	return rc;
 }
 
+/* The same twenty stacks met in another order, with other bytes: what a second run looks like. */
+static void make_run(struct recording *r, uint32_t from, uint32_t by, uint64_t bytes)
+{
+	cr_assert_eq(recording_init(r, NULL), 0);
+	feed_target(r, 0);
+	struct fact_delta d[20];
+	for (uint32_t i = 0; i < 20; i++) {
+		char stack[160];
+		uint32_t k = (from + i * by) % 20;
+		snprintf(stack, sizeof stack, "leaf_%u /srv/app/leaf.py:%u < middle_%u /srv/app/middle.py:%u < main "
+			 "/srv/app/main.py:%u", k, 10 + k, k % 4, 20 + k % 4, 5u + k % 2);
+		feed_site(r, i + 1, 1, stack);
+		d[i] = (struct fact_delta){ i + 1, 1, bytes + k * 1000, 0, 0, 0, 0 };
+	}
+	feed_interval(r, 0, 1, d, 20);
+	sample_end(r);
+}
+
+static void make_first(struct recording *r)
+{
+	make_run(r, 0, 1, 50000);
+}
+
+static void make_second(struct recording *r)
+{
+	make_run(r, 7, 3, 90000);
+}
+
 static void make_plain(struct recording *r)
 {
 	sample_make(r, 0);
@@ -119,6 +147,8 @@ int main(int argc, char **argv)
 		    { "hostile", sample_make_hostile },
 		    { "snapshot", make_snapshot },
 		    { "holders", make_holders },
+		    { "first", make_first },
+		    { "second", make_second },
 		    { "big", make_big } };
 	int rc = argc == 2 ? 0 : 2;
 	for (size_t i = 0; rc == 0 && i < sizeof all / sizeof *all; i++) {
@@ -127,7 +157,8 @@ int main(int argc, char **argv)
 		if (strcmp(all[i].name, "big") == 0)
 			fprintf(stderr, "big: %zu places\n", r.stacks.places.len);
 		rc = write_file(&r, argv[1], all[i].name, "html") ||
-		     write_file(&r, argv[1], all[i].name, "json");
+		     write_file(&r, argv[1], all[i].name, "json") ||
+		     write_file(&r, argv[1], all[i].name, "text");
 		recording_deinit(&r);
 	}
 	return rc ? rc : write_diff(argv[1]);

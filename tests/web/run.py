@@ -34,7 +34,8 @@ def main():
             skip(f'{module} is not installed: npm ci in tests/web')
     with tempfile.TemporaryDirectory(prefix='pymemprof-web-') as folder:
         subprocess.run([fixture, folder], check=True, timeout=120)
-        return subprocess.run([node, str(HERE / 'checks.mjs'), folder, browser],
+        firefox = shutil.which('firefox-esr') or ''
+        return subprocess.run([node, str(HERE / 'checks.mjs'), folder, browser, firefox],
                               timeout=280, check=False).returncode
 
 
