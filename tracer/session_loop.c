@@ -41,7 +41,6 @@ static int apply_all(struct session *s, struct err *err)
 		if (batch.head.allocs > s->agent.allocs) {
 			s->agent.allocs = batch.head.allocs;
 			s->agent.frees = batch.head.frees;
-			s->agent.alloc_bytes = batch.head.alloc_bytes;
 			s->agent.cancelled = batch.head.cancelled;
 		}
 		r = ledger_apply(s->ledger, &batch,

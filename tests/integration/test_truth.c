@@ -73,7 +73,7 @@ static bool record(struct round *r, struct target *t, const char *file)
 {
 	char pid[16];
 	snprintf(pid, sizeof(pid), "%d", (int)t->pid);
-	const char *args[] = { "attach", pid, "-o", file, "-f", r->option, r->value, NULL };
+	const char *args[] = { "attach", "--no-snapshot", pid, "-o", file, "-f", r->option, r->value, NULL };
 	struct cli_job job;
 	struct cli done;
 	if (!cli_start(&job, NULL, args))

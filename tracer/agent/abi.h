@@ -160,10 +160,10 @@ struct agent_gate {
  * grow.
  */
 struct agent_public {
-	uint64_t allocs, frees;		  /* calls seen by the hooks, including cancelled ones */
-	uint64_t alloc_bytes;
-	uint64_t cancelled;		  /* blocks that died inside the window */
-	uint64_t events_written, bytes_written;
+	uint64_t allocs;		  /* calls seen by the hooks */
+	uint64_t frees;			  /* those of blocks that did not die inside the window */
+	uint64_t cancelled;		  /* blocks that did, as far as the stream was told */
+	uint64_t bytes_written;
 	uint64_t dropped_events, dropped_bytes;
 	uint64_t stalls, stall_ns;
 	uint64_t offgil_dropped;	  /* side-queue overflow */
@@ -185,7 +185,10 @@ struct stream_batch {
 	uint32_t bytes;	     /* of the whole batch, multiple of 8 */
 	uint32_t serial;     /* 0, 1, 2 …: a gap is loss */
 	uint64_t ticks_open, ticks_written;
-	uint64_t allocs, frees, alloc_bytes, cancelled; /* agent_public counters at write time */
+	uint64_t allocs;    /* calls until then */
+	uint64_t frees;	    /* those the stream was told of, cancelled ones included */
+	uint64_t cancelled; /* blocks that died inside the window and the stream was told of */
+	uint64_t reserved;
 	uint64_t dropped_events;
 	uint64_t window_peak_bytes; /* most bytes that waited in the window during this batch */
 };
@@ -197,6 +200,7 @@ struct stream_batch {
  * ALLOC  2 words  addr | kind | size << 48 (0xffff: a third word holds the size)
  *                 word 2: site (bits 0–31) | domain << 32 | flags << 40
  *                 flags bit 0: sampled (third word present too when size = 0xffff)
+ *                 bits 48–63: the agent's own, without meaning for a reader
  * TEMP   2 words  kind | site << 32 ; blocks (bits 0–23) | bytes << 24 (as agent_site.temps)
  *                 `blocks` blocks of `bytes` in all were allocated at site and died in the window
  * UNFREE 1 word   addr | kind: the realloc announced by the last FREE of addr failed; it lives on

@@ -9,6 +9,7 @@
 #include "tracer/agent/lane.h"
 
 #define ALWAYS static inline __attribute__((always_inline))
+#define SMALL_BYTES 512 /* SMALL_REQUEST_THRESHOLD (Include/internal/pycore_obmalloc.h) */
 #define COLD_PATH static __attribute__((noinline, cold))
 
 typedef void *malloc_fn(void *ctx, size_t n);
@@ -77,12 +78,9 @@ ALWAYS uint64_t tstate_now(uint64_t tp)
 	return lane_load(fx->tstate_base + (tp & fx->tstate_tp_mask), 0);
 }
 
-/* The usual caller. The raw domain needs no GIL, so there the thread must be the same too. */
+/* The usual caller, the gate being open. The raw domain needs no GIL: there the thread counts, too. */
 ALWAYS bool is_lane(uint32_t domain, uint64_t tp)
 {
-	if ((lane_gate() & ~AGENT_GATE_SAMPLE) != AGENT_MODE_RECORD)
-		return false;
-	lane_order();
 	return tstate_now(tp) == LANE->tstate && (domain != AGENT_RAW || tp == LANE->tp);
 }
 
@@ -97,7 +95,8 @@ void lane_init(void)
 	l->window_limit = fx->window && !fx->sample_bytes ? (uint64_t)fx->window_max_bytes + 1 : 0;
 	if (l->window_limit > 0xffff)
 		l->window_limit = 0xffff;
-	l->countdown = l->period = 1;
+	l->period = 1;
+	l->tick_at = PUB->allocs + 1;
 	COLD->last_clock = COLD->last_flush = sys_ticks();
 	if (fx->sample_bytes)
 		sample_init();
@@ -110,55 +109,88 @@ static void count_dropped(uint64_t size)
 	PUB->dropped_bytes += size;
 }
 
-void lane_record_alloc(uint64_t addr, uint64_t size, uint32_t domain)
+static __attribute__((noinline)) void *record_exact(uint64_t addr, uint64_t size, uint32_t domain)
 {
 	struct agent_lane *l = LANE;
-	uint32_t gate = lane_gate();
-	int32_t site;
+	uint64_t site;
 
 	if (domain == AGENT_RAW)
 		l->nested_free = 0;
-	if (SYS_UNLIKELY(gate != AGENT_MODE_RECORD)) {
-		if (gate & AGENT_GATE_SIDE)
-			side_drain();
-		if (!(lane_gate() & AGENT_MODE_MASK))
-			return;
-		if (gate & AGENT_GATE_SAMPLE && size < l->sample_left) {
-			PUB->allocs++;
-			PUB->alloc_bytes += size;
-			l->sample_left -= size;
-			return;
-		}
-	}
-	PUB->allocs++;
-	PUB->alloc_bytes += size;
-	if (SYS_UNLIKELY(--l->countdown == 0))
+	if (++PUB->allocs >= l->tick_at)
 		window_tick();
-	if (SYS_UNLIKELY(gate & AGENT_GATE_SAMPLE)) {
-		sample_alloc(addr, size, domain);
-		return;
-	}
 	site = stack_site();
-	if (SYS_LIKELY(site >= 0))
+	if (site)
 		window_alloc(addr, size, domain, site);
 	else
 		count_dropped(size);
+	return (void *)addr;
+}
+
+/* Not only one GIL, or others' calls to take over first, or a sample instead of everything. */
+static __attribute__((noinline)) void *record_unusual(uint64_t addr, uint64_t size, uint32_t domain)
+{
+	struct agent_lane *l = LANE;
+
+	if (domain == AGENT_RAW)
+		l->nested_free = 0;
+	if (lane_gate() & AGENT_GATE_SIDE)
+		side_drain();
+	if (!(lane_gate() & AGENT_MODE_MASK))
+		return (void *)addr;
+	if (!(lane_gate() & AGENT_GATE_SAMPLE))
+		return record_exact(addr, size, domain);
+	PUB->allocs++;
+	if (size < l->sample_left) {
+		l->sample_left -= size;
+		return (void *)addr;
+	}
+	if (PUB->allocs >= l->tick_at)
+		window_tick();
+	sample_alloc(addr, size, domain);
+	return (void *)addr;
+}
+
+/*
+ * The usual case calls nothing, so that it needs no registers of others; whatever is not usual
+ * begins anew in a function of its own. One for each way to read an instruction.
+ */
+ALWAYS void *record_near(uint64_t addr, uint64_t size, uint32_t domain, bool object)
+{
+	struct agent_lane *l = LANE;
+	uint64_t site = stack_site_near(object);
+
+	if (SYS_UNLIKELY(!site || PUB->allocs + 1 >= l->tick_at))
+		return record_exact(addr, size, domain);
+	if (domain == AGENT_RAW)
+		l->nested_free = 0;
+	if (SYS_UNLIKELY(!window_put_near(addr, size, domain, site)))
+		return record_exact(addr, size, domain);
+	PUB->allocs++;
+	return (void *)addr;
+}
+
+static __attribute__((noinline)) void *record_object(uint64_t addr, uint64_t size, uint32_t domain)
+{
+	return record_near(addr, size, domain, true);
+}
+
+void *lane_record_alloc(uint64_t addr, uint64_t size, uint32_t domain)
+{
+	if (SYS_UNLIKELY(lane_gate() != AGENT_MODE_RECORD))
+		return record_unusual(addr, size, domain);
+	if (SYS_UNLIKELY(agent_fixed.frame_kind == AGENT_FRAME_OBJECT))
+		return record_object(addr, size, domain);
+	return record_near(addr, size, domain, false);
 }
 
 ALWAYS void record_free(uint64_t addr)
 {
-	struct agent_slot *s;
-
-	PUB->frees++;
 	if (SYS_UNLIKELY(lane_gate() & AGENT_GATE_SAMPLE)) {
+		PUB->frees++;
 		sample_free(addr);
 		return;
 	}
-	s = window_slot(addr);
-	if (SYS_LIKELY(s->addr == addr))
-		window_cancel(s);
-	else
-		window_free_miss(addr);
+	lane_window_free(addr);
 }
 
 void lane_record_free(uint64_t addr)
@@ -172,7 +204,7 @@ void lane_record_free(uint64_t addr)
 
 /* What the first half of a realloc must remember in case the second half fails. */
 struct undo_free {
-	struct agent_slot slot; /* addr 0: it did not wait in the window */
+	struct agent_slot slot; /* block 0: it did not wait in the window */
 	bool recorded, sampled;
 };
 
@@ -192,9 +224,9 @@ static struct undo_free realloc_begin(uint64_t addr, bool exclusive)
 		return u;
 	}
 	s = window_slot(addr);
-	if (s->addr == addr) {
-		if (exclusive && agent_state.sites[AGENT_SLOT_SITE(s->info)].serial ==
-					 AGENT_SLOT_SERIAL(s->info))
+	if (window_holds(s, addr)) {
+		if (exclusive && agent_state.sites[AGENT_PLACE_SITE(s->place)].serial ==
+					 AGENT_PLACE_SERIAL(s->place))
 			u.slot = *s;
 		else
 			window_evict(addr);
@@ -206,27 +238,27 @@ static struct undo_free realloc_begin(uint64_t addr, bool exclusive)
 /* The block goes back to its place; whoever took it meanwhile goes on his way. */
 static void realloc_failed(uint64_t addr, const struct undo_free *u)
 {
-	struct agent_site *site = &agent_state.sites[AGENT_SLOT_SITE(u->slot.info)];
-	uint64_t size = AGENT_SLOT_SIZE(u->slot.info);
+	struct agent_site *site = &agent_state.sites[AGENT_PLACE_SITE(u->slot.place)];
+	struct agent_slot *s = window_slot(addr);
+	uint64_t size = AGENT_SLOT_SIZE(u->slot.block);
 
 	if (!u->recorded || !(lane_gate() & AGENT_MODE_MASK))
 		return;
-	PUB->frees--;
-	if (agent_fixed.sample_bytes) {
-		if (u->sampled)
-			sample_unfree(addr);
-	} else if (u->slot.addr) {
-		if (window_slot(addr)->addr)
-			window_evict(window_slot(addr)->addr);
+	if (u->slot.block) {
+		if (s->block)
+			window_evict(AGENT_SLOT_ADDR(s->block));
 		site->temps -= AGENT_TEMPS_ONE(size);
-		window_slot(addr)->info = u->slot.info;
+		s->place = u->slot.place;
 		lane_order();
-		window_slot(addr)->addr = addr;
+		s->block = u->slot.block;
 		LANE->window_bytes += size;
-		PUB->cancelled--;
-	} else {
-		put_word(addr, STREAM_UNFREE);
+		return;
 	}
+	PUB->frees--;
+	if (!agent_fixed.sample_bytes)
+		put_word(addr, STREAM_UNFREE);
+	else if (u->sampled)
+		sample_unfree(addr);
 }
 
 static __attribute__((noinline)) void *lane_realloc(uint32_t domain, void *ptr, size_t n,
@@ -457,11 +489,40 @@ COLD_PATH void slow_free(uint32_t domain, void *ptr)
 
 /* --- the hooks ---------------------------------------------------------------------------------------- */
 
+/*
+ * A sample of blocks costs those that are not in it a subtraction. Small ones of the obj and mem
+ * domains call no other table, so nothing needs to be remembered while the original runs. An
+ * interpreter with a GIL of its own may come by here, too: each of the two takes its bytes off
+ * what it saw, so the distance to the next sample stays right but for a race's few bytes.
+ */
+ALWAYS bool sampled_out(const struct call *c)
+{
+	const uint64_t left = LANE->sample_left, size = call_bytes(c);
+
+	if (c->domain == AGENT_RAW || c->func == AGENT_REALLOC || size > SMALL_BYTES || size >= left)
+		return false;
+	LANE->sample_left = left - size;
+	PUB->allocs++;
+	return true;
+}
+
 ALWAYS void *hook_alloc(struct call c)
 {
-	uint64_t tp = sys_thread_pointer();
+	uint32_t gate = lane_gate();
+	uint64_t tp;
 	void *p;
 
+	if (SYS_UNLIKELY(gate != AGENT_MODE_RECORD)) {
+		if (!(gate & AGENT_MODE_MASK))
+			return call_original(&c);
+		if (gate != (AGENT_MODE_RECORD | AGENT_GATE_SAMPLE))
+			return slow_alloc(c);
+		lane_order();
+		if (SYS_LIKELY(sampled_out(&c)))
+			return call_original(&c);
+	}
+	lane_order();
+	tp = sys_thread_pointer();
 	if (SYS_UNLIKELY(!is_lane(c.domain, tp)))
 		return slow_alloc(c);
 	if (c.domain == AGENT_RAW && SYS_UNLIKELY(LANE->inside))
@@ -471,9 +532,40 @@ ALWAYS void *hook_alloc(struct call c)
 	LANE->inside = tp;
 	p = call_original(&c);
 	LANE->inside = 0;
-	if (SYS_LIKELY(p != NULL))
-		lane_record_alloc((uint64_t)p, call_bytes(&c), c.domain);
-	return p;
+	if (SYS_UNLIKELY(!p))
+		return p;
+	return lane_record_alloc((uint64_t)p, call_bytes(&c), c.domain);
+}
+
+/* Record the usual free; false: nothing was done, it needs more. Calls nothing. */
+ALWAYS bool record_free_near(uint64_t addr)
+{
+	struct agent_slot *s = window_slot(addr);
+
+	if (SYS_LIKELY(window_holds(s, addr))) {
+		const uint64_t place = s->place, size = AGENT_SLOT_SIZE(s->block);
+		struct agent_site *site = &agent_state.sites[AGENT_PLACE_SITE(place)];
+
+		if (SYS_UNLIKELY(site->serial != AGENT_PLACE_SERIAL(place)))
+			return false;
+		s->block = 0;
+		lane_order();
+		LANE->window_bytes -= size;
+		site->temps += AGENT_TEMPS_ONE(size);
+		return true;
+	}
+	if (SYS_UNLIKELY(stack_maybe_code(addr) || LANE->out_len >= LANE->out_end))
+		return false;
+	agent_state.out[LANE->out_len] = addr | STREAM_FREE;
+	put_commit(1);
+	PUB->frees++;
+	return true;
+}
+
+static __attribute__((noinline)) void lane_free(uint32_t domain, void *ptr)
+{
+	lane_record_free((uint64_t)ptr);
+	free_original(domain, ptr);
 }
 
 /*
@@ -484,21 +576,41 @@ ALWAYS void *hook_alloc(struct call c)
  */
 ALWAYS void hook_free(uint32_t domain, void *ptr)
 {
-	uint64_t tp = sys_thread_pointer();
+	uint32_t gate = lane_gate();
 
-	if (SYS_UNLIKELY(!is_lane(domain, tp) || !ptr)) {
+	if (SYS_UNLIKELY(gate != AGENT_MODE_RECORD)) {
+		if (!(gate & AGENT_MODE_MASK)) {
+			free_original(domain, ptr);
+			return;
+		}
+		if (gate != (AGENT_MODE_RECORD | AGENT_GATE_SAMPLE)) {
+			slow_free(domain, ptr);
+			return;
+		}
+		lane_order();
+		/* no sample is near it; an original's own raw free passes here just so */
+		if (SYS_LIKELY(!*sample_page((uint64_t)ptr))) {
+			PUB->frees += domain != AGENT_RAW && ptr;
+			free_original(domain, ptr);
+			return;
+		}
+	}
+	lane_order();
+	if (SYS_UNLIKELY(!is_lane(domain, sys_thread_pointer()) || !ptr)) {
 		slow_free(domain, ptr);
 		return;
 	}
 	if (domain != AGENT_RAW) {
 		LANE->nested_free = (uint64_t)ptr;
-		record_free((uint64_t)ptr);
 	} else if ((uint64_t)ptr == LANE->nested_free) {
 		LANE->nested_free = 0;
-	} else {
-		record_free((uint64_t)ptr);
+		free_original(domain, ptr);
+		return;
 	}
-	free_original(domain, ptr);
+	if (SYS_LIKELY(gate == AGENT_MODE_RECORD && record_free_near((uint64_t)ptr)))
+		free_original(domain, ptr);
+	else
+		lane_free(domain, ptr);
 }
 
 #define HOOKS(name, domain)                                                                        \

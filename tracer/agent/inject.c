@@ -123,16 +123,16 @@ int inject_public(const struct inject *in, struct mem_source *mem, struct agent_
 		  struct err *err)
 {
 	struct agent_gate gate;
-	int r;
-
-	if (in->share_fd < 0)
-		return mem_read(mem, taddr_add(in->base, AGENT_STATE_OFFSET), ret, sizeof(*ret),
-				err);
 	/* is this still the program we attached to? */
-	r = mem_read(mem, taddr_add(in->base, AGENT_GATE_OFFSET), &gate, sizeof(gate), err);
-	if (r < 0)
-		return r;
-	return share_read(in, offsetof(struct agent_state, pub), ret, sizeof(*ret), err);
+	int r = mem_read(mem, taddr_add(in->base, AGENT_GATE_OFFSET), &gate, sizeof(gate), err);
+
+	if (r == 0 && in->share_fd >= 0)
+		r = share_read(in, offsetof(struct agent_state, pub), ret, sizeof(*ret), err);
+	else if (r == 0)
+		r = mem_read(mem, taddr_add(in->base, AGENT_STATE_OFFSET), ret, sizeof(*ret), err);
+	if (r == 0)
+		ret->frees += ret->cancelled;
+	return r;
 }
 
 taddr inject_word(const struct inject *in, uint32_t domain, uint32_t func)

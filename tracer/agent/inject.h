@@ -80,7 +80,7 @@ int inject_fd(const struct inject *in);
 const struct agent_fixed *inject_fixed(const struct inject *in);
 /* Is what the agent remembers shared with us, so that it outlives the target? */
 bool inject_shared(const struct inject *in);
-/* Counters of the agent now; the target may run. Errors: FAULT (exec, exit), GONE, SYS. */
+/* Counters of the agent now; frees are all the stream was told of. The target may run. Errors: FAULT (exec, exit), GONE, SYS. */
 int inject_public(const struct inject *in, struct mem_source *mem, struct agent_public *ret,
 		  struct err *err) MUST_CHECK;
 

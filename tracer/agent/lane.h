@@ -24,14 +24,18 @@ extern struct agent_state agent_state;
 #define PUB (&agent_state.pub)
 #define GATE (&agent_gate)
 
+/* Words of the interpreter's memory, whatever it takes them for. */
+typedef uint64_t __attribute__((may_alias)) lane_word;
+typedef uint32_t __attribute__((may_alias)) lane_half;
+
 static inline uint64_t lane_load(uint64_t addr, int32_t offset)
 {
-	return *(const volatile uint64_t *)(addr + (uint64_t)(int64_t)offset);
+	return *(const lane_word *)(addr + (uint64_t)(int64_t)offset);
 }
 
 static inline uint32_t lane_load32(uint64_t addr, int32_t offset)
 {
-	return *(const volatile uint32_t *)(addr + (uint64_t)(int64_t)offset);
+	return *(const lane_half *)(addr + (uint64_t)(int64_t)offset);
 }
 
 /*
@@ -97,7 +101,6 @@ static inline void put_word(uint64_t addr, uint32_t kind)
 	}
 	*at = addr | kind;
 	put_commit(1);
-	PUB->events_written++;
 }
 
 /* False: the record is lost. */
@@ -117,19 +120,20 @@ static inline bool put_alloc(uint64_t addr, uint64_t size, uint32_t serial, uint
 	if (wide)
 		at[2] = size;
 	put_commit(2 + wide);
-	PUB->events_written++;
 	return true;
 }
 
 /* --- stack.c: where are we? ---------------------------------------------------------------- */
 
 /*
- * The site of the calling thread's Python stack: an index into sites[] whose serial the reader
- * knows, or -1 when it could not be defined (the event is to be dropped).
+ * The site of the calling thread's Python stack, as its word: one whose serial the reader knows.
+ * 0: it could not be defined (the event is to be dropped).
  */
-int32_t stack_site(void);
+uint64_t stack_site(void);
 /* The site of threads without a thread state. */
-int32_t stack_site_none(void);
+uint64_t stack_site_none(void);
+/* The place of a site is given to another. */
+void stack_forget_site(uint32_t index);
 /* Another thread state is current from here on (it may be the same again). */
 void stack_thread(uint64_t tstate);
 /* What is remembered of this code object's instructions is void. */
@@ -203,13 +207,14 @@ bool site_forget_all(void);
 
 /* --- window.c: young blocks ------------------------------------------------------------------ */
 
-void window_alloc(uint64_t addr, uint64_t size, uint32_t domain, int32_t site);
+/* site: its word. */
+void window_alloc(uint64_t addr, uint64_t size, uint32_t domain, uint64_t site);
 /* A freed block that was not waiting (or no longer). */
 void window_free_miss(uint64_t addr);
 /* If addr waits in the window, send it as ALLOC: somebody must know it by address now. */
 void window_evict(uint64_t addr);
 void window_sweep(void);
-/* countdown reached 0: look at the clock, sweep and flush when it is time. */
+/* tick_at is reached: look at the clock, sweep and flush when it is time. */
 void window_tick(void);
 
 static inline struct agent_slot *window_slot(uint64_t addr)
@@ -217,20 +222,38 @@ static inline struct agent_slot *window_slot(uint64_t addr)
 	return &agent_state.window[lane_hash(addr) & LANE->window_mask];
 }
 
+/* Does the block at addr wait in slot s? */
+static inline bool window_holds(const struct agent_slot *s, uint64_t addr)
+{
+	return (s->block ^ addr) << 16 == (uint64_t)STREAM_ALLOC << 16;
+}
+
 /* The block in slot s died young. */
 static inline void window_cancel(struct agent_slot *s)
 {
-	uint64_t info = s->info, size = AGENT_SLOT_SIZE(info);
-	struct agent_site *site = &agent_state.sites[AGENT_SLOT_SITE(info)];
+	uint64_t place = s->place, size = AGENT_SLOT_SIZE(s->block);
+	struct agent_site *site = &agent_state.sites[AGENT_PLACE_SITE(place)];
 
-	s->addr = 0;
+	s->block = 0;
 	lane_order();
 	LANE->window_bytes -= size;
-	PUB->cancelled++;
-	if (SYS_LIKELY(site->serial == AGENT_SLOT_SERIAL(info)))
+	if (SYS_LIKELY(site->serial == AGENT_PLACE_SERIAL(place)))
 		site->temps += AGENT_TEMPS_ONE(size);
 	else
-		put_temp(AGENT_SLOT_SERIAL(info), size);
+		put_temp(AGENT_PLACE_SERIAL(place), size);
+}
+
+/* In exact mode: the block at addr dies. */
+static inline void lane_window_free(uint64_t addr)
+{
+	struct agent_slot *s = window_slot(addr);
+
+	if (SYS_LIKELY(window_holds(s, addr))) {
+		window_cancel(s);
+	} else {
+		PUB->frees++;
+		window_free_miss(addr);
+	}
 }
 
 /* --- sample.c ------------------------------------------------------------------------------ */
@@ -242,7 +265,7 @@ void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain);
 bool sample_free(uint64_t addr);
 static inline uint16_t *sample_page(uint64_t addr)
 {
-	return &agent_state.sample_pages[lane_hash(addr >> 10) % AGENT_SAMPLE_PAGES];
+	return &agent_state.sample_pages[(addr >> 10) % AGENT_SAMPLE_PAGES];
 }
 /* The realloc announced by that FREE failed. */
 void sample_unfree(uint64_t addr);
@@ -268,8 +291,8 @@ void side_big_unlock(void);
 /* --- agent.c ------------------------------------------------------------------------------- */
 
 void lane_init(void);
-/* Record a call that is the lane's: after an original returned, before one frees. */
-void lane_record_alloc(uint64_t addr, uint64_t size, uint32_t domain);
+/* Record a call that is the lane's: after an original returned, before one frees. Returns addr. */
+void *lane_record_alloc(uint64_t addr, uint64_t size, uint32_t domain);
 void lane_record_free(uint64_t addr);
 
 #pragma GCC visibility pop

@@ -102,9 +102,9 @@ static void close_head(void)
 	b->serial = COLD->batch_serial;
 	b->ticks_written = sys_ticks();
 	b->allocs = PUB->allocs;
-	b->frees = PUB->frees;
-	b->alloc_bytes = PUB->alloc_bytes;
+	b->frees = PUB->frees + PUB->cancelled;
 	b->cancelled = PUB->cancelled;
+	b->reserved = 0;
 	b->dropped_events = PUB->dropped_events;
 	b->window_peak_bytes = l->window_peak;
 	l->window_peak = l->window_bytes;
@@ -198,7 +198,7 @@ static uint64_t *temp_record(uint32_t serial, uint64_t temps)
 	}
 	at[0] = STREAM_TEMP | (uint64_t)serial << 32;
 	at[1] = temps;
-	PUB->events_written++;
+	PUB->cancelled += AGENT_TEMPS_BLOCKS(temps);
 	return at;
 }
 

@@ -320,7 +320,7 @@ int inject_rest(struct inject *in, uint64_t received, struct inject_rest *ret, s
 		.bytes = in->residual.bytes,
 		.n = in->residual.n,
 		.torn = in->residual.torn,
-		.counters = in->state->pub,
+		.counters = in->residual.counters,
 	};
 	return 0;
 }

@@ -44,8 +44,7 @@ static void close_batch(struct out *o)
 		.ticks_open = ((const struct stream_batch *)o->state->out)->ticks_open,
 		.ticks_written = sys_ticks(), /* one machine, one counter */
 		.allocs = o->pub.allocs,
-		.frees = o->pub.frees,
-		.alloc_bytes = o->pub.alloc_bytes,
+		.frees = o->pub.frees + o->pub.cancelled,
 		.cancelled = o->pub.cancelled,
 		.dropped_events = o->pub.dropped_events,
 		.window_peak_bytes = o->state->lane.window_peak,
@@ -97,14 +96,16 @@ static void put_window(struct out *o, const struct agent_fixed *fx)
 		return;
 	for (uint32_t i = 0; i < slots; i++) {
 		const struct agent_slot *s = &o->state->window[i];
-		uint32_t serial = AGENT_SLOT_SERIAL(s->info);
+		uint64_t addr = AGENT_SLOT_ADDR(s->block);
 
-		if (!s->addr || s->addr == o->last_alloc)
+		if (!s->block || addr == o->last_alloc)
 			continue;
-		if (good_addr(s->addr) && known_site(o, serial) &&
-		    AGENT_SLOT_DOMAIN(s->info) < AGENT_DOMAINS)
-			put_alloc(o, s->addr, AGENT_SLOT_SIZE(s->info), serial,
-				  AGENT_SLOT_DOMAIN(s->info));
+		if (good_addr(addr) && (s->block & STREAM_KIND_MASK) == STREAM_ALLOC &&
+		    AGENT_SLOT_SIZE(s->block) < 0xffff &&
+		    known_site(o, AGENT_PLACE_SERIAL(s->place)) &&
+		    AGENT_PLACE_DOMAIN(s->place) < AGENT_DOMAINS)
+			put_alloc(o, addr, AGENT_SLOT_SIZE(s->block), AGENT_PLACE_SERIAL(s->place),
+				  AGENT_PLACE_DOMAIN(s->place));
 		else
 			o->torn++;
 	}
@@ -116,6 +117,7 @@ static void put_temps(struct out *o)
 		const struct agent_site *s = &o->state->sites[i];
 		uint64_t *at;
 
+		o->pub.cancelled += AGENT_TEMPS_BLOCKS(s->temps);
 		if (!s->temps)
 			continue;
 		if (!known_site(o, s->serial) ||
@@ -138,7 +140,6 @@ static void put_side_event(struct out *o, const struct agent_side_event *e, uint
 	    e->size < 1ull << 48) {
 		put_alloc(o, addr, e->size, site, domain);
 		o->pub.allocs++;
-		o->pub.alloc_bytes += e->size;
 	} else if (good_addr(addr) && (kind == STREAM_FREE || kind == STREAM_UNFREE)) {
 		*put(o, 1) = addr | kind;
 		o->pub.frees += kind == STREAM_FREE ? 1 : (uint64_t)-1;
@@ -277,6 +278,7 @@ int residual_build(const struct agent_fixed *fixed, const struct agent_state *st
 	put_temps(&o);
 	put_side(&o, fixed);
 	close_batch(&o);
-	*ret = (struct residual){ (uint8_t *)o.words, o.used * 8, o.torn };
+	o.pub.frees += o.pub.cancelled;
+	*ret = (struct residual){ (uint8_t *)o.words, o.used * 8, o.torn, o.pub };
 	return 0;
 }

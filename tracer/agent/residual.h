@@ -18,6 +18,7 @@ struct residual {
 	uint8_t *bytes; /* malloc'ed; NULL when nothing was recorded */
 	size_t n;	/* of the stream, a multiple of 8 */
 	uint64_t torn;	/* pieces that made no sense and were left out */
+	struct agent_public counters; /* with the frees of young blocks and the calls that waited */
 };
 
 /*

@@ -93,12 +93,12 @@ static void sample_double(void)
 
 void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain)
 {
-	int32_t site = stack_site();
+	uint64_t site = stack_site();
 
-	if (site < 0 || COLD->samples_used >= AGENT_SAMPLES - 8) {
+	if (!site || COLD->samples_used >= AGENT_SAMPLES - 8) {
 		PUB->dropped_events++;
 		PUB->dropped_bytes += size;
-	} else if (put_alloc(addr, size, agent_state.sites[site].serial, domain, 1)) {
+	} else if (put_alloc(addr, size, (uint32_t)site, domain, 1)) {
 		sample_insert(addr);
 		/* the mean of a sample is the one before it */
 		if (COLD->samples_used >= COLD->samples_limit)

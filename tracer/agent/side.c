@@ -113,19 +113,18 @@ static void replay(const struct agent_side_event *e)
 {
 	uint64_t addr = e->word & STREAM_ADDR_MASK;
 	uint32_t domain = (uint32_t)(e->word >> 48 & 3);
-	int32_t site;
+	uint64_t site;
 
 	switch (e->word & STREAM_KIND_MASK) {
 	case STREAM_FREE:
-		PUB->frees++;
 		if (domain == SIDE_REALLOC)
 			window_evict(addr);
-		if (agent_fixed.sample_bytes)
+		if (agent_fixed.sample_bytes) {
+			PUB->frees++;
 			sample_free(addr);
-		else if (window_slot(addr)->addr == addr)
-			window_cancel(window_slot(addr));
-		else
-			window_free_miss(addr);
+		} else {
+			lane_window_free(addr);
+		}
 		return;
 	case STREAM_UNFREE:
 		PUB->frees--;
@@ -133,10 +132,9 @@ static void replay(const struct agent_side_event *e)
 		return;
 	default:
 		PUB->allocs++;
-		PUB->alloc_bytes += e->size;
 		LANE->nested_free = 0;
 		site = stack_site_none();
-		if (site < 0) {
+		if (!site) {
 			PUB->dropped_events++;
 			PUB->dropped_bytes += e->size;
 			return;

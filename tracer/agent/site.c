@@ -25,6 +25,8 @@ int32_t site_add(uint64_t hash)
 			s = &set[way];
 	}
 	put_temps(s);
+	if (s->serial)
+		stack_forget_site((uint32_t)(s - agent_state.sites));
 	*s = (struct agent_site){ .hash = hash, .serial = ++COLD->next_site };
 	return (int32_t)(s - agent_state.sites);
 }
@@ -179,6 +181,8 @@ bool site_forget_all(void)
 	COLD->next_site = COLD->next_code = COLD->next_thread = 0;
 	COLD->codes_used = COLD->thread_serial = COLD->label_code = 0;
 	LANE->depth = 0;
-	LANE->site_serial = 0;
+	LANE->site = 0;
+	for (int i = 0; i < AGENT_LEAVES; i++)
+		agent_state.leaves[i].instr = 0;
 	return true;
 }

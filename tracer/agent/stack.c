@@ -15,6 +15,7 @@
 #include "tracer/cpython/linetable.h"
 
 #define STACK (agent_state.stack)
+#define PLACES (agent_state.places)
 #define OWNER_GENERATOR 1 /* Include/internal/pycore_frame.h, 3.11+ */
 #define OWNER_INTERNAL_MIN 3 /* C stack or interpreter: no Python code behind it (3.12+) */
 #define SEARCH_MAX 8 /* entries from the top in which a frame is looked for */
@@ -116,13 +117,14 @@ static uint32_t line_of(uint64_t code, int32_t lasti)
  * Code and line of an entry whose instruction was not seen lately. A hidden frame has code 0.
  * False: the reader cannot be told.
  */
-static __attribute__((noinline)) bool describe(struct agent_frame *e, struct agent_line *ret)
+static __attribute__((noinline)) bool describe(const struct agent_frame *f,
+					       struct agent_frame_place *e, struct agent_line *ret)
 {
-	uint64_t code = code_of(e->frame);
-	int32_t lasti = code ? lasti_of(e->frame, code) : 0;
+	uint64_t code = code_of(f->frame);
+	int32_t lasti = code ? lasti_of(f->frame, code) : 0;
 
 	e->code = e->line = 0;
-	if (frame_hidden(e->frame, code, lasti))
+	if (frame_hidden(f->frame, code, lasti))
 		return true;
 	e->code = site_code(code);
 	if (!e->code)
@@ -130,11 +132,11 @@ static __attribute__((noinline)) bool describe(struct agent_frame *e, struct age
 	e->line = line_of(code, lasti);
 	if (e->code == COLD->label_code) {
 		/* not remembered: each time its instruction changes it is to be looked at again */
-		COLD->label_frame = e->frame;
+		COLD->label_frame = f->frame;
 		LANE->untold |= AGENT_UNTOLD_LABEL;
 		return true;
 	}
-	*ret = (struct agent_line){ e->instr, e->code, e->line };
+	*ret = (struct agent_line){ f->instr, e->code, e->line };
 	return true;
 }
 
@@ -144,7 +146,7 @@ static uint32_t gather(bool *ret_cut)
 	uint32_t n = 0, most = stack_limit();
 
 	for (uint32_t i = LANE->depth; i > 0; i--) {
-		const struct agent_frame *e = &STACK[i];
+		const struct agent_frame_place *e = &PLACES[i];
 
 		if (n == most) {
 			*ret_cut = true;
@@ -157,7 +159,7 @@ static uint32_t gather(bool *ret_cut)
 	return n;
 }
 
-static int32_t put_stack(uint64_t hash, uint32_t thread, uint32_t n, bool cut)
+static uint64_t put_stack(uint64_t hash, uint32_t thread, uint32_t n, bool cut)
 {
 	uint32_t words = 1 + sizeof(struct stream_stack) / 8 + n;
 	uint64_t *at;
@@ -166,7 +168,7 @@ static int32_t put_stack(uint64_t hash, uint32_t thread, uint32_t n, bool cut)
 	at = put_reserve(words);
 	if (!at) {
 		agent_state.sites[site].serial = 0;
-		return -1;
+		return 0;
 	}
 	at[0] = STREAM_META | STREAM_STACK << 8 | (uint64_t)words << 16;
 	*(struct stream_stack *)(at + 1) = (struct stream_stack){
@@ -179,11 +181,11 @@ static int32_t put_stack(uint64_t hash, uint32_t thread, uint32_t n, bool cut)
 		at[1 + sizeof(struct stream_stack) / 8 + i] = agent_state.scratch[i];
 	put_commit(words);
 	PUB->stack_truncated += cut;
-	return site;
+	return AGENT_SITE_WORD(agent_state.sites[site].serial, site);
 }
 
-/* The stack in the cache is new to the reader (or was forgotten). -1: it cannot be told. */
-static __attribute__((noinline)) int32_t define(uint64_t hash)
+/* The stack in the cache is new to the reader (or was forgotten). 0: it cannot be told. */
+static __attribute__((noinline)) uint64_t define(uint64_t hash)
 {
 	bool cut = false;
 	uint32_t n;
@@ -191,17 +193,19 @@ static __attribute__((noinline)) int32_t define(uint64_t hash)
 	if (!COLD->thread_serial)
 		COLD->thread_serial = site_thread(LANE->tstate);
 	if (!COLD->thread_serial)
-		return -1;
+		return 0;
 	n = gather(&cut);
 	return put_stack(hash, COLD->thread_serial, n, cut);
 }
 
-int32_t stack_site_none(void)
+uint64_t stack_site_none(void)
 {
 	uint64_t hash = mix(SEED_NONE, 0);
 	int32_t site = site_find(hash);
 
-	return site >= 0 ? site : put_stack(hash, 0, 0, false);
+	if (site < 0)
+		return put_stack(hash, 0, 0, false);
+	return AGENT_SITE_WORD(agent_state.sites[site].serial, site);
 }
 
 /* --- following the chain ---------------------------------------------------------------------------- */
@@ -209,17 +213,18 @@ int32_t stack_site_none(void)
 static inline void entry_set(uint32_t i, uint64_t frame, uint64_t instr)
 {
 	struct agent_line *known = &agent_state.lines[lane_hash(instr) % AGENT_LINES];
-	struct agent_frame *e = &STACK[i];
+	struct agent_frame *f = &STACK[i];
+	struct agent_frame_place *e = &PLACES[i];
 
-	e->frame = frame;
-	e->instr = instr;
+	f->frame = frame;
+	f->instr = instr;
 	if (SYS_LIKELY(known->instr == instr)) {
 		e->code = known->code;
 		e->line = known->line;
-	} else if (!describe(e, known)) {
+	} else if (!describe(f, e, known)) {
 		LANE->untold |= AGENT_UNTOLD_FRAME;
 	}
-	e->hash = STACK[i - 1].hash;
+	e->hash = PLACES[i - 1].hash;
 	if (SYS_LIKELY(e->code != 0))
 		e->hash = mix(e->hash, e->code | (uint64_t)e->line << 32);
 }
@@ -260,7 +265,7 @@ static void walk_all(uint64_t leaf, bool object)
 	}
 	STACK[0].frame = frame;
 	COLD->truncated = frame != 0;
-	STACK[0].hash = COLD->thread_seed ^ COLD->truncated;
+	PLACES[0].hash = COLD->thread_seed ^ COLD->truncated;
 	for (uint32_t i = 1; i <= n; i++) {
 		uint64_t f = agent_state.scratch[n - i];
 
@@ -277,7 +282,7 @@ static void resync(uint64_t leaf, bool object)
 	uint32_t fresh = 0, k = 0;
 	uint64_t frame = leaf;
 
-	LANE->site_serial = 0;
+	LANE->site = 0;
 	while (frame && fresh < SEARCH_MAX) {
 		for (k = depth; k > lowest && STACK[k].frame != frame; k--)
 			;
@@ -355,65 +360,112 @@ static __attribute__((noinline)) bool look_again(void)
 	return true;
 }
 
-static inline __attribute__((always_inline)) int32_t site_of_cached(void)
+static inline struct agent_leaf *leaf_place(uint64_t instr, uint64_t parent)
 {
-	uint64_t hash;
-	int32_t site;
-
-	if (SYS_UNLIKELY(LANE->untold) && !look_again())
-		return -1;
-	hash = STACK[LANE->depth].hash;
-	site = site_find(hash);
-	if (SYS_UNLIKELY(site < 0)) {
-		site = define(hash);
-		if (site < 0)
-			return -1;
-	}
-	LANE->site_index = (uint32_t)site;
-	LANE->site_serial = agent_state.sites[site].serial;
-	return site;
+	return &agent_state.leaves[lane_hash(instr ^ parent) % AGENT_LEAVES];
 }
 
-static inline __attribute__((always_inline)) int32_t site_by(uint64_t leaf, bool object)
+/* Site of the stack in the cache, which was just changed. */
+static uint64_t site_of_cached(void)
 {
-	struct agent_lane *l = LANE;
-	struct agent_frame *top;
-	uint64_t instr;
+	bool ordinary = !LANE->untold;
+	uint64_t hash, word;
+	uint32_t depth;
+	int32_t site;
 
-	if (SYS_UNLIKELY(!stack_same(leaf, object))) {
-		resync(leaf, object);
-		return site_of_cached();
-	}
-	top = &STACK[l->depth];
-	instr = instr_of(leaf, object);
-	if (SYS_LIKELY(instr == top->instr)) {
-		if (SYS_LIKELY(l->site_serial &&
-			       agent_state.sites[l->site_index].serial == l->site_serial))
-			return (int32_t)l->site_index;
+	if (SYS_UNLIKELY(!ordinary) && !look_again())
+		return 0;
+	depth = LANE->depth;
+	hash = PLACES[depth].hash;
+	site = site_find(hash);
+	if (SYS_LIKELY(site >= 0)) {
+		word = AGENT_SITE_WORD(agent_state.sites[site].serial, site);
 	} else {
-		entry_set(l->depth, leaf, instr);
+		word = define(hash);
+		if (!word)
+			return 0;
+	}
+	LANE->site = word;
+	if (ordinary && depth)
+		*leaf_place(STACK[depth].instr, PLACES[depth - 1].hash) = (struct agent_leaf){
+			.instr = STACK[depth].instr,
+			.parent = PLACES[depth - 1].hash,
+			.at = PLACES[depth],
+			.site = word,
+		};
+	return word;
+}
+
+/* The frames are those of the last event, or not; their instructions not all. */
+static inline __attribute__((always_inline)) uint64_t site_changed(uint64_t leaf, bool object)
+{
+	LANE->site = 0;
+	if (stack_same(leaf, object)) {
+		if (instr_of(leaf, object) != STACK[LANE->depth].instr)
+			entry_set(LANE->depth, leaf, instr_of(leaf, object));
+	} else {
+		resync(leaf, object);
 	}
 	return site_of_cached();
 }
 
-static inline __attribute__((always_inline)) int32_t stack_site_inline(void)
+uint64_t stack_site(void)
 {
-	uint64_t tstate = LANE->tstate, leaf;
+	uint64_t tstate = LANE->tstate;
 
 	if (SYS_UNLIKELY(!tstate))
 		return stack_site_none();
 	/* another thread's state may have been born where a dead one was */
 	if (SYS_UNLIKELY(lane_load(tstate, agent_fixed.off.tstate_id) != LANE->tstate_id))
 		stack_thread(tstate);
-	leaf = leaf_of(tstate);
 	if (agent_fixed.frame_kind == AGENT_FRAME_OBJECT)
-		return site_by(leaf, true);
-	return site_by(leaf, false);
+		return site_changed(leaf_of(tstate), true);
+	return site_changed(leaf_of(tstate), false);
 }
 
-int32_t stack_site(void)
+/*
+ * stack_site when nothing or only the innermost instruction changed since the last event; 0:
+ * something else did, and nothing was done. Calls nothing.
+ */
+static inline __attribute__((always_inline)) uint64_t site_near(uint64_t leaf, bool object)
 {
-	return stack_site_inline();
+	struct agent_lane *l = LANE;
+	const uint32_t depth = l->depth;
+	const struct agent_leaf *known;
+	uint64_t instr;
+
+	if (SYS_UNLIKELY(!stack_same(leaf, object)))
+		return 0;
+	instr = instr_of(leaf, object);
+	if (SYS_LIKELY(instr == STACK[depth].instr))
+		return l->site;
+	known = leaf_place(instr, PLACES[depth - 1].hash);
+	if (SYS_UNLIKELY(known->instr != instr || known->parent != PLACES[depth - 1].hash))
+		return 0;
+	STACK[depth].instr = instr;
+	PLACES[depth] = known->at;
+	l->site = known->site;
+	return known->site;
+}
+
+static inline __attribute__((always_inline)) uint64_t stack_site_near(bool object)
+{
+	uint64_t tstate = LANE->tstate, leaf;
+
+	if (SYS_UNLIKELY(!tstate) ||
+	    SYS_UNLIKELY(lane_load(tstate, agent_fixed.off.tstate_id) != LANE->tstate_id))
+		return 0;
+	leaf = object ? lane_load(tstate, agent_fixed.off.tstate_frame) : leaf_of(tstate);
+	return site_near(leaf, object);
+}
+
+void stack_forget_site(uint32_t index)
+{
+	for (int i = 0; i < AGENT_LEAVES; i++)
+		if (AGENT_PLACE_SITE(agent_state.leaves[i].site) == index)
+			agent_state.leaves[i].instr = 0;
+	if (AGENT_PLACE_SITE(LANE->site) == index)
+		LANE->site = 0;
 }
 
 void stack_thread(uint64_t tstate)
@@ -422,7 +474,7 @@ void stack_thread(uint64_t tstate)
 
 	LANE->tstate = tstate;
 	LANE->depth = 0;
-	LANE->site_serial = 0;
+	LANE->site = 0;
 	COLD->thread_serial = 0;
 	if (!tstate)
 		return;
@@ -437,6 +489,8 @@ void stack_forget_lines(uint32_t code)
 	for (int i = 0; i < AGENT_LINES; i++)
 		if (agent_state.lines[i].code == code)
 			agent_state.lines[i] = (struct agent_line){ 0 };
+	for (int i = 0; i < AGENT_LEAVES; i++)
+		agent_state.leaves[i].instr = 0;
 }
 
 void stack_code_freed(uint64_t addr)
@@ -448,5 +502,5 @@ void stack_code_freed(uint64_t addr)
 	/* another one may be born here, and its instructions will have the same addresses */
 	stack_forget_lines(serial);
 	LANE->depth = 0;
-	LANE->site_serial = 0;
+	LANE->site = 0;
 }

@@ -21,6 +21,7 @@
 #define AGENT_CODES 2048	    /* known code objects; at 3/4 everything is forgotten (RESET) */
 #define AGENT_CODE_BITS 16384	    /* pre-filter in front of them */
 #define AGENT_LINES 4096	    /* recently described instructions */
+#define AGENT_LEAVES 64		    /* innermost ones, with their sites */
 #define AGENT_SAMPLE_PAGES 4096	    /* pre-filter in front of the live sampled blocks */
 #define AGENT_THREADS 64
 #define AGENT_SIDE 1024		    /* calls of threads without the GIL, waiting for the lane */
@@ -30,19 +31,23 @@
 #define AGENT_NAME_CHARS 256	    /* of a function name: the first ones */
 #define AGENT_FILE_CHARS 512	    /* of a file name: the last ones */
 
-/* A block in the window. info: site serial (0–31), size (32–47), site index (48–59), domain (60–61). */
+/*
+ * A block in the window: the two words of the ALLOC record it becomes when it leaves, with the
+ * index of its site in the second one's upper bits.
+ */
 struct agent_slot {
-	uint64_t addr; /* 0: free */
-	uint64_t info;
+	uint64_t block; /* address | STREAM_ALLOC | size << 48; 0: free */
+	uint64_t place; /* a site's word | domain << 32 */
 };
 
-#define AGENT_SLOT_SERIAL(info) ((uint32_t)(info))
-#define AGENT_SLOT_SIZE(info) ((info) >> 32 & 0xffff)
-#define AGENT_SLOT_SITE(info) ((uint32_t)((info) >> 48 & 0xfff))
-#define AGENT_SLOT_DOMAIN(info) ((uint32_t)((info) >> 60 & 3))
-#define AGENT_SLOT_INFO(serial, size, site, domain)                                                \
-	((uint64_t)(serial) | (uint64_t)(size) << 32 | (uint64_t)(site) << 48 |                    \
-	 (uint64_t)(domain) << 60)
+#define AGENT_SLOT_BLOCK(addr, size) ((uint64_t)(addr) | STREAM_ALLOC | (uint64_t)(size) << 48)
+#define AGENT_SLOT_ADDR(block) ((block) & STREAM_ADDR_MASK)
+#define AGENT_SLOT_SIZE(block) ((block) >> 48)
+/* A site's word: serial (bits 0–31) | index << 48. Never 0. */
+#define AGENT_SITE_WORD(serial, index) ((uint64_t)(serial) | (uint64_t)(index) << 48)
+#define AGENT_PLACE_SERIAL(place) ((uint32_t)(place))
+#define AGENT_PLACE_DOMAIN(place) ((uint32_t)((place) >> 32 & 0xff))
+#define AGENT_PLACE_SITE(place) ((uint32_t)((place) >> 48 & (AGENT_SITES - 1)))
 
 /*
  * One known site and the blocks of it that were born and died in the window since the last TEMP:
@@ -59,19 +64,32 @@ struct agent_site {
 #define AGENT_TEMPS_BLOCKS(t) ((t) & 0xffffff)
 #define AGENT_TEMPS_BYTES(t) ((t) >> 24)
 #define AGENT_TEMPS_ONE(size) (1 | (uint64_t)(size) << 24)
-/* Young deaths after which counters are sent even if it is not time yet: no site can overflow. */
+/* Allocations after which counters are sent even if it is not time yet: no site can overflow. */
 #define AGENT_TEMPS_MAX (1u << 23)
 
 /*
  * A frame of the cached stack; entry 1 is the outermost, entry 0 a sentinel whose `frame` is what
- * entry 1's previous pointer must be and whose `hash` is the thread's.
+ * entry 1's previous pointer must be and whose `hash` is the thread's. In two halves: each event
+ * looks at the first ones of all frames.
  */
 struct agent_frame {
 	uint64_t frame;
 	uint64_t instr; /* see stack.c; identifies code and instruction */
+};
+
+struct agent_frame_place {
 	uint64_t hash;	/* of everything from the outermost frame to this one */
 	uint32_t code;	/* code serial, 0: a frame nobody is shown */
 	uint32_t line;
+};
+
+/* An innermost instruction seen lately, what it calls for: nothing needs to be hashed or found. */
+struct agent_leaf {
+	uint64_t instr;	 /* 0: free */
+	uint64_t parent; /* hash of the frames below */
+	struct agent_frame_place at;
+	uint64_t site;	 /* a site's word */
+	uint64_t reserved;
 };
 
 struct agent_code {
@@ -109,11 +127,11 @@ struct agent_lane {
 	uint64_t window_mask;
 	uint64_t window_bytes, window_peak;
 	uint32_t depth;		 /* entries of the cached stack, 0: none */
-	uint32_t site_index;	 /* site of the cached stack … */
-	uint32_t site_serial;	 /* … valid while sites[site_index].serial is this; 0: not known */
+	uint64_t site;		 /* word of the cached stack's site; 0: not known */
 	uint32_t untold;	 /* AGENT_UNTOLD_…: the cached stack wants another look */
-	uint32_t countdown;	 /* allocations until the next look at the clock */
-	uint32_t period;	 /* what countdown starts from */
+	uint64_t tick_at;	 /* agent_public.allocs at the next look at the clock */
+	uint32_t period;	 /* allocations from one look to the next */
+	uint32_t reserved;
 	uint64_t sample_left;	 /* bytes until the next sample */
 	uint32_t out_len;	 /* words in `out`, head included; 0: no batch open */
 	uint32_t out_end;	 /* words that may be there; 0: none open, or it waits to be sent */
@@ -121,7 +139,7 @@ struct agent_lane {
 
 struct agent_cold {
 	uint64_t last_flush;	 /* ticks */
-	uint64_t last_cancelled; /* agent_public.cancelled at the last flush */
+	uint64_t last_allocs;	 /* agent_public.allocs at the last flush */
 	/*
 	 * A TEMP on its way: index of its site + 1 | out_len once its record counts << 32. Between
 	 * the site's word becoming 0 and this becoming 0, out_len tells whether it does.
@@ -161,6 +179,8 @@ struct agent_state {
 	uint16_t sample_pages[AGENT_SAMPLE_PAGES]; /* sampled blocks and code objects there */
 	uint64_t scratch[AGENT_STACK_MAX]; /* a stack being sent; frame addresses being walked */
 	struct agent_frame stack[AGENT_STACK_MAX + 1] __attribute__((aligned(64)));
+	struct agent_frame_place places[AGENT_STACK_MAX + 1];
+	struct agent_leaf leaves[AGENT_LEAVES] __attribute__((aligned(64)));
 	uint64_t out[AGENT_OUT_WORDS] __attribute__((aligned(64)));
 	struct agent_side_event side[AGENT_SIDE];
 	union {

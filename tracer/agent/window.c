@@ -8,45 +8,92 @@
 
 #define PERIOD_MAX 1024 /* allocations between two looks at the clock, at most */
 
+static __attribute__((noinline, cold)) void drop_slot(const struct agent_slot *s)
+{
+	PUB->dropped_events++;
+	PUB->dropped_bytes += AGENT_SLOT_SIZE(s->block);
+}
+
 /* First into the stream, then out of the slot: the caller frees it or gives it to another. */
 static inline void send_slot(const struct agent_slot *s)
 {
-	uint64_t info = s->info;
+	uint64_t *at = put_reserve(2);
 
-	LANE->window_bytes -= AGENT_SLOT_SIZE(info);
-	put_alloc(s->addr, AGENT_SLOT_SIZE(info), AGENT_SLOT_SERIAL(info), AGENT_SLOT_DOMAIN(info),
-		  0);
+	LANE->window_bytes -= AGENT_SLOT_SIZE(s->block);
+	if (SYS_UNLIKELY(!at)) {
+		drop_slot(s);
+		return;
+	}
+	at[0] = s->block;
+	at[1] = s->place;
+	put_commit(2);
 }
 
 static void evict(struct agent_slot *s)
 {
 	send_slot(s);
 	lane_order();
-	s->addr = 0;
+	s->block = 0;
 	lane_order();
 }
 
-void window_alloc(uint64_t addr, uint64_t size, uint32_t domain, int32_t site)
+/* Blocks that do not wait. */
+static __attribute__((noinline)) void large_alloc(uint64_t addr, uint64_t size, uint32_t domain,
+						  uint64_t site)
+{
+	struct agent_slot *s = window_slot(addr);
+
+	/* its last tenant's death escaped us */
+	if (window_holds(s, addr))
+		evict(s);
+	put_alloc(addr, size, (uint32_t)site, domain, 0);
+}
+
+void window_alloc(uint64_t addr, uint64_t size, uint32_t domain, uint64_t site)
 {
 	struct agent_lane *l = LANE;
 	struct agent_slot *s = window_slot(addr);
-	uint32_t serial = agent_state.sites[site].serial;
 
 	if (SYS_UNLIKELY(size >= l->window_limit)) {
-		/* its last tenant's death escaped us */
-		if (s->addr == addr)
-			evict(s);
-		put_alloc(addr, size, serial, domain, 0);
+		large_alloc(addr, size, domain, site);
 		return;
 	}
-	if (s->addr)
+	if (s->block)
 		send_slot(s);
-	s->info = AGENT_SLOT_INFO(serial, size, site, domain);
+	s->place = site | (uint64_t)domain << 32;
 	lane_order();
-	s->addr = addr;
+	s->block = AGENT_SLOT_BLOCK(addr, size);
 	l->window_bytes += size;
-	if (l->window_bytes > l->window_peak)
+	if (SYS_UNLIKELY(l->window_bytes > l->window_peak))
 		l->window_peak = l->window_bytes;
+}
+
+/* window_alloc when nothing needs more than a few stores; false: nothing was done. Calls nothing. */
+static inline __attribute__((always_inline)) bool window_put_near(uint64_t addr, uint64_t size,
+								  uint32_t domain, uint64_t site)
+{
+	struct agent_lane *l = LANE;
+	struct agent_slot *s = window_slot(addr);
+
+	if (SYS_UNLIKELY(size >= l->window_limit))
+		return false;
+	if (s->block) {
+		uint64_t *at = &agent_state.out[l->out_len];
+
+		if (SYS_UNLIKELY(l->out_len + 2 > l->out_end))
+			return false;
+		at[0] = s->block;
+		at[1] = s->place;
+		l->window_bytes -= AGENT_SLOT_SIZE(s->block);
+		put_commit(2);
+	}
+	s->place = site | (uint64_t)domain << 32;
+	lane_order();
+	s->block = AGENT_SLOT_BLOCK(addr, size);
+	l->window_bytes += size;
+	if (SYS_UNLIKELY(l->window_bytes > l->window_peak))
+		l->window_peak = l->window_bytes;
+	return true;
 }
 
 void window_free_miss(uint64_t addr)
@@ -60,7 +107,7 @@ void window_evict(uint64_t addr)
 {
 	struct agent_slot *s = window_slot(addr);
 
-	if (!agent_fixed.sample_bytes && s->addr == addr)
+	if (!agent_fixed.sample_bytes && window_holds(s, addr))
 		evict(s);
 }
 
@@ -69,7 +116,7 @@ void window_sweep(void)
 	if (agent_fixed.sample_bytes)
 		return;
 	for (uint64_t i = 0; i <= LANE->window_mask; i++)
-		if (agent_state.window[i].addr)
+		if (agent_state.window[i].block)
 			evict(&agent_state.window[i]);
 }
 
@@ -88,11 +135,11 @@ void window_tick(void)
 		l->period = l->period > 16 ? l->period / 16 : 1;
 	else if (spent < due / 64 && l->period < PERIOD_MAX)
 		l->period *= 2;
-	l->countdown = l->period;
-	if (now - c->last_flush < due && PUB->cancelled - c->last_cancelled < AGENT_TEMPS_MAX)
+	l->tick_at = PUB->allocs + l->period;
+	if (now - c->last_flush < due && PUB->allocs - c->last_allocs < AGENT_TEMPS_MAX)
 		return;
 	c->last_flush = now;
-	c->last_cancelled = PUB->cancelled;
+	c->last_allocs = PUB->allocs;
 	window_sweep();
 	site_flush_temps();
 	put_flush();

@@ -37,7 +37,7 @@ static struct fake_bytes table_of_32;
 
 /* --- originals: a pool like pymalloc's for ≤ 512 bytes, else the raw table, as CPython does ------- */
 
-#define POOL_BYTES (4u << 20)
+#define POOL_BYTES (8u << 20)
 #define STEP 32
 
 static uint8_t pool[POOL_BYTES] __attribute__((aligned(64)));

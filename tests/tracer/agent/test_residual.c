@@ -146,9 +146,9 @@ Test(tracer_agent_residual, what_makes_no_sense_is_counted_and_left_out)
 	fake_go();
 	for (int i = 0; i < 10; i++)
 		(void)hook_obj_malloc(NULL, 24);
-	agent_state.window[63] = (struct agent_slot){ 0x1003, AGENT_SLOT_INFO(1, 8, 0, 2) };
-	agent_state.window[62] = (struct agent_slot){ 0x1000, AGENT_SLOT_INFO(99, 8, 0, 2) };
-	agent_state.window[61] = (struct agent_slot){ 0x1000, AGENT_SLOT_INFO(1, 8, 0, 3) };
+	agent_state.window[63] = (struct agent_slot){ 0x1007 | 8ull << 48, 1 };
+	agent_state.window[62] = (struct agent_slot){ AGENT_SLOT_BLOCK(0x1000, 8), 99 };
+	agent_state.window[61] = (struct agent_slot){ AGENT_SLOT_BLOCK(0x1000, 8), 1 | 3ull << 32 };
 	agent_state.sites[5].temps = 1;
 	agent_state.cold.side_tail = AGENT_SIDE + 1;
 	cr_assert_eq(read_all(&agent_state), 5);
