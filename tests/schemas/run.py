@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODULES = HERE / 'node_modules'
@@ -80,6 +81,35 @@ def junitparser(name, files):
     result(done.returncode == 0 and failing.returncode == 1, name, done.stderr)
 
 
+def action(program, node, gate, folder):
+    """action.yml against the schema of actions; its one step run as a runner would."""
+    path = HERE.parent.parent / 'action.yml'
+    validator = MODULES / '.bin/action-validator'
+    if not node or not validator.exists():
+        skip('action.yml is an action', 'npm ci in tests/schemas')
+    else:
+        done = subprocess.run([node, validator, path], timeout=60, capture_output=True, text=True)
+        result(done.returncode == 0 and not done.stdout.strip(), 'action.yml is an action', done.stdout)
+    step = textwrap.dedent(path.read_text().split('run: |\n')[1])
+    if shutil.which('shellcheck'):
+        done = subprocess.run(['shellcheck', '-s', 'bash', '-'], input=step, timeout=60,
+                              capture_output=True, text=True)
+        result(done.returncode == 0, 'the step of action.yml passes shellcheck', done.stdout)
+    else:
+        skip('the step of action.yml passes shellcheck', 'there is no shellcheck')
+    summary = folder / 'summary.md'
+    for status, limit in ((0, '1GiB'), (1, '1KiB')):
+        env = {**os.environ, 'CHECK_RUN': f"'{sys.executable}' '{gate}'", 'CHECK_PROGRAM': program,
+               'CHECK_OPTIONS': f'--max peak={limit}', 'GITHUB_ACTIONS': 'true',
+               'GITHUB_STEP_SUMMARY': str(summary)}
+        done = subprocess.run(['bash', '--noprofile', '--norc', '-eo', 'pipefail', '-c', step],
+                              env=env, cwd=folder.parent, timeout=120, capture_output=True, text=True)
+        result(done.returncode == status and ('::error' in done.stdout) == (status == 1),
+               f'the step of action.yml ends with status {status}', done.stdout + done.stderr)
+    result(summary.read_text().count('<!-- pymemprof:check -->') == 2,
+           'the step summary is added to')
+
+
 def markers(files):
     for path in files:
         text = path.read_text()
@@ -138,6 +168,7 @@ def main():
         result(len(same) == len(set(same)) and same, 'fingerprints tell findings apart', str(same))
         markers(files['markdown'])
         annotations(files['github'][0])
+        action(program, node, gate, folder)
     print(f'1..{count}')
 
 
