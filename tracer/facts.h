@@ -134,6 +134,7 @@ struct fact_cost {
 	uint32_t pause_retries;	 /* instants found bad and let go by */
 	uint64_t snapshot_ns;	 /* from the command to the last row */
 	uint64_t first_event_ns; /* from the command to the first event seen; 0: none was */
+	uint64_t rss_peak_bytes; /* run: of the program that ended, by the kernel's account; 0: unknown */
 };
 
 enum fact_end { FACT_END_DETACHED = 0, FACT_END_EXITED, FACT_END_EXECED, FACT_END_STREAM_CLOSED, FACT_END_TRUNCATED };

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -188,6 +190,22 @@ static void look_at_last_cpu(struct session *s)
 		s->target_cpu_ns = ns;
 }
 
+/*
+ * The kernel's high-water mark of a child that has ended, which no look in between can miss; of its
+ * children too, as far as it waited for them. waitid(2) with WNOWAIT leaves the child to be
+ * reaped, and fills in the usage in its fifth argument (kernel/exit.c, wait_task_zombie).
+ */
+static void look_at_last_rss(struct session *s)
+{
+	struct rusage usage = { 0 };
+	siginfo_t info = { 0 };
+
+	if (s->from_start && syscall(SYS_waitid, P_PID, s->pid, &info,
+				     WEXITED | WNOHANG | WNOWAIT | __WALL, &usage) == 0 &&
+	    info.si_pid == s->pid)
+		s->result->cost.rss_peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+}
+
 static void fill_cost(struct session *s)
 {
 	struct fact_cost *c = &s->result->cost;
@@ -204,6 +222,7 @@ static void fill_cost(struct session *s)
 	if (procfs_rss_bytes(getpid(), &c->tracer_rss_bytes, NULL) < 0)
 		c->tracer_rss_bytes = 0;
 	look_at_last_cpu(s);
+	look_at_last_rss(s);
 	c->target_cpu_ns = s->target_cpu_ns - s->target_cpu_start_ns;
 }
 

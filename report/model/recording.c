@@ -118,6 +118,7 @@ static int on_totals(void *ctx, const struct fact_totals *f, struct err *err)
 static int on_cost(void *ctx, const struct fact_cost *f, struct err *err)
 {
 	struct recording *r = ctx;
+	timeline_rss_peak(&r->timeline, f->rss_peak_bytes);
 	return totals_cost(&r->totals, f, err);
 }
 

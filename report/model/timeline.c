@@ -92,6 +92,12 @@ int timeline_interval(struct timeline *t, const struct fact_interval *f, struct 
 	return 0;
 }
 
+void timeline_rss_peak(struct timeline *t, uint64_t bytes)
+{
+	if (bytes > t->rss_max_bytes)
+		t->rss_max_bytes = bytes;
+}
+
 int timeline_tick(struct timeline *t, const struct fact_tick *f, struct err *err)
 {
 	struct timeline_slice *s = slice_at(t, f->at_ns);

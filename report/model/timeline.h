@@ -35,6 +35,8 @@ void timeline_deinit(struct timeline *t); /* accepts NULL and zeroed */
 /* Facts. Errors: NOMEM. */
 int timeline_interval(struct timeline *t, const struct fact_interval *f,
 		      struct err *err) MUST_CHECK;
+/* The kernel's high-water mark: ticks may have missed it. 0: unknown. */
+void timeline_rss_peak(struct timeline *t, uint64_t bytes);
 int timeline_tick(struct timeline *t, const struct fact_tick *f, struct err *err) MUST_CHECK;
 
 /*

@@ -490,6 +490,8 @@ static int read_cost(struct pmp_reader *r, struct cursor *c, struct err *err)
 	}
 	if (!c->failed && cursor_left(c) > 0)
 		f.first_event_ns = cursor_uvarint(c);
+	if (!c->failed && cursor_left(c) > 0)
+		f.rss_peak_bytes = cursor_uvarint(c);
 	return c->failed ? 1 : PUSH(r, cost, &f);
 }
 

@@ -560,7 +560,7 @@ static int on_cost(void *ctx, const struct fact_cost *f, struct err *err)
 		f->offgil_dropped, f->stalls,	      f->stall_ns,	 f->tracer_cpu_ns,
 		f->tracer_rss_bytes, f->target_cpu_ns, f->pause_ns,	 f->pause_total_ns,
 		f->pause_kind,	   f->pause_retries,  f->snapshot_ns,
-		f->first_event_ns,
+		f->first_event_ns, f->rss_peak_bytes,
 	};
 
 	return put_varints(ctx, PMP_COST, v, sizeof v / sizeof *v, err);
