@@ -43,10 +43,12 @@ static void say_growing(struct text *t, char *buf, size_t cap)
 			 (double)r->totals.totals.duration_ns / 1e9, v->grew, v->samples);
 	uint64_t live = r->totals.totals.live_bytes;
 	uint64_t part = r->suspect_bytes < live ? r->suspect_bytes : live;
-	if (r->nsuspects > 0)
-		snprintf(buf + n, cap - (size_t)n, " %zu %s %s %s%% of what is live.", r->nsuspects,
-			 r->nsuspects == 1 ? "suspect" : "suspects",
-			 r->nsuspects == 1 ? "holds" : "hold", units_percent(&share, part, live));
+	/* As many as the list has: stacks that are one leak count once. */
+	size_t suspects = r->leaks.naccused ? r->leaks.naccused : r->nsuspects;
+	if (suspects > 0)
+		snprintf(buf + n, cap - (size_t)n, " %zu %s %s %s%% of what is live.", suspects,
+			 suspects == 1 ? "suspect" : "suspects", suspects == 1 ? "holds" : "hold",
+			 units_percent(&share, part, live));
 }
 
 /* A snapshot judges nothing by itself: what is there is the answer. */

@@ -137,8 +137,8 @@ function aside(view) {
 	const words = [];
 	if (state.pick && view && !view.kinds.includes(state.pick.kind))
 		words.push(`not narrowed by the ${state.pick.kind}: this view has none`);
-	if (state.brush && state.view === 'types')
-		words.push('a snapshot has no range');
+	if (state.brush && !['leaks', 'flame', 'sites', 'time'].includes(state.view))
+		words.push('the range does not change what is shown here');
 	return words.join('; ');
 }
 
@@ -160,8 +160,10 @@ function search() {
 	status.removeAttribute('data-v');
 	if (state.view === 'flame' && state.tree)
 		return searchFlame(q, status);
-	if (!view?.rows)
+	if (!view?.rows) {
+		status.textContent = aside(view);
 		return;
+	}
 	view.search?.(q);
 	view.ranged?.();
 	view.rows.filter(q, view.keep(state.pick));

@@ -54,8 +54,7 @@ export class Strip {
 			'Range of time. Arrow keys move it, Shift and arrow keys change its end, Escape takes it away',
 			'aria-valuemin': 0, 'aria-valuemax': state.end, 'aria-valuenow': state.end });
 		this.readout = el('output', { for: 'brush', class: 'note' });
-		this.clear = el('button', { onclick: () => setBrush(null), 'aria-label': 'Whole recording' }, 'Whole');
-		this.element = el('div', { class: 'strip' }, this.canvas, this.readout, this.clear);
+		this.element = el('div', { class: 'strip' }, this.canvas, this.readout);
 		draggable(this.canvas);
 		this.canvas.addEventListener('keydown', e => this.key(e));
 		new ResizeObserver(() => this.draw()).observe(this.element);
@@ -89,7 +88,6 @@ export class Strip {
 		this.readout.textContent = this.words();
 		this.canvas.setAttribute('aria-valuetext', this.words());
 		this.canvas.setAttribute('aria-valuenow', state.brush ? state.brush[1] : state.end);
-		this.clear.classList.toggle('unseen', !state.brush);
 		if (!width)
 			return;
 		this.canvas.width = width * ratio;

@@ -111,7 +111,7 @@ export class HoldersView {
 			el('dl', { class: 'figures' }, ...line('retained', bytes(t.column('retained')[selected]),
 				`${percent(t.column('retained')[selected], whole)} %, ${count(t.column('objects')[selected])} objects`),
 			...line('own', bytes(t.column('own')[selected]), `${count(t.column('count')[selected])} alike`),
-			...t.column('drop')[selected] ? line('here it spreads', 'yes', 'no single child keeps most of it') : [])),
+			...t.column('drop')[selected] && tree.first[selected] >= 0 ? line('here it spreads', 'yes', 'no single child keeps most of it') : [])),
 		el('div', {}, el('h3', {}, 'Held by, outermost first'), el('ol', { class: 'stack' }, ...tree.path(selected)
 			.map(i => el('li', {}, el('b', {}, el('bdi', {}, tree.name(i))), ' ', el('span', { class: 'file' }, tree.where(i)))))));
 	}
