@@ -25,6 +25,9 @@ static const struct opt options[] = {
 	{ 0, "max-pause", "TIME",
 	  "longest wait for a good instant (default 50ms); with --read-only the longest stop", NULL,
 	  NULL },
+	{ 0, "sysroot", "DIR",
+	  "of a core file: look up the files it names below DIR, as when they were mapped in a container",
+	  NULL, NULL },
 	{ 0, "view", "VIEW", "summary (default), types, fragmentation, ledger, gc",
 	  "summary types fragmentation ledger gc", NULL },
 	{ 'F', "format", "FORMAT", "text (default), html, json, csv, digest",
@@ -132,6 +135,7 @@ static int take_options(struct job *j, const struct opt_args *args, struct err *
 	const char *pause = opt_value(args, "max-pause");
 	int rc = take_target(j, args, err);
 	j->options.read_only = opt_given(args, "read-only");
+	j->options.sysroot = opt_value(args, "sysroot");
 	j->options.assume_layout = opt_value(args, "assume-layout");
 	if (rc == 0)
 		rc = take_view(j, args, err);
@@ -139,6 +143,8 @@ static int take_options(struct job *j, const struct opt_args *args, struct err *
 		rc = opt_duration("max-pause", pause, &j->options.max_pause_ns, err);
 	if (rc == 0 && pause && !j->options.max_pause_ns)
 		rc = err_set(err, ERR_USAGE, "--max-pause: must be longer than nothing");
+	if (rc == 0 && j->options.sysroot && !j->core)
+		rc = err_set(err, ERR_USAGE, "--sysroot is for core files");
 	j->path = opt_value(args, "output");
 	j->html = opt_value(args, "html");
 	j->force = opt_given(args, "force");

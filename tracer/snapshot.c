@@ -586,7 +586,7 @@ int snapshot_core(const char *path, const struct snapshot_options *options,
 	int r = snapshot_init(&s, options, hooks, ret, err);
 
 	if (r == 0)
-		r = core_open(path, NULL, &core, err);
+		r = core_open(path, options->sysroot, &core, err);
 	if (r < 0)
 		return r;
 	s.pid = core_pid(core);
@@ -598,6 +598,9 @@ int snapshot_core(const char *path, const struct snapshot_options *options,
 		r = vec_push(&s.sp, threads[i].sp.v) < 0 ? err_nomem(err) : 0;
 	if (r == 0)
 		r = py_detect(-1, &guard.base, core_maps(core), options->assume_layout, &s.py, err);
+	if ((r == ERR_CORRUPT || r == ERR_FAULT) && core_missing_bytes(core))
+		r = py_detect_damaged(&guard.base, core_maps(core), options->assume_layout, &s.py,
+				      err);
 	if (r == 0)
 		r = usable(&s.py, err);
 	if (r < 0 && core_missing_bytes(core))

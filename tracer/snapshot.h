@@ -29,6 +29,7 @@ enum snapshot_graph {
 struct snapshot_options {
 	bool read_only;		   /* nothing is written to the target: read it while it is stopped */
 	uint64_t max_pause_ns;	   /* 0: SNAPSHOT_MAX_PAUSE_NS for waiting; reading is not bounded */
+	const char *sysroot;	   /* of a core file: where the files it names are; NULL: here */
 	const char *assume_layout; /* "3.15" for an unknown version, or NULL */
 	enum snapshot_graph graph;
 	uint64_t graph_max_bytes; /* of our memory; 0: half of what is available */
@@ -58,7 +59,7 @@ int snapshot_take(pid_t pid, const struct snapshot_options *options,
 		  const struct snapshot_hooks *hooks, struct snapshot_result *ret,
 		  struct err *err) MUST_CHECK;
 
-/* A core file. Files are looked up in the running system. Errors: those of core_open, too. */
+/* A core file. Files are looked up below options->sysroot. Errors: those of core_open, too. */
 int snapshot_core(const char *path, const struct snapshot_options *options,
 		  const struct snapshot_hooks *hooks, struct snapshot_result *ret,
 		  struct err *err) MUST_CHECK;

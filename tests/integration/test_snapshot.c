@@ -148,24 +148,6 @@ Test(integration_snapshot, real_programs_are_explained)
 
 /* --- core files --------------------------------------------------------------------------- */
 
-static bool run_gcore(pid_t pid, const char *stem)
-{
-	char word[16];
-	int status;
-	pid_t child = fork();
-
-	snprintf(word, sizeof word, "%d", (int)pid);
-	if (child == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		dup2(null, 1);
-		dup2(null, 2);
-		execlp("gcore", "gcore", "-o", stem, word, (char *)NULL);
-		_exit(127);
-	}
-	return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 Test(integration_snapshot, core_file_shows_the_same_types_as_the_process)
 {
 	char stem[] = "/tmp/pymemprof-core-XXXXXX";

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -213,6 +214,195 @@ Test(integration_snapshot_hard, without_memory_for_ourselves_the_target_goes_on)
 	target_kill(&t);
 	group_end(&g);
 	unlink(file);
+}
+
+/* --- core files ---------------------------------------------------------------------------- */
+
+static bool in_chroot(const struct python *py)
+{
+	return strcmp(py->argv[0], "chroot") == 0;
+}
+
+/*
+ * The kernel's own core of a target whose working folder is `folder`: its path; "" when it is
+ * written elsewhere. live, when not NULL, is what the process itself showed.
+ */
+static const char *kernel_core(const struct python *py, const char *folder, json_t **live)
+{
+	static char path[256];
+	const char *const args[] = { "rest", NULL };
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	struct target t;
+	pid_t pid;
+
+	cr_assert_eq(setrlimit(RLIMIT_CORE, &all), 0);
+	spawn(&t, py, args);
+	if (live)
+		*live = snapshot(py->name, pid_word(&t), NULL);
+	pid = t.pid;
+	kill(pid, SIGABRT);
+	(void)target_end(&t, 20000);
+	target_kill(&t);
+	snprintf(path, sizeof path, "%s/core", folder);
+	if (access(path, R_OK) < 0)
+		snprintf(path, sizeof path, "%s/core.%d", folder, (int)pid);
+	return access(path, R_OK) == 0 ? path : "";
+}
+
+Test(integration_snapshot_hard, core_of_a_process_in_another_root_needs_sysroot)
+{
+	struct python *py;
+	size_t n = all_pythons(&py), seen = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *live = NULL, *dead;
+		struct cli done;
+
+		if (!in_chroot(&py[i]))
+			continue;
+		const char *core = kernel_core(&py[i], py[i].argv[1], &live);
+		if (*core) {
+			CLI(&done, TIME_MS, "snapshot", core, "--sysroot", py[i].argv[1], "--format",
+			    "json");
+			dead = cli_json(&done);
+			cr_assert(done.status == 0 && dead, "%s: %d %s", py[i].name, done.status,
+				  done.err);
+			expect_same_types(live, dead, py[i].name, "core with --sysroot");
+			cli_done(&done);
+			json_decref(dead);
+			unlink(core);
+			seen++;
+		}
+		json_decref(live);
+	}
+	if (seen == 0)
+		cr_skip_test("no interpreter in a root of its own, or no core files of the kernel");
+}
+
+static json_int_t objects_of(const json_t *report)
+{
+	json_int_t sum = 0;
+	json_t *type;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "types"), i, type)
+		sum += number(type, "count");
+	return sum;
+}
+
+/* Interpreters of one file have their data at low addresses, which a core has first. */
+static void check_cut(const struct python *py, const char *core, off_t whole)
+{
+	json_int_t before = INT32_MAX;
+
+	for (int percent = 100; percent >= 25; percent -= 25) {
+		struct cli done;
+
+		cr_assert_eq(truncate(core, whole / 100 * percent), 0);
+		CLI(&done, TIME_MS, "snapshot", core, "--format", "json");
+		if (strcmp(py->kind, "static") == 0) {
+			json_t *report = cli_json(&done);
+
+			cr_assert(report, "%s: %d %%: %d %s", py->name, percent, done.status, done.err);
+			json_int_t objects = objects_of(report);
+			fprintf(stderr, "%s: %d %% of a core: %lld objects\n", py->name, percent,
+				(long long)objects);
+			cr_expect(objects >= 100 && objects <= before, "%s: %d %%: %lld objects",
+				  py->name, percent, (long long)objects);
+			cr_expect(percent == 100 || has_note(report, "truncated-core"), "%s", py->name);
+			before = objects;
+			json_decref(report);
+		}
+		cr_expect(done.status == 0 || done.status == 3 || done.status == 6, "%s: %d %%: %d %s",
+			  py->name, percent, done.status, done.err);
+		cr_expect(done.status != 3 || strstr(done.err, "cut off"), "%s: %s", py->name, done.err);
+		cli_done(&done);
+	}
+}
+
+Test(integration_snapshot_hard, what_is_left_of_a_core_that_was_cut_is_read)
+{
+	char dir[] = "/tmp/pymemprof-core-XXXXXX";
+	struct python *py;
+	size_t n = all_pythons(&py), seen = 0;
+
+	cr_assert(mkdtemp(dir) && chdir(dir) == 0);
+	for (size_t i = 0; i < n; i++) {
+		struct stat st;
+		const char *core = in_chroot(&py[i]) ? "" : kernel_core(&py[i], dir, NULL);
+
+		if (!*core)
+			continue;
+		cr_assert_eq(stat(core, &st), 0);
+		check_cut(&py[i], core, st.st_size);
+		seen++;
+		unlink(core);
+	}
+	cr_assert(chdir("/") == 0);
+	rmdir(dir);
+	if (seen == 0)
+		cr_skip_test("the kernel writes no core files into the current folder");
+}
+
+#define FLIPS 100 /* bits in one run */
+#define FLIPPED_RUNS 120
+
+/* Flip bits all over the file; the same seed puts them back. */
+static void flip(int fd, off_t bytes, unsigned seed)
+{
+	for (int i = 0; i < FLIPS; i++) {
+		off_t at;
+		uint8_t b;
+
+		seed = seed * 1103515245u + 12345u;
+		at = (off_t)(((uint64_t)seed << 12 ^ seed >> 3) % (uint64_t)bytes);
+		cr_assert_eq(pread(fd, &b, 1, at), 1);
+		b ^= (uint8_t)(1u << (seed >> 28 & 7));
+		cr_assert_eq(pwrite(fd, &b, 1, at), 1);
+	}
+}
+
+Test(integration_snapshot_hard, thousands_of_flipped_bits_neither_crash_nor_hang_it)
+{
+	char stem[] = "/tmp/pymemprof-flip-XXXXXX", core[64], name[48];
+	const char *const args[] = { "append", "/dev/null", NULL };
+	struct python *py;
+	struct target t;
+	struct stat st;
+	int read = 0;
+	int64_t worst = 0;
+
+	(void)all_pythons(&py);
+	cr_assert(mkdtemp(stem));
+	snprintf(name, sizeof name, "%s/c", stem);
+	spawn(&t, &py[0], args);
+	snprintf(core, sizeof core, "%s.%d", name, (int)t.pid);
+	bool made = run_gcore(t.pid, name);
+	target_kill(&t);
+	if (!made) {
+		rmdir(stem);
+		cr_skip_test("no gcore here");
+	}
+	AUTO_CLOSE int fd = open(core, O_RDWR | O_CLOEXEC);
+	cr_assert(fd >= 0 && fstat(fd, &st) == 0);
+	for (unsigned run = 0; run < FLIPPED_RUNS; run++) {
+		struct cli done;
+
+		flip(fd, st.st_size, run * 7919);
+		CLI(&done, 20000, "snapshot", core, "--format", "json");
+		cr_expect(done.status == 0 || done.status == 3 || done.status == 6, "seed %u: %d %s",
+			  run * 7919, done.status, done.err);
+		read += done.status != 3;
+		worst = done.cpu_ns > worst ? done.cpu_ns : worst;
+		cli_done(&done);
+		flip(fd, st.st_size, run * 7919);
+	}
+	fprintf(stderr, "%s: %d bits in %d runs, %d of them read, %.0f ms of processor at most\n",
+		py[0].name, FLIPS * FLIPPED_RUNS, FLIPPED_RUNS, read, (double)worst / 1e6);
+	cr_expect_lt(worst, 5000000000);
+	cr_expect_gt(read, FLIPPED_RUNS / 2);
+	unlink(core);
+	rmdir(stem);
 }
 
 /* --- contradictions ------------------------------------------------------------------------ */

@@ -3,9 +3,11 @@
 #include "tests/support/heap_report.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -213,4 +215,22 @@ void expect_same_types(const json_t *a, const json_t *b, const char *who, const 
 		line = x[i] == '\n' ? i + 1 : line;
 	cr_expect(strcmp(x, y) == 0, "%s: %s: %.*s | %.*s", who, what, (int)strcspn(x + line, "\n"),
 		  x + line, (int)strcspn(y + line, "\n"), y + line);
+}
+
+bool run_gcore(pid_t pid, const char *stem)
+{
+	char word[16];
+	int status;
+	pid_t child = fork();
+
+	snprintf(word, sizeof word, "%d", (int)pid);
+	if (child == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 1);
+		dup2(null, 2);
+		execlp("gcore", "gcore", "-o", stem, word, (char *)NULL);
+		_exit(127);
+	}
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

@@ -27,6 +27,9 @@ const char *pid_word(const struct target *t); /* static storage */
 /* pymemprof snapshot WORD [more] --format json; the caller owns the report. */
 json_t *snapshot(const char *who, const char *word, const char *more);
 
+/* gcore PID into STEM.PID; false where there is no gcore. */
+bool run_gcore(pid_t pid, const char *stem);
+
 json_int_t number(const json_t *object, const char *key);
 const char *text_of(const json_t *object, const char *key);
 bool has_note(const json_t *report, const char *code);

@@ -372,6 +372,24 @@ static int check(struct py *py, struct mem_source *mem, const struct maps *maps,
 	return r;
 }
 
+int py_detect_damaged(struct mem_source *mem, const struct maps *maps, const char *assume,
+		      struct py *ret, struct err *err)
+{
+	struct py py = { 0 };
+	int r = identify(&py, -1, mem, maps, assume, err);
+
+	if (r == 0)
+		r = read_state(&py, mem, err);
+	if (r == 0 && tables_find(&py, mem, maps, NULL) < 0)
+		py.pymalloc = true; /* as nearly everywhere; the search for its arenas will tell */
+	if (r < 0) {
+		py_deinit(&py);
+		return r;
+	}
+	*ret = py;
+	return 0;
+}
+
 static void py_deinit_p(struct py *py)
 {
 	py_deinit(py);

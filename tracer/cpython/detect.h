@@ -24,6 +24,13 @@ int py_detect(pid_t pid, struct mem_source *mem, const struct maps *maps, const 
 	      struct py *ret, struct err *err) MUST_CHECK;
 
 /*
+ * The same for memory parts of which are known to be missing, as in a core file that was cut:
+ * nothing is tested, so only for what py_detect has refused. Errors: as py_detect, FAULT.
+ */
+int py_detect_damaged(struct mem_source *mem, const struct maps *maps, const char *assume,
+		      struct py *ret, struct err *err) MUST_CHECK;
+
+/*
  * Fills tstate_access, tstate_tls_* and thread_id_bias. tps: thread pointers of all threads,
  * which are stopped; what is found is checked against the interpreters' lists of threads.
  * Errors: UNSUPPORTED (compiled code of an unknown shape), CORRUPT, FAULT, GONE, NOMEM.

@@ -28,6 +28,11 @@ int interp_next(struct interp_iter *it, taddr *ret, struct err *err)
 		    err);
 	if (r < 0)
 		return err_wrap(err, r, "interpreter");
+	/* Brent's way: remember one place, ever less often. */
+	if (!taddr_is_null(next) && (taddr_eq(next, it->next) || taddr_eq(next, it->was)))
+		return err_set(err, ERR_CORRUPT, "the list of interpreters runs in a circle");
+	if ((it->count & (it->count - 1)) == 0)
+		it->was = it->next;
 	*ret = it->next;
 	it->next = next;
 	return 1;

@@ -14,7 +14,7 @@
 struct interp_iter {
 	const struct py *py;
 	struct mem_source *mem;
-	taddr next;
+	taddr next, was; /* was: one before, to notice a circle */
 	uint32_t count;
 };
 
@@ -22,7 +22,7 @@ struct interp_iter {
 int interp_iter_init(struct interp_iter *it, const struct py *py, struct mem_source *mem,
 		     struct err *err) MUST_CHECK;
 
-/* 1 and the next PyInterpreterState, 0 at the end. Errors: FAULT, GONE, CORRUPT (too many). */
+/* 1 and the next PyInterpreterState, 0 at the end. Errors: FAULT, GONE, CORRUPT (too many, or a circle). */
 int interp_next(struct interp_iter *it, taddr *ret, struct err *err) MUST_CHECK;
 
 struct interp_thread {

@@ -14,11 +14,15 @@
 #define POOLS_MAX 16 /* pools remembered for the search of the arenas */
 #define SEARCH_BYTES_MAX (64u << 20)
 #define ARENAS_MAX (1u << 24)
+#define ARENA_POOLS_MAX (1u << 16)
+#define EMPTY_PROVE 1 /* pairs pointing to themselves beside aligned ones, when no pool can be read */
+#define FIRST_ARENAS 16 /* the vector never has fewer entries (INITIAL_ARENA_OBJECTS) */
 
 /* Pools met in usedpools, to recognise the arenas they lie in. */
 struct pools {
 	taddr pool[POOLS_MAX];
 	size_t count;
+	bool unreadable; /* some of them: a core file that was cut */
 };
 
 static uint32_t classes_of(const struct py_layout *l)
@@ -26,7 +30,10 @@ static uint32_t classes_of(const struct py_layout *l)
 	return (uint32_t)(l->small_request_max / l->block_align);
 }
 
-/* Is `pool` what pair `class` at address `pair` may point to? 1, 0, or a negative code. */
+/*
+ * Is `pool` what pair `class` at address `pair` may point to? 1, 0, or a negative code; FAULT:
+ * it cannot be read, which proves nothing (a core file may have been cut).
+ */
 static int pool_fits(const struct py *py, struct mem_source *mem, taddr pool, taddr pair,
 		     uint32_t class)
 {
@@ -41,7 +48,7 @@ static int pool_fits(const struct py *py, struct mem_source *mem, taddr pool, ta
 	if (r == 0)
 		r = mem_ptr(mem, taddr_add(pool, l->pool_header_prevpool), &prev, NULL);
 	if (r < 0)
-		return r == ERR_GONE ? r : 0;
+		return r == ERR_GONE || r == ERR_FAULT ? r : 0;
 	return szidx == class && taddr_eq(prev, taddr_add(pair, -2 * mem->word_bytes));
 }
 
@@ -49,7 +56,7 @@ static int pool_fits(const struct py *py, struct mem_source *mem, taddr pool, ta
 static int signature(const struct py *py, struct mem_source *mem, taddr at, const uint64_t *words,
 		     struct pools *pools)
 {
-	uint32_t classes = classes_of(py->layout);
+	uint32_t classes = classes_of(py->layout), unreadable = 0, empty = 0;
 
 	pools->count = 0;
 	for (uint32_t c = 0; c < classes; c++) {
@@ -58,15 +65,22 @@ static int signature(const struct py *py, struct mem_source *mem, taddr at, cons
 		taddr pool = taddr_of(words[2 * c]);
 		int r;
 
-		if (words[2 * c] == self && words[2 * c + 1] == self)
+		if (words[2 * c] == self && words[2 * c + 1] == self) {
+			empty++;
 			continue;
+		}
 		r = pool_fits(py, mem, pool, pair, c);
+		unreadable += r == ERR_FAULT;
+		if (r == ERR_FAULT && words[2 * c + 1] &&
+		    words[2 * c + 1] % (uint64_t)py->layout->pool_bytes == 0)
+			continue;
 		if (r <= 0)
-			return r;
+			return r == ERR_FAULT ? 0 : r;
 		if (pools->count < POOLS_MAX)
 			pools->pool[pools->count++] = pool;
 	}
-	return 1;
+	pools->unreadable = unreadable;
+	return !unreadable || pools->count || empty >= EMPTY_PROVE;
 }
 
 static int signature_at(const struct py *py, struct mem_source *mem, taddr at, struct pools *pools)
@@ -141,6 +155,54 @@ static int search_static(const struct py *py, struct mem_source *mem, const uint
 	return err_set(err, ERR_CORRUPT, "pymalloc's usedpools not found");
 }
 
+/*
+ * Does the arena_object at `slot` agree with itself, and does it hold the pool (null: any)? 1, 0,
+ * GONE.
+ */
+static int arena_holds(const struct py *py, struct mem_source *mem, taddr slot, taddr pool)
+{
+	const struct py_layout *l = py->layout;
+	uint32_t total, nfree;
+	taddr arena, next;
+	int r = mem_ptr(mem, taddr_add(slot, l->arena_object_address), &arena, NULL);
+
+	if (r == 0)
+		r = mem_ptr(mem, taddr_add(slot, l->arena_object_pool_address), &next, NULL);
+	if (r == 0)
+		r = mem_u32(mem, taddr_add(slot, l->arena_object_ntotalpools), &total, NULL);
+	if (r == 0)
+		r = mem_u32(mem, taddr_add(slot, l->arena_object_nfreepools), &nfree, NULL);
+	if (r < 0)
+		return r == ERR_GONE ? r : 0;
+	if (taddr_is_null(pool))
+		pool = arena;
+	return !taddr_is_null(arena) && arena.v % 4096 == 0 && pool.v >= arena.v &&
+	       pool.v - arena.v < (uint64_t)l->arena_bytes + (uint64_t)l->pool_bytes && total &&
+	       total <= ARENA_POOLS_MAX && nfree <= total && next.v > pool.v &&
+	       next.v - arena.v <= ((uint64_t)total + 1) * (uint64_t)l->pool_bytes;
+}
+
+/* Does a vector of arenas begin at v, as far as its first entries tell? For want of a pool. */
+static int vector_begins(const struct py *py, struct mem_source *mem, uint64_t v)
+{
+	const struct py_layout *l = py->layout;
+	int used = 0;
+
+	for (int i = 0; i < FIRST_ARENAS; i++) {
+		taddr slot = taddr_of(v + (uint64_t)i * (uint64_t)l->arena_object_sizeof), arena;
+		int r = mem_ptr(mem, taddr_add(slot, l->arena_object_address), &arena, NULL);
+
+		if (r == 0 && taddr_is_null(arena))
+			continue;
+		if (r == 0)
+			r = arena_holds(py, mem, slot, TADDR_NULL);
+		if (r <= 0)
+			return r == ERR_GONE ? r : 0;
+		used++;
+	}
+	return used > 1;
+}
+
 /* Is v the vector of arenas all these pools belong to? */
 static int vector_fits(const struct py *py, struct mem_source *mem, uint64_t v,
 		       const struct pools *pools)
@@ -149,20 +211,15 @@ static int vector_fits(const struct py *py, struct mem_source *mem, uint64_t v,
 
 	for (size_t i = 0; i < pools->count; i++) {
 		uint32_t index;
-		taddr arena;
 		int r = mem_u32(mem, taddr_add(pools->pool[i], l->pool_header_arenaindex), &index,
 				NULL);
 
-		if (r == 0 && index >= ARENAS_MAX)
-			return 0;
-		if (r == 0)
-			r = mem_ptr(mem, taddr_of(v + (uint64_t)index * (uint64_t)l->arena_object_sizeof +
-						  (uint64_t)l->arena_object_address), &arena, NULL);
-		if (r < 0)
+		if (r < 0 || index >= ARENAS_MAX)
 			return r == ERR_GONE ? r : 0;
-		if (taddr_is_null(arena) || pools->pool[i].v < arena.v ||
-		    pools->pool[i].v - arena.v >= (uint64_t)l->arena_bytes + (uint64_t)l->pool_bytes)
-			return 0;
+		r = arena_holds(py, mem, taddr_of(v + (uint64_t)index * (uint64_t)l->arena_object_sizeof),
+				pools->pool[i]);
+		if (r <= 0)
+			return r;
 	}
 	return 1;
 }
@@ -171,12 +228,13 @@ static int search_arenas(const struct py *py, struct mem_source *mem, const uint
 			 size_t n, const struct pools *pools, taddr *ret, struct err *err)
 {
 	*ret = TADDR_NULL;
-	for (size_t i = 0; pools->count && i < n; i++) {
+	for (size_t i = 0; (pools->count || pools->unreadable) && i < n; i++) {
 		int r;
 
 		if (words[i] < 4096 || words[i] % 8 || words[i] >> 56)
 			continue;
-		r = vector_fits(py, mem, words[i], pools);
+		r = pools->count ? vector_fits(py, mem, words[i], pools) :
+				   vector_begins(py, mem, words[i]);
 		if (r < 0)
 			return err_set(err, r, "pymalloc's arenas");
 		if (r > 0) {

@@ -9,6 +9,8 @@
 #include "tracer/cpython/interp.h"
 #include "tracer/cpython/obmalloc.h"
 
+#define SEARCHES_MAX 8 /* through whole interpreters, for states that are not where they should be */
+
 static uint64_t counter(struct reader *r, taddr at)
 {
 	uint64_t v;
@@ -44,8 +46,10 @@ static int interp_add(struct reader *r, const struct py *py, struct pymalloc *pm
 {
 	struct obmalloc o;
 	uint64_t id = 0;
-	int code = obmalloc_find(py, &r->base, interp, &o, err);
+	int code = ERR_CORRUPT;
 
+	if (pm->torn < SEARCHES_MAX)
+		code = obmalloc_find(py, &r->base, interp, &o, err);
 	if (code == ERR_CORRUPT || code == ERR_FAULT) {
 		pm->torn += py->pymalloc;
 		code = obmalloc_at_sheet(py, &r->base, interp, &o, err);

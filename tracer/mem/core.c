@@ -153,23 +153,30 @@ static bool same_build(const struct core *c, const char *path, int fd)
 	return proved;
 }
 
-static void open_file(struct core *c, struct core_file *f)
+/* The file at root + its path when it is the one that was mapped, else -2. */
+static int open_below(const struct core *c, const char *root, const struct core_file *f)
 {
 	char path[PATH_MAX];
-	int n = snprintf(path, sizeof path, "%s%s", c->sysroot, f->path);
-	int fd = -2;
+	int n = snprintf(path, sizeof path, "%s%s", root, f->path), fd;
+	struct stat st;
 
-	if (n > 0 && (size_t)n < sizeof path) {
-		struct stat st;
+	if (n <= 0 || (size_t)n >= sizeof path)
+		return -2;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -2;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && same_build(c, f->path, fd))
+		return fd;
+	close(fd);
+	return -2;
+}
 
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-				!same_build(c, f->path, fd))) {
-			close(fd);
-			fd = -2;
-		}
-	}
-	f->fd = fd >= 0 ? fd : -2;
+/* The kernel names files as the process saw them, gcore as whoever ran it did: both are tried. */
+static void open_file(struct core *c, struct core_file *f)
+{
+	f->fd = open_below(c, c->sysroot, f);
+	if (f->fd < 0 && *c->sysroot)
+		f->fd = open_below(c, "", f);
 	if (f->fd == -2)
 		c->missing_files++;
 }
