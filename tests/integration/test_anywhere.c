@@ -73,12 +73,13 @@ static char process_state(pid_t pid)
 	return after && after[1] ? after[2] : '?';
 }
 
-static void expect_untouched(pid_t pid, const char *before, const char *who, const char *where)
+static void expect_untouched(pid_t pid, const char *before, const char *said, const char *who,
+			     const char *where)
 {
 	AUTO_FREE char *after = text_mappings(pid);
 	cr_expect(after && before && strcmp(before, after) == 0,
-		  "%s %s: executable mappings differ after detach:\n%s--\n%s", who, where,
-		  before ? before : "", after ? after : "");
+		  "%s %s: executable mappings differ after detach:\n%s--\n%s--\n%s", who, where,
+		  before ? before : "", after ? after : "", said ? said : "");
 	cr_expect(target_status(pid, "TracerPid") == 0, "%s %s: still traced", who, where);
 }
 
@@ -132,8 +133,8 @@ static void attach_once(pid_t pid, const char *who, const char *where, char *ret
 	cli_finish(&job, SIGINT, 10000, &done);
 	cr_expect(*ret_ms >= 0 && done.status == 0, "%s %s: status %d, %s", who, where, done.status,
 		  done.err);
+	expect_untouched(pid, before, done.err, who, where);
 	cli_done(&done);
-	expect_untouched(pid, before, who, where);
 }
 
 /* The machine may be busy elsewhere for a moment: the best of a few attempts counts. */
