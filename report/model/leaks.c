@@ -356,6 +356,27 @@ static int add_hidden(struct leaks *l, const struct recording *r, const struct c
 	return 0;
 }
 
+/*
+ * What a line makes besides that the snapshot could not place (links of an lru_cache, C data)
+ * shares the acquittal of what it could.
+ */
+static void share_acquittals(struct leaks *l)
+{
+	for (size_t i = 0; i < l->rows.len; i++) {
+		const struct leak *known = &l->rows.at[i];
+		if (known->state != LEAK_ACQUITTED)
+			continue;
+		for (size_t k = 0; k < l->rows.len; k++) {
+			struct leak *row = &l->rows.at[k];
+			if (row->stack != known->stack || row->state != LEAK_ACCUSED ||
+			    row->reach != LEAK_REACH_UNKNOWN)
+				continue;
+			row->state = LEAK_ACQUITTED;
+			row->reason = known->reason;
+		}
+	}
+}
+
 /* --- order -------------------------------------------------------------------------------- */
 
 /* What a lead stands for: the sums over its parts. */
@@ -450,8 +471,10 @@ static int find(struct leaks *l, const struct recording *r, struct cells *cells,
 		rc = add_hidden(l, r, cells, err);
 	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)
 		rc = leaks_judge(l, r, &l->rows.at[i], err);
-	if (rc == 0)
+	if (rc == 0) {
+		share_acquittals(l);
 		rc = leaks_merge(l, r, err);
+	}
 	if (rc == 0)
 		rc = put_in_order(l, err);
 	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)

@@ -179,7 +179,7 @@ static bool leads(const struct recording *r, const struct leak *a, const struct 
 		return s;
 	if (s && t && s->is_gc != t->is_gc)
 		return s->is_gc;
-	return a->bytes > b->bytes;
+	return a->retained_bytes > b->retained_bytes;
 }
 
 int leaks_merge(struct leaks *l, const struct recording *r, struct err *err)

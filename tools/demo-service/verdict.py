@@ -12,13 +12,23 @@ def main():
 		report = json.load(source)
 	with open(sys.argv[2]) as source:
 		text = source.read()
-	suspects = [report["sites"][i]["stack"] for i in report["suspects"]]
-	made = {(f["file"].rpartition("/")[2], f["function"].rpartition(".")[2]) for stack in suspects for f in stack[:2]}
-	innermost = {stack[0]["file"].rpartition("/")[2] for stack in suspects if stack}
+	leads = [row for row in report["leaks"] if row["state"] == "accused" and row["part_of"] is None]
+
+	def told(function, kind, holder):
+		return any(
+			(row["function"] or "").rpartition(".")[2] == function
+			and (row["type"] or "").rpartition(".")[2] == kind
+			and holder in (row["holder"] or "")
+			and row["sentence"].split()[0] in text
+			for row in leads
+		)
+
+	accused = {(row["file"] or "").rpartition("/")[2] for row in report["leaks"] if row["state"] == "accused"}
 	claims = [
-		("names leak one: the listeners of feed.py", ("feed.py", "subscribe") in made and "feed.py" in text),
-		("names leak two: the states of sessions.py", ("sessions.py", "remember") in made and "sessions.py" in text),
-		("does not accuse the cache of pages.py", "pages.py" not in innermost),
+		("leak one: Listener, made in subscribe, held by list feed.listeners", told("subscribe", "Listener", "list feed.listeners")),
+		("leak two: dict, made in remember, held by dict sessions.states", told("remember", "dict", "dict sessions.states")),
+		("they are two suspects, and there is no third", len(leads) == 2),
+		("does not accuse the cache of pages.py", "pages.py" not in accused),
 	]
 	for claim, holds in claims:
 		print("  %s  %s" % ("yes" if holds else "NO ", claim))

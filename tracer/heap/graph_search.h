@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shortest ways from the roots to every object of a graph: named roots (modules, frames, threads,
- * interpreters) are preferred to static objects, those to C data, that to what C code alone
+ * Shortest ways from the roots to every object of a graph: named roots (modules, frames,
+ * threads) are preferred to interpreters' state, that to static objects, those to C data, that to what C code alone
  * holds, and that to garbage, however long the way.
  */
 #ifndef PYMEMPROF_TRACER_HEAP_GRAPH_SEARCH_H
