@@ -336,6 +336,13 @@ static int put_strings(const struct strtab *strings, struct pack *p, struct buf 
 	return pack_end(p, "strings", ret, err);
 }
 
+static int put_made(struct walk *w, const struct heap_model *m, struct pack *p,
+		    struct strtab *strings, struct buf *ret, struct err *err)
+{
+	AUTO_FREE uint32_t *rows = walk_rows_of_stacks(w);
+	return rows ? data_made(w->r, m, rows, p, strings, ret, err) : err_nomem(err);
+}
+
 static int put_all(struct walk *w, struct buf *ret, struct err *err)
 {
 	const struct heap_model *m = heaps_last(&w->r->heaps), *old = heaps_baseline(&w->r->heaps);
@@ -365,6 +372,8 @@ static int put_all(struct walk *w, struct buf *ret, struct err *err)
 		rc = data_types(m, old, &p, strings, ret, err);
 	if (rc == 0 && m)
 		rc = data_arenas(w->r, m, &p, strings, ret, err);
+	if (rc == 0 && m)
+		rc = put_made(w, m, &p, strings, ret, err);
 	if (rc == 0)
 		rc = put_strings(strings, &p, ret, err);
 	strtab_free(strings);

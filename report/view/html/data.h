@@ -32,6 +32,9 @@ bool walk_small(const struct walk *w, uint32_t place);
 /* Rows of the table of sites: entries of w->places with figures of their own. */
 bool walk_has_row(const struct walk *w, size_t entry);
 
+/* Rows of sites by stack, 1 more; 0: merged, or nothing happened there. malloc'ed; NULL: no memory. */
+uint32_t *walk_rows_of_stacks(const struct walk *w);
+
 /*
  * Tables appended to ret. series: live bytes over time of each row of sites, and the times;
  * suspects: accused rows of the leaks, leads before their parts, each with its row of sites, 1 more,
@@ -50,6 +53,9 @@ int data_holders(const struct recording *r, struct pack *p, struct strtab *strin
 int data_arenas(const struct recording *r, const struct heap_model *m, struct pack *p,
 		struct strtab *strings,
 		struct buf *ret, struct err *err) MUST_CHECK;
+/* Where objects of each type were made; site_row as walk_rows_of_stacks. */
+int data_made(const struct recording *r, const struct heap_model *m, const uint32_t *site_row,
+	      struct pack *p, struct strtab *strings, struct buf *ret, struct err *err) MUST_CHECK;
 int data_snapshots(const struct heaps *h, struct pack *p, struct buf *ret,
 		   struct err *err) MUST_CHECK;
 

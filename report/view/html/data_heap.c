@@ -8,6 +8,8 @@
 
 #define LABEL_MAX 512
 #define ARENAS_MAX 512
+#define MADE_EACH 8 /* places of one type */
+#define MADE_MAX 8000
 
 int data_types(const struct heap_model *m, const struct heap_model *old, struct pack *p,
 		     struct strtab *strings, struct buf *ret, struct err *err)
@@ -134,4 +136,84 @@ int data_snapshots(const struct heaps *h, struct pack *p, struct buf *ret, struc
 		}
 	}
 	return pack_end(p, "snapshots", ret, err);
+}
+
+/* Number of a type in the table of types, from its number in the snapshot. */
+static uint32_t *rows_of_types(const struct heap_model *m)
+{
+	uint32_t most = 0;
+	for (size_t i = 0; i < m->types.len; i++)
+		most = m->types.at[i].type > most ? m->types.at[i].type : most;
+	uint32_t *row = calloc((size_t)most + 1, sizeof *row);
+	for (size_t i = 0; row && i < m->types.len; i++)
+		row[m->types.at[i].type] = (uint32_t)i;
+	return row;
+}
+
+/* "put /srv/app/cache.py:88" of the innermost frame. */
+static void made_label(const struct recording *r, uint32_t stack, struct buf *ret)
+{
+	struct stack_text f;
+	uint32_t place = r->stacks.stacks.at[stack];
+	buf_clear(ret);
+	if (!stacks_next(&r->stacks, &place, &f))
+		return;
+	buf_put(ret, f.function, f.function_bytes);
+	buf_str(ret, " ");
+	buf_put(ret, f.file, f.file_bytes);
+	buf_printf(ret, ":%u", f.line);
+}
+
+struct chosen VEC(uint32_t);
+
+/* Rows of m->made, at most so many of each type, whose site is known. */
+static int choose_made(const struct recording *r, const struct heap_model *m, struct chosen *ret,
+		       struct err *err)
+{
+	for (size_t i = 0; i < m->types.len && ret->len < MADE_MAX; i++) {
+		uint32_t type = m->types.at[i].type;
+		size_t k = heap_type_made(m, type), n = 0;
+		for (; k < m->made.len && m->made.at[k].type == type && n < MADE_EACH; k++, n++)
+			if (stacks_site(&r->stacks, m->made.at[k].site) &&
+			    vec_push(ret, (uint32_t)k) < 0)
+				return err_nomem(err);
+	}
+	return 0;
+}
+
+static int put_made(const struct recording *r, const struct heap_model *m, const uint32_t *type_row,
+		    const uint32_t *site_row, const struct chosen *list, struct pack *p,
+		    struct strtab *strings, struct buf *ret, struct err *err)
+{
+	static const char *const names[] = { "type", "row", "label", "blocks", "bytes" };
+	AUTO_BUF struct buf label = BUF_INIT;
+	pack_begin(p, list->len);
+	for (int column = 0; column < 5; column++) {
+		pack_column(p, names[column], column == 2 ? 't' : 'u');
+		for (size_t i = 0; i < list->len; i++) {
+			const struct fact_heap_join *f = &m->made.at[list->at[i]];
+			uint32_t stack = stacks_site(&r->stacks, f->site)->stack;
+			const uint64_t v[] = { type_row[f->type], site_row[stack], 0, f->blocks,
+					       f->bytes };
+			if (column == 2) {
+				made_label(r, stack, &label);
+				pack_number(p, pack_text(p, strings, (char *)label.bytes, label.len));
+			} else {
+				pack_number(p, v[column]);
+			}
+		}
+	}
+	return pack_end(p, "made", ret, err);
+}
+
+int data_made(const struct recording *r, const struct heap_model *m, const uint32_t *site_row,
+	      struct pack *p, struct strtab *strings, struct buf *ret, struct err *err)
+{
+	AUTO_FREE uint32_t *type_row = rows_of_types(m);
+	struct chosen list = { 0 };
+	int rc = type_row ? choose_made(r, m, &list, err) : err_nomem(err);
+	if (rc == 0)
+		rc = put_made(r, m, type_row, site_row, &list, p, strings, ret, err);
+	vec_deinit(&list);
+	return rc;
 }

@@ -116,8 +116,7 @@ int data_series(const struct walk *w, struct pack *p, struct buf *ret, struct er
 	return rc == 0 ? put_courses(p, cells, rows, n, ret, err) : rc;
 }
 
-/* Rows of sites by stack, 1 more; 0: merged, or nothing happened there. */
-static uint32_t *rows_of_stacks(const struct walk *w)
+uint32_t *walk_rows_of_stacks(const struct walk *w)
 {
 	const struct recording *r = w->r;
 	uint32_t *row = calloc(r->stacks.stacks.len + 1, sizeof *row), rows = 0;
@@ -136,7 +135,7 @@ int data_suspects(const struct walk *w, struct pack *p, struct strtab *strings, 
 {
 	static const char *const names[] = { "row", "part", "type", "holder" };
 	const struct leaks *l = &w->r->leaks;
-	AUTO_FREE uint32_t *row = rows_of_stacks(w);
+	AUTO_FREE uint32_t *row = walk_rows_of_stacks(w);
 	size_t rows = 0;
 	if (!row)
 		return err_nomem(err);

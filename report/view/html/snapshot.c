@@ -18,8 +18,21 @@ static int largest_first(const void *a, const void *b)
 	return x->type < y->type ? -1 : x->type > y->type;
 }
 
-static void type_row(struct text *t, const struct heap_model *old, const struct fact_heap_type *f,
-		     uint64_t whole)
+/* Where most of a type's bytes were made, as a cell. */
+static void made_at(struct text *t, const struct heap_model *m, const struct fact_heap_type *f)
+{
+	size_t i = heap_type_made(m, f->type);
+	const struct stack_site *site = NULL;
+	if (i < m->made.len && m->made.at[i].type == f->type)
+		site = stacks_site(&t->r->stacks, m->made.at[i].site);
+	if (site)
+		html_place(t, site->stack);
+	else
+		out_str(t->out, "<td class=\"nil\">-</td>");
+}
+
+static void type_row(struct text *t, const struct heap_model *m, const struct heap_model *old,
+		     const struct fact_heap_type *f, uint64_t whole)
 {
 	char label[LABEL_MAX];
 	struct units u;
@@ -41,19 +54,26 @@ static void type_row(struct text *t, const struct heap_model *old, const struct 
 			   units_delta(&u, (double)f->total_bytes -
 						   (was ? (double)was->total_bytes : 0)));
 	}
+	if (m->made.len)
+		made_at(t, m, f);
 	out_str(t->out, "</tr>\n");
 }
 
 static int types(struct text *t, const struct heap_model *m, struct err *err)
 {
-	static const char *const titles[] = { "Type",	     "#Total",	 "#Objects", "#Heads",
-					      "#Attributes", "#Buffers", "#Slack",   "#Growth" };
+	const char *titles[9] = { "Type",    "#Total",	    "#Objects", "#Heads",
+				  "#Attributes", "#Buffers", "#Slack" };
+	size_t columns = 7;
 	const struct heap_model *old = heaps_baseline(&t->r->heaps);
 	AUTO_FREE const struct fact_heap_type **list = calloc(m->types.len + 1, sizeof *list);
 	size_t n = 0;
 	uint64_t whole = 0;
 	if (!list)
 		return err_nomem(err);
+	if (old)
+		titles[columns++] = "#Growth";
+	if (m->made.len)
+		titles[columns++] = "Made most at";
 	for (size_t i = 0; i < m->types.len; i++)
 		if (m->types.at[i].count && m->types.at[i].total_bytes)
 			list[n++] = &m->types.at[i];
@@ -64,9 +84,9 @@ static int types(struct text *t, const struct heap_model *m, struct err *err)
 	out_str(t->out, "<section id=\"s-types\" data-view=\"summary\"><h2>Top types</h2>\n");
 	html_table(t, "t-types", old ? "Objects by type; growth since the first snapshot" :
 				       "Objects by type",
-		   titles, COUNT(titles) - (old ? 0 : 1));
+		   titles, columns);
 	for (size_t i = 0; i < n && i < HTML_TOP; i++)
-		type_row(t, old, list[i], whole);
+		type_row(t, m, old, list[i], whole);
 	html_table_end(t);
 	out_str(t->out, "</section>\n");
 	return 0;
