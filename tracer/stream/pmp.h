@@ -84,4 +84,16 @@ int pmp_read_fd(int fd, const struct fact_sink *sink, struct err *err) MUST_CHEC
 int pmp_read_bytes(const void *bytes, size_t n, const struct fact_sink *sink,
 		   struct err *err) MUST_CHECK;
 
+/*
+ * The same for bytes that are still arriving: put what has come, in pieces of any size; facts
+ * are pushed as soon as their section is whole. The sink must outlive the feed; callbacks run
+ * inside pmp_feed_put and pmp_feed_end only. Errors: as pmp_read_bytes; damage is no error.
+ */
+struct pmp_feed; /* opaque */
+int pmp_feed_new(const struct fact_sink *sink, struct pmp_feed **ret, struct err *err) MUST_CHECK;
+int pmp_feed_put(struct pmp_feed *f, const void *bytes, size_t n, struct err *err) MUST_CHECK;
+/* Nothing more will come: push the notes and the end that the bytes themselves did not have. */
+int pmp_feed_end(struct pmp_feed *f, struct err *err) MUST_CHECK;
+void pmp_feed_free(struct pmp_feed *f); /* accepts NULL */
+
 #endif

@@ -239,6 +239,16 @@ static int read_section(struct reading *g, struct err *err)
 	return r > 0 ? note_damage(g, &h, offset, err) : r;
 }
 
+static int read_end(struct reading *g, struct err *err)
+{
+	int r = 0;
+
+	if (g->unknown)
+		r = pmp_push_note(&g->r, "newer-sections",
+				  "the file has parts that only a newer pymemprof can read", err);
+	return r < 0 ? r : pmp_recording_close(&g->r, err);
+}
+
 static int read_all(struct reading *g, struct err *err)
 {
 	int r = read_header(&g->in, err);
@@ -247,13 +257,7 @@ static int read_all(struct reading *g, struct err *err)
 		r = pmp_recording_init(&g->r, err);
 	while (r == 0)
 		r = read_section(g, err);
-	if (r < 0)
-		return r;
-	r = 0;
-	if (g->unknown)
-		r = pmp_push_note(&g->r, "newer-sections",
-				  "the file has parts that only a newer pymemprof can read", err);
-	return r < 0 ? r : pmp_recording_close(&g->r, err);
+	return r < 0 ? r : read_end(g, err);
 }
 
 static int read_input(struct input in, const struct fact_sink *sink, struct err *err)
@@ -286,4 +290,99 @@ int pmp_read_path(const char *path, const struct fact_sink *sink, struct err *er
 		return err_sys(err, errno, "%s", path);
 	int r = pmp_read_fd(fd, sink, err);
 	return r < 0 ? err_wrap(err, r, "%s", path) : 0;
+}
+
+/* --- bytes that are still arriving ------------------------------------------------------- */
+
+struct pmp_feed {
+	struct reading g;
+	struct buf waiting;
+	bool begun, over; /* the header was read; what comes now is no section */
+};
+
+int pmp_feed_new(const struct fact_sink *sink, struct pmp_feed **ret, struct err *err)
+{
+	struct pmp_feed *f = calloc(1, sizeof *f);
+
+	if (!f)
+		return err_nomem(err);
+	f->g.r.sink = sink;
+	f->g.in.fd = -1;
+	*ret = f;
+	return 0;
+}
+
+void pmp_feed_free(struct pmp_feed *f)
+{
+	if (!f)
+		return;
+	if (f->begun)
+		pmp_recording_deinit(&f->g.r);
+	buf_deinit(&f->g.stored);
+	buf_deinit(&f->g.raw);
+	buf_deinit(&f->waiting);
+	free(f);
+}
+
+/* Bytes that the next step needs, as far as the n that are here tell. */
+static size_t wanted(const struct pmp_feed *f, const uint8_t *at, size_t n)
+{
+	struct cursor c = cursor_of(at, n);
+
+	if (!f->begun && n < PMP_HEADER_BYTES)
+		return PMP_HEADER_BYTES;
+	cursor_skip(&c, f->begun ? 8 : 12);
+	if (f->begun && n < PMP_SECTION_HEAD_BYTES)
+		return PMP_SECTION_HEAD_BYTES;
+	uint32_t more = cursor_u32(&c);
+	if (!f->begun)
+		return more < PMP_HEADER_BYTES_MAX ? more : PMP_HEADER_BYTES;
+	return PMP_SECTION_HEAD_BYTES + (more <= PMP_SECTION_BYTES_MAX ? more : 0);
+}
+
+static int feed_step(struct pmp_feed *f, struct err *err)
+{
+	if (f->begun) {
+		int r = read_section(&f->g, err);
+		f->over = r > 0;
+		return r < 0 ? r : 0;
+	}
+	int r = read_header(&f->g.in, err);
+	if (r == 0)
+		r = pmp_recording_init(&f->g.r, err);
+	f->begun = r == 0;
+	return r;
+}
+
+int pmp_feed_put(struct pmp_feed *f, const void *bytes, size_t n, struct err *err)
+{
+	size_t used = 0;
+	int r = 0;
+
+	if (f->over)
+		return 0;
+	if (buf_put(&f->waiting, bytes, n) < 0)
+		return err_nomem(err);
+	while (r == 0 && !f->over && f->waiting.len > used) {
+		size_t left = f->waiting.len - used;
+		size_t need = wanted(f, f->waiting.bytes + used, left);
+
+		if (left < need)
+			break;
+		f->g.in.bytes = f->waiting.bytes + used;
+		f->g.in.left = need;
+		r = feed_step(f, err);
+		used += need;
+	}
+	buf_drop(&f->waiting, used);
+	return r;
+}
+
+int pmp_feed_end(struct pmp_feed *f, struct err *err)
+{
+	if (!f->begun)
+		return err_set(err, ERR_CORRUPT, "the file ends inside its header");
+	if (f->waiting.len)
+		f->g.r.damaged = true;
+	return read_end(&f->g, err);
 }

@@ -236,6 +236,37 @@ Test(tracer_stream_pmp, a_file_cut_anywhere_is_read_up_to_there)
 	close_dir();
 }
 
+static void feed_pieces(const uint8_t *p, size_t n, size_t piece, struct fact_log *log)
+{
+	struct pmp_feed *feed = NULL;
+
+	fact_log_init(log);
+	cr_assert_eq(pmp_feed_new(&log->sink, &feed, NULL), 0);
+	for (size_t at = 0; at < n; at += piece)
+		cr_assert_eq(pmp_feed_put(feed, p + at, n - at < piece ? n - at : piece, NULL), 0);
+	cr_assert_eq(pmp_feed_end(feed, NULL), 0);
+	pmp_feed_free(feed);
+}
+
+Test(tracer_stream_pmp, bytes_that_arrive_in_pieces_give_the_same_facts)
+{
+	struct fact_log log;
+	size_t n;
+
+	open_dir();
+	write_file(send_all);
+	AUTO_FREE uint8_t *p = slurp(&n);
+	for (size_t piece = 1; piece <= n; piece = piece * 3 + 1) {
+		feed_pieces(p, n, piece, &log);
+		cr_assert_str_eq(fact_log_text(&log), EVERYTHING, "pieces of %zu", piece);
+		fact_log_deinit(&log);
+	}
+	feed_pieces(p, n - 5, 7, &log);
+	cr_assert_not_null(strstr(fact_log_text(&log), "finish 4"));
+	fact_log_deinit(&log);
+	close_dir();
+}
+
 Test(tracer_stream_pmp, a_flipped_bit_anywhere_is_noticed_or_harmless)
 {
 	size_t n;
