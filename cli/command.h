@@ -37,7 +37,7 @@ struct command {
 	int (*run)(struct cli *cli, struct opt_args *args, struct err *err);
 };
 
-extern const struct command cmd_attach, cmd_run, cmd_snapshot, cmd_report, cmd_check, cmd_diff, cmd_detach,
+extern const struct command cmd_attach, cmd_run, cmd_snapshot, cmd_top, cmd_report, cmd_check, cmd_diff, cmd_detach,
 	cmd_doctor, cmd_extract, cmd_help;
 
 /* NULL-terminated list, in the order of --help. Aliases come last. */

@@ -16,7 +16,7 @@ static const struct command aliases[] = {
 };
 
 const struct command *const commands[] = {
-	&cmd_attach, &cmd_run,	  &cmd_snapshot, &cmd_report,
+	&cmd_attach, &cmd_run,	  &cmd_snapshot, &cmd_top, &cmd_report,
 	&cmd_diff,   &cmd_check,  &cmd_detach,	 &cmd_doctor,
 	&cmd_extract,
 	&cmd_help,
