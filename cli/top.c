@@ -83,16 +83,17 @@ static void say(struct top *t, const char *what, const char *detail)
 static int write_page(struct top *t, const char *path, struct err *err)
 {
 	struct recording *r = (struct recording *)(uintptr_t)t->subject.r;
+	struct draw_wish like = { .cli = t->cli, .source = t->subject.file };
 	int status;
 
 	if (!r || t->subject.kind != TUI_RECORDING)
-		return r ? draw_page(r, t->cli, path, false, err) : 0;
+		return r ? draw_page(r, &like, path, false, err) : 0;
 	int rc = draw_page_check(path, false, err);
 	if (rc < 0)
 		return rc;
 	pid_t pid = fork();
 	if (pid == 0)
-		_exit(draw_page(r, t->cli, path, false, NULL) < 0 ? 1 : 0);
+		_exit(draw_page(r, &like, path, false, NULL) < 0 ? 1 : 0);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return err_sys(err, errno, "fork");
 	return status == 0 ? 0 : err_set(err, ERR_SYS, "cannot write %.120s", path);
