@@ -15,13 +15,15 @@
 static const struct opt options[] = {
 	{ 0, "view", "VIEW",
 	  "summary (default), leaks, sites, flame, timeline, threads, tests; of a snapshot: types, "
-	  "fragmentation, ledger, gc",
-	  "summary leaks sites flame timeline threads tests types fragmentation ledger gc", NULL },
+	  "fragmentation, ledger, gc, holders, paths, modules, refcounts",
+	  "summary leaks sites flame timeline threads tests types fragmentation ledger gc holders paths "
+	  "modules refcounts", NULL },
 	{ 'F', "format", "FORMAT", "text (default), html, json, csv, folded, digest",
 	  "text html json csv folded digest", NULL },
 	{ 0, "metric", "METRIC",
 	  "order and weight: live (default), peak, allocated, freed, temporary",
 	  "live peak allocated freed temporary", NULL },
+	{ 0, "path", "TYPE|0xADDR", "how the objects of a type, or the one there, are held", NULL, NULL },
 	{ 'n', "top", "N", "rows to show", NULL, NULL },
 	{ 0, "suppressions", "FILE", "suspects that are explained, with reasons", NULL, NULL },
 	{ 0, "max-size", "SIZE", "of an HTML page: small stacks are merged until it fits (2MB)", NULL,
@@ -51,6 +53,9 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 		rc = view_question_parse(view, &w->options.question, err);
 	else if (opt_given(args, "leaks"))
 		w->options.question = VIEW_LEAKS;
+	w->options.path = opt_value(args, "path");
+	if (w->options.path && !view)
+		w->options.question = VIEW_PATHS;
 	if (rc == 0 && metric)
 		rc = sites_metric_parse(metric, &w->options.metric, err);
 	uint64_t rows = 0;

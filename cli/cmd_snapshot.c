@@ -28,11 +28,14 @@ static const struct opt options[] = {
 	{ 0, "sysroot", "DIR",
 	  "of a core file: look up the files it names below DIR, as when they were mapped in a container",
 	  NULL, NULL },
-	{ 0, "view", "VIEW", "summary (default), types, fragmentation, ledger, gc",
-	  "summary types fragmentation ledger gc", NULL },
+	{ 0, "view", "VIEW", "summary (default), types, fragmentation, ledger, gc, holders, paths, modules, refcounts",
+	  "summary types fragmentation ledger gc holders paths modules refcounts", NULL },
 	{ 'F', "format", "FORMAT", "text (default), html, json, csv, digest",
 	  "text html json csv digest",
 	  NULL },
+	{ 0, "path", "TYPE|0xADDR", "how the objects of a type, or the one there, are held", NULL, NULL },
+	{ 0, "graph", NULL, "keep every reference in FILE, of however many objects", NULL, NULL },
+	{ 0, "no-graph", NULL, "do not find out who holds what", NULL, NULL },
 	{ 'n', "top", "N", "rows to show", NULL, NULL },
 	{ 0, "assume-layout", "VERSION", "treat an unknown version of Python as VERSION", NULL,
 	  NULL },
@@ -111,15 +114,18 @@ static int take_view(struct job *j, const struct opt_args *args, struct err *err
 	uint64_t rows = 0;
 	int rc = 0;
 	*w = (struct draw_wish){ .cli = j->cli, .view = &view_text };
-	j->drawn = view || format || top;
+	j->drawn = view || format || top || opt_value(args, "path");
 	if (view)
 		rc = view_question_parse(view, &w->options.question, err);
 	if (rc == 0 && view && w->options.question != VIEW_SUMMARY &&
 	    w->options.question < VIEW_TYPES)
 		rc = err_set(err, ERR_USAGE, "a snapshot has no %s view: %s", view,
-			     "one of summary, types, fragmentation, ledger, gc");
+			     "one of summary, types, fragmentation, ledger, gc, holders, paths, modules, refcounts");
 	if (rc == 0 && top)
 		rc = opt_number("--top", top, 1, 10000000, &rows, err);
+	w->options.path = opt_value(args, "path");
+	if (w->options.path && !view)
+		w->options.question = VIEW_PATHS;
 	w->options.top = (size_t)rows;
 	if (rc == 0 && format && !(w->view = view_find(format)))
 		rc = err_set(err, ERR_USAGE, "unknown format '%.40s'; one of text, html, json, csv",
@@ -137,6 +143,12 @@ static int take_options(struct job *j, const struct opt_args *args, struct err *
 	j->options.read_only = opt_given(args, "read-only");
 	j->options.sysroot = opt_value(args, "sysroot");
 	j->options.assume_layout = opt_value(args, "assume-layout");
+	j->options.graph = opt_given(args, "no-graph")			 ? SNAPSHOT_GRAPH_NONE :
+			   opt_given(args, "graph") || opt_value(args, "path") ? SNAPSHOT_GRAPH_KEEP :
+			   opt_value(args, "output") ? SNAPSHOT_GRAPH_KEEP_SMALL :
+						       SNAPSHOT_GRAPH_RESULTS;
+	if (rc == 0 && opt_given(args, "no-graph") && (opt_given(args, "graph") || opt_value(args, "path")))
+		rc = err_set(err, ERR_USAGE, "--no-graph leaves nothing to keep or to ask");
 	if (rc == 0)
 		rc = take_view(j, args, err);
 	if (rc == 0 && pause)

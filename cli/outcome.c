@@ -31,6 +31,7 @@ static const struct hint hints[] = {
 	{ "kernel-thread", "choose a process: ps -eo pid,comm" },
 	{ "newer-file", "read it with the version of pymemprof that wrote it, or a later one" },
 	{ "max-pause", "allow a longer stop with --max-pause, or leave out --read-only" },
+	{ "no-graph", "take one that does: pymemprof snapshot --graph -o FILE PID" },
 	{ "no-pymalloc", "start the program without PYTHONMALLOC=malloc" },
 	{ "no-such-process", "list Python processes: pgrep -a python" },
 	{ "not-a-core", "pass an ELF core file, as gcore or the kernel writes it" },

@@ -86,7 +86,7 @@ struct fact_heap_holder {
 	uint64_t retained_objects, retained_bytes;
 	uint64_t addr;		/* the one that retains most; 0 for roots */
 	uint64_t addr_retained_bytes;
-	bool drop;		/* below it no single child keeps most of what it retains */
+	bool drop;		/* one object, and below it no single one keeps half of what it retains */
 };
 
 /* Objects of one type that are held in one way, by a shortest path from a root. */

@@ -107,6 +107,21 @@ size_t heap_model_nearly_empty(const struct heap_model *m, double max_share, uin
 int heaps_types_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
 int heaps_classes_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
 int heaps_ledger_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
+int heaps_holders_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
+int heaps_modules_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
+int heaps_refcounts_table(const struct heaps *h, size_t top, struct table *ret,
+			  struct err *err) MUST_CHECK;
+/* what: as in paths_find, or NULL for those the snapshot chose. Errors: paths_find's, too. */
+int heaps_paths_table(const struct heaps *h, const char *what, size_t top, struct table *ret,
+		      struct err *err) MUST_CHECK;
+
+/*
+ * Steps as one line: "module app > .CACHE Cache > .entries dict > ['k6'] Record x5000". Appended;
+ * not escaped. Errors: NOMEM.
+ */
+struct buf;
+int holders_path_text(const struct heap_model *m, const struct fact_heap_step *steps, size_t n,
+		      struct buf *ret) MUST_CHECK;
 int heaps_gc_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -193,6 +193,15 @@ void holders_sink(struct fact_sink *sink)
 
 /* --- order -------------------------------------------------------------------------------- */
 
+static int by_retained(const void *a, const void *b)
+{
+	const struct fact_heap_path *x = a, *y = b;
+
+	if (x->retained_bytes != y->retained_bytes)
+		return x->retained_bytes > y->retained_bytes ? -1 : 1;
+	return x->path < y->path ? -1 : x->path > y->path;
+}
+
 static int by_step(const void *a, const void *b)
 {
 	const struct fact_heap_step *x = a, *y = b;
@@ -262,6 +271,8 @@ int holders_end(struct holders *h, struct err *err)
 {
 	if (h->steps.len > 1)
 		qsort(h->steps.at, h->steps.len, sizeof *h->steps.at, by_step);
+	if (h->paths.len > 1)
+		qsort(h->paths.at, h->paths.len, sizeof *h->paths.at, by_retained);
 	h->rows.len = sound_rows(h);
 	check_stored(&h->stored);
 	vec_clear(&h->first_child);
@@ -327,7 +338,10 @@ const char *holders_edge_text(enum fact_edge edge, const char *name, uint64_t in
 		snprintf(ret, n, ".%s", name);
 		break;
 	case FACT_EDGE_KEY:
-		snprintf(ret, n, "['%s']", name);
+		if (many)
+			snprintf(ret, n, "[*]");
+		else
+			snprintf(ret, n, "['%s']", name);
 		break;
 	case FACT_EDGE_VALUE:
 		snprintf(ret, n, "[%s]", *name ? name : "…");

@@ -26,7 +26,7 @@ struct holders {
 	struct fact_heap_graph graph;
 	struct VEC(struct fact_heap_holder) rows; /* [i] is holder i + 1 */
 	struct VEC(uint32_t) first_child, next; /* holder numbers, 0: none; largest first; by holder, [0] all */
-	struct VEC(struct fact_heap_path) paths;
+	struct VEC(struct fact_heap_path) paths; /* those that retain most first */
 	struct VEC(struct fact_heap_step) steps; /* by path, then by step */
 	struct VEC(struct fact_heap_refcount) refcounts;
 	struct VEC(struct fact_heap_module) modules;
@@ -53,7 +53,7 @@ const struct fact_heap_step *holders_steps(const struct holders *h, const struct
 
 /*
  * The edge as Python would spell it: ".name", "['name']", "[3]", " local name", "" for the
- * invisible ones. Written into ret (of n bytes), returns ret. many: an index stands for any.
+ * invisible ones. Written into ret (of n bytes), returns ret. many: an index or a key stands for any.
  */
 const char *holders_edge_text(enum fact_edge edge, const char *name, uint64_t index, bool many,
 			      char *ret, size_t n);

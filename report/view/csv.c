@@ -105,6 +105,18 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	case VIEW_GC:
 		rc = heaps_gc_table(&r->heaps, &t, err);
 		break;
+	case VIEW_HOLDERS:
+		rc = heaps_holders_table(&r->heaps, o->top, &t, err);
+		break;
+	case VIEW_PATHS:
+		rc = heaps_paths_table(&r->heaps, o->path, o->top, &t, err);
+		break;
+	case VIEW_MODULES:
+		rc = heaps_modules_table(&r->heaps, o->top, &t, err);
+		break;
+	case VIEW_REFCOUNTS:
+		rc = heaps_refcounts_table(&r->heaps, o->top, &t, err);
+		break;
 	}
 	if (rc == 0)
 		rc = put_table(r, &t, out, err);

@@ -399,7 +399,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 		return rc;
 	put_timeline(&j, r);
 	put_tests(&j, r, rank);
-	rc = json_heap(&j, r, err);
+	rc = json_heap(&j, r, o->path, err);
 	if (rc < 0)
 		return rc;
 	put_cost(&j, r);

@@ -128,6 +128,7 @@ static void put_type(struct json *j, const struct recording *r, const struct hea
 	json_number(j, "slack_bytes", t->slack_bytes);
 	json_number(j, "rounding_bytes", t->rounding_bytes);
 	json_number(j, "instance_dict_bytes", t->instance_dict_bytes);
+	json_number(j, "retained_bytes", t->retained_bytes);
 	json_number(j, "tracked", t->tracked);
 	json_number(j, "frozen", t->frozen);
 	json_number(j, "large_count", t->large_count);
@@ -320,7 +321,7 @@ static void put_small_lists(struct json *j, const struct heap_model *m)
 	json_close(j, ']');
 }
 
-int json_heap(struct json *j, const struct recording *rec, struct err *err)
+int json_heap(struct json *j, const struct recording *rec, const char *path, struct err *err)
 {
 	const struct heaps *h = &rec->heaps;
 	const struct heap_model *m = heaps_last(h), *old = heaps_baseline(h);
@@ -347,5 +348,6 @@ int json_heap(struct json *j, const struct recording *rec, struct err *err)
 	put_mallocs(j, m);
 	put_gc(j, m);
 	put_small_lists(j, m);
-	return out_check(j->out, err);
+	int r = json_holders(j, m, path, err);
+	return r < 0 ? r : out_check(j->out, err);
 }

@@ -30,7 +30,11 @@ void json_text(struct json *j, const char *name, const char *text, size_t n);
 void json_word(struct json *j, const char *name, const char *word);
 
 /* Members types, size_classes, arenas, ledger, gc … of the newest snapshot; null without one. */
-int json_heap(struct json *j, const struct recording *r, struct err *err) MUST_CHECK;
+int json_heap(struct json *j, const struct recording *r, const char *path, struct err *err) MUST_CHECK;
+
+/* Members graph, holders, paths, refcounts, modules; and asked, when what is not NULL. */
+int json_holders(struct json *j, const struct heap_model *m, const char *what,
+		 struct err *err) MUST_CHECK;
 
 /* Member leaks; rank: stack → index into sites. */
 int json_leaks(struct json *j, const struct recording *r, const uint32_t *rank,

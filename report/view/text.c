@@ -13,6 +13,8 @@
 #define TYPES_ROWS 40
 #define LEAKS_ROWS 50
 #define FLAME_ROWS 60
+#define HOLDERS_ROWS 50
+#define PATHS_ROWS 20
 
 static size_t top_or(const struct view_options *o, size_t own)
 {
@@ -81,6 +83,18 @@ static int draw_body(struct text *t, struct err *err)
 		break;
 	case VIEW_GC:
 		text_section_gc(t, top_or(o, SUMMARY_TYPES));
+		break;
+	case VIEW_HOLDERS:
+		text_section_holders(t, top_or(o, HOLDERS_ROWS));
+		break;
+	case VIEW_PATHS:
+		rc = text_section_paths(t, top_or(o, PATHS_ROWS), err);
+		break;
+	case VIEW_MODULES:
+		rc = text_section_modules(t, top_or(o, TYPES_ROWS), err);
+		break;
+	case VIEW_REFCOUNTS:
+		rc = text_section_refcounts(t, top_or(o, TYPES_ROWS), err);
 		break;
 	}
 	return rc;

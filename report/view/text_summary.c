@@ -332,6 +332,10 @@ void text_section_next(struct text *t)
 		[VIEW_FRAGMENTATION] = "--view types | --view ledger | --format json",
 		[VIEW_LEDGER] = "--view types | --view fragmentation | --format csv",
 		[VIEW_GC] = "--view types | --format csv",
+		[VIEW_HOLDERS] = "--path TYPE | --view modules | --format csv",
+		[VIEW_PATHS] = "--path 0xADDR | --view holders | --format csv",
+		[VIEW_MODULES] = "--view holders | --format csv",
+		[VIEW_REFCOUNTS] = "--view holders | --path TYPE | --format csv",
 	};
 	const bool only = recording_is_snapshot(t->r);
 	struct buf line = BUF_INIT;

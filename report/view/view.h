@@ -22,8 +22,12 @@ enum view_question {
 	VIEW_FRAGMENTATION,
 	VIEW_LEDGER,
 	VIEW_GC,
+	VIEW_HOLDERS,
+	VIEW_PATHS,
+	VIEW_MODULES,
+	VIEW_REFCOUNTS,
 };
-#define VIEW_QUESTIONS 11
+#define VIEW_QUESTIONS 15
 
 struct view_options {
 	enum view_question question;
@@ -35,6 +39,7 @@ struct view_options {
 	/* The recording's file, carried in an HTML page when it fits; NULL: none, or larger than the page. */
 	const void *source;
 	size_t source_bytes;
+	const char *path; /* of VIEW_PATHS: a type or "0x…"; NULL: the largest */
 	const char *file; /* what was read, for the commands under NEXT; NULL: nothing was kept */
 };
 

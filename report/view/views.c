@@ -13,6 +13,8 @@ static const char *const question_names[VIEW_QUESTIONS] = {
 	[VIEW_TESTS] = "tests",
 	[VIEW_TYPES] = "types",	    [VIEW_FRAGMENTATION] = "fragmentation",
 	[VIEW_LEDGER] = "ledger",   [VIEW_GC] = "gc",
+	[VIEW_HOLDERS] = "holders", [VIEW_PATHS] = "paths",
+	[VIEW_MODULES] = "modules", [VIEW_REFCOUNTS] = "refcounts",
 };
 
 const struct view *view_find(const char *name)
@@ -38,7 +40,7 @@ int view_question_parse(const char *name, enum view_question *ret, struct err *e
 	}
 	return err_set(err, ERR_USAGE,
 		       "unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads, tests, "
-		       "types, fragmentation, ledger, gc", name);
+		       "types, fragmentation, ledger, gc, holders, paths, modules, refcounts", name);
 }
 
 int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,

@@ -18,6 +18,7 @@
 #define CHILDREN_MAX 24
 #define DEPTH_MAX 48
 #define LEAST_SHARE 4000 /* of everything: smaller groups are part of the rest */
+#define DROP_SHARE 100	 /* of everything: the least a drop is worth telling for */
 #define NAMED_MAX 1024	 /* children of one object that are looked at one by one */
 #define DEGREE_MAX (1u << 20) /* references of one object looked through for a name */
 #define NO_GROUP UINT32_MAX
@@ -403,7 +404,8 @@ static int push_row(struct tree *t, struct group *x, const struct fact_sink *sin
 		f.addr = graph_addr(g, g->dom.vertex[x->best]);
 		f.addr_retained_bytes = g->retained[x->best];
 	}
-	f.drop = x->opened && !x->rest && x->largest_child < x->retained / 2;
+	f.drop = !root && x->count == 1 && x->opened && x->retained >= g->retained[0] / DROP_SHARE &&
+		 x->largest_child < x->retained / 2;
 	return sink->heap_holder(sink->ctx, &f, err);
 }
 

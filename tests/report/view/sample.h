@@ -163,6 +163,55 @@ static inline void sample_make_hostile(struct recording *r)
 	sample_end(r);
 }
 
+/* Who holds what: a module, its cache, the objects of the first type in it. */
+static inline void sample_graph(const struct fact_sink *s, const char *name)
+{
+	struct fact_heap_holder rows[] = {
+		{ .holder = 1, .root = FACT_ROOT_ALL, .name = "", .where = "", .count = 1,
+		  .retained_objects = 9000, .retained_bytes = 900000 },
+		{ .holder = 2, .parent = 1, .root = FACT_ROOT_MODULE, .edge = FACT_EDGE_ROOT, .name = name,
+		  .where = "", .count = 1, .own_bytes = 5000, .retained_objects = 8000,
+		  .retained_bytes = 700000 },
+		{ .holder = 3, .parent = 2, .type = 2, .edge = FACT_EDGE_GLOBAL, .name = name, .where = "",
+		  .count = 1, .own_bytes = 33000, .retained_objects = 4001, .retained_bytes = 400000,
+		  .addr = 0x7f1a00000040, .addr_retained_bytes = 400000, .drop = true },
+		{ .holder = 4, .parent = 3, .type = 1, .edge = FACT_EDGE_INDEX, .name = "", .where = "",
+		  .count = 4000, .own_bytes = 352000, .retained_objects = 4000, .retained_bytes = 367000 },
+		{ .holder = 5, .parent = 1, .root = FACT_ROOT_FRAME, .edge = FACT_EDGE_ROOT, .name = name,
+		  .where = "server.py:12", .count = 1, .retained_objects = 10, .retained_bytes = 1000 },
+	};
+	struct fact_heap_step steps[] = {
+		{ .path = 1, .step = 0, .root = FACT_ROOT_MODULE, .edge = FACT_EDGE_ROOT, .name = name,
+		  .where = "", .alike = 1 },
+		{ .path = 1, .step = 1, .type = 2, .addr = 0x7f1a00000040, .edge = FACT_EDGE_GLOBAL,
+		  .name = name, .where = "", .alike = 1 },
+		{ .path = 1, .step = 2, .type = 1, .addr = 0x7f1a00000080, .edge = FACT_EDGE_INDEX,
+		  .index = 17, .name = "", .where = "", .alike = 4000 },
+	};
+	int rc = s->heap_graph(s->ctx, &(struct fact_heap_graph){
+				       .skipped = "", .objects = 9000, .edges = 20000, .roots = 12,
+				       .reached_bytes = 900000, .audited = 8900, .exact = 8880, .more = 12,
+				       .excess = 40, .explained = 30, .fewer = 8 }, NULL);
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		rc |= s->heap_holder(s->ctx, &rows[i], NULL);
+	rc |= s->heap_path(s->ctx, &(struct fact_heap_path){ .path = 1, .type = 1, .count = 4000,
+				   .own_bytes = 352000, .retained_bytes = 367000,
+				   .addr = 0x7f1a00000080, .steps = 3 }, NULL);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		rc |= s->heap_step(s->ctx, &steps[i], NULL);
+	rc |= s->heap_refcount(s->ctx, &(struct fact_heap_refcount){ .type = 2, .objects = 12,
+				       .excess = 40, .explained = 30, .holder = name, .largest = 20,
+				       .addr = 0x7f1a000000c0 }, NULL);
+	rc |= s->heap_module(s->ctx, &(struct fact_heap_module){ .name = name, .objects = 30,
+				     .retained_objects = 8000, .retained_bytes = 700000, .importers = 2,
+				     .functions = 20, .called = 3 }, NULL);
+	rc |= s->heap_module(s->ctx, &(struct fact_heap_module){ .name = "html.entities", .objects = 5,
+				     .retained_objects = 400, .retained_bytes = 50000,
+				     .functions = 7, .idle = true }, NULL);
+	cr_assert_eq(rc, 0);
+}
+
 /* One snapshot, n of 1…; its first type is called `name` everywhere a name may stand. */
 static inline void sample_snapshot(struct recording *r, uint32_t n, const char *name)
 {
@@ -210,6 +259,7 @@ static inline void sample_snapshot(struct recording *r, uint32_t n, const char *
 	rc |= s.heap_gc(s.ctx, &gc, NULL);
 	rc |= s.heap_cycle(s.ctx, &(struct fact_heap_cycle){ 1, 40, 4800 }, NULL);
 	rc |= s.heap_free_list(s.ctx, &(struct fact_heap_free_list){ name, 3, 72 }, NULL);
+	sample_graph(&s, name);
 	for (unsigned i = 0; i < 3; i++)
 		rc |= s.ledger(s.ctx, &l[i], NULL);
 	rc |= s.heap_end(s.ctx, n, NULL);
