@@ -83,14 +83,31 @@ int check_may_write(const char *path, bool force, struct err *err)
 	return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path), "file-exists");
 }
 
+/* Without -f a file that appeared since check_may_write looked is not overwritten. */
+static int open_report(const char *path, enum check_file how, int *ret, struct err *err)
+{
+	const int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+	const int more[] = { [CHECK_NEW] = O_CREAT | O_EXCL, [CHECK_REPLACE] = O_CREAT | O_TRUNC,
+			     [CHECK_APPEND] = O_CREAT | O_APPEND };
+	struct stat st;
+	*ret = open(path, flags | more[how], 0600);
+	/* not a file that could be lost: a pipe, /dev/null, a terminal */
+	if (*ret < 0 && errno == EEXIST && stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		*ret = open(path, flags);
+	else if (*ret < 0 && errno == EEXIST)
+		return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path),
+				"file-exists");
+	return *ret < 0 ? err_sys(err, errno, "cannot create %.180s", path) : 0;
+}
+
 int check_draw(const struct check_view *v, const struct check_report *r, const char *path, int fd,
-	       bool append, struct err *err)
+	       enum check_file how, struct err *err)
 {
 	struct out out;
-	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : O_TRUNC);
-	AUTO_CLOSE int own = path ? open(path, flags, 0600) : -1;
-	if (path && own < 0)
-		return err_sys(err, errno, "cannot create %.180s", path);
+	AUTO_CLOSE int own = -1;
+	int opened = path ? open_report(path, how, &own, err) : 0;
+	if (opened < 0)
+		return opened;
 	out_init(&out, path ? own : fd);
 	v->draw(r, &out);
 	int rc = out_flush(&out, err);

@@ -30,8 +30,13 @@ int check_make_store(const char *path, struct err *err) MUST_CHECK;
 /* Errors: USAGE hint "file-exists" when path names a regular file and force is not given. */
 int check_may_write(const char *path, bool force, struct err *err) MUST_CHECK;
 
-/* Draw into a file or a descriptor. append: at the end of the file. Errors: those of writing. */
+enum check_file { CHECK_NEW, CHECK_REPLACE, CHECK_APPEND };
+
+/*
+ * Draw into a file, or a descriptor when path is NULL. Errors: those of writing; USAGE hint
+ * "file-exists" when the file is to be NEW and is not.
+ */
 int check_draw(const struct check_view *v, const struct check_report *r, const char *path, int fd,
-	       bool append, struct err *err) MUST_CHECK;
+	       enum check_file how, struct err *err) MUST_CHECK;
 
 #endif

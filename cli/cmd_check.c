@@ -382,6 +382,7 @@ static int write_reports(struct checker *c, struct err *err)
 {
 	const char *summary = getenv("GITHUB_STEP_SUMMARY"), *actions = getenv("GITHUB_ACTIONS");
 	bool text = false, taken = c->job.argv != NULL;
+	enum check_file how = opt_given(c->args, "force") ? CHECK_REPLACE : CHECK_NEW;
 	int rc = 0;
 	for (size_t i = 0; i < c->noutputs; i++) {
 		text |= c->outputs[i].view == &check_view_text;
@@ -389,12 +390,12 @@ static int write_reports(struct checker *c, struct err *err)
 	}
 	if (!text && !(c->cli->quiet && c->report.status == STATUS_FINE))
 		rc = check_draw(&check_view_text, &c->report, NULL,
-				taken ? STDERR_FILENO : STDOUT_FILENO, false, err);
+				taken ? STDERR_FILENO : STDOUT_FILENO, how, err);
 	for (size_t i = 0; rc == 0 && i < c->noutputs; i++)
 		rc = check_draw(c->outputs[i].view, &c->report, c->outputs[i].path, STDOUT_FILENO,
-				false, err);
+				how, err);
 	if (rc == 0 && summary && *summary && actions && strcmp(actions, "true") == 0)
-		rc = check_draw(&check_view_markdown, &c->report, summary, -1, true, err);
+		rc = check_draw(&check_view_markdown, &c->report, summary, -1, CHECK_APPEND, err);
 	return rc;
 }
 

@@ -142,8 +142,9 @@ static int add_site(struct check_figures *f, const struct where *w, const char *
 /* A program that ended left what it left; in one that runs only what grows without end is a leak. */
 static bool is_leak(const struct recording *r, uint32_t stack, const struct where *w)
 {
-	if (r->totals.end == FACT_END_EXITED)
-		return !w->importing;
+	if (r->totals.end == FACT_END_EXITED || (r->totals.target.from_start &&
+						 r->totals.end == FACT_END_STREAM_CLOSED))
+		return !w->importing; /* its stream may end a moment before it is seen to have ended */
 	for (size_t i = 0; i < r->nsuspects; i++)
 		if (r->suspects[i] == stack)
 			return true;

@@ -108,6 +108,19 @@ static const char *name_of(const struct pmp_writer *w)
 	return w->path ? w->path : "standard output";
 }
 
+/*
+ * A device or a pipe, perhaps by a link such as /dev/stdout. A link to a file, or to nothing, is
+ * none: it is replaced, and what it points to is left alone.
+ */
+static bool is_special(const char *path, const struct stat *at)
+{
+	struct stat st;
+
+	if (!S_ISLNK(at->st_mode))
+		return !S_ISREG(at->st_mode);
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 static int create(struct pmp_writer *w, struct err *err)
 {
 	struct stat st;
@@ -120,7 +133,7 @@ static int create(struct pmp_writer *w, struct err *err)
 		return 0;
 	}
 	bool exists = lstat(w->path, &st) == 0;
-	if (exists && !S_ISREG(st.st_mode) && w->force) {
+	if (exists && w->force && is_special(w->path, &st)) {
 		w->fd = open(w->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	} else {
 		if (exists && w->force && unlink(w->path) < 0)

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The claims of docs/SECURITY.md that can be tried on one machine: one TAP line each.
+
+usage: security.py      PYMEMPROF names the program
+"""
+import os
+import pathlib
+import re
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+PROGRAM = os.environ['PYMEMPROF']
+NOBODY = 65534
+# Secrets in every place a value can be: heap, environment, arguments, source text, host name.
+TARGET = '''
+import os, sys, time
+kept = []
+class Account:
+    def __init__(self, i):
+        self.password = "canaryvalue%d" % i
+        self.blob = b"canarybytes" * 3
+        self.table = {"canary key %d" % i: "canaryvalue"}
+def leak(i):
+    kept.append(Account(i))  # canarycomment
+print("ready", flush=True)
+end = time.monotonic() + float(sys.argv[1])
+i = 0
+while time.monotonic() < end:
+    leak(i)
+    i += 1
+    time.sleep(0.001)
+'''
+CANARY = re.compile(rb'canary(value|bytes| key|comment|argument|token)')
+count = 0
+
+
+def result(ok, name, why=''):
+    global count
+    count += 1
+    print(f'{"ok" if ok else "not ok"} {count} - {name}', flush=True)
+    if not ok:
+        print('\n'.join('# ' + line for line in str(why).splitlines()[:12]))
+
+
+def skip(name, why):
+    global count
+    count += 1
+    print(f'ok {count} - {name} # SKIP {why}', flush=True)
+
+
+def run(*args, **more):
+    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, timeout=120, **more)
+
+
+def target(seconds=60, **more):
+    t = subprocess.Popen([sys.executable, '-c', TARGET, str(seconds), 'canaryargument'],
+                         stdout=subprocess.PIPE, env={**os.environ, 'TOKEN': 'canarytoken'}, **more)
+    t.stdout.readline()
+    return t
+
+
+def end(t):
+    t.kill()
+    t.wait()
+    t.stdout.close()
+
+
+def payloads(pmp):
+    """What the sections of a .pmp hold, decompressed: pymemprof-file(5)."""
+    at = struct.unpack_from('<I', pmp, 12)[0]
+    while at + 24 <= len(pmp):
+        _, _, flags, stored = struct.unpack_from('<IHHI', pmp, at)
+        body = pmp[at + 24:at + 24 + stored]
+        yield zlib.decompress(body) if flags & 1 else body
+        at += 24 + stored
+
+
+def privacy(folder):
+    t = target()
+    pmp, snap, base = folder / 'a.pmp', folder / 's.pmp', folder / 'b.json'
+    try:
+        first = run('attach', t.pid, '-q', '-d', '1s', '-o', pmp)
+        second = run('snapshot', t.pid, '-q', '-o', snap)
+    finally:
+        end(t)
+    if first.returncode == 3:
+        return skip('values stay out of files and reports', first.stderr.decode().strip())
+    run('check', '--max', 'peak=1GiB', '--save-baseline', base, '--report', f'json={folder / "c.json"}',
+        '--', sys.executable, '-c', TARGET, '0.3', 'canaryargument')
+    files = [*payloads(pmp.read_bytes()), *payloads(snap.read_bytes()), base.read_bytes(),
+             (folder / 'c.json').read_bytes(), first.stdout, second.stdout]
+    for source in (pmp, snap):
+        for form in ('text', 'json', 'csv', 'html'):
+            files.append(run('report', source, '--format', form).stdout)
+    found = [m.group() for data in files for m in [CANARY.search(data)] if m]
+    # the classes' and functions' names are there: the search is not for nothing
+    seen = any(b'Account' in data for data in files) and any(b'leak' in data for data in files)
+    return result(seen and not found, 'values stay out of files and reports', found or 'no name was found')
+
+
+def modes(folder):
+    old = os.umask(0)
+    job = ('--', sys.executable, '-c', 'x = [bytes(i) for i in range(9999)]')
+    files = [folder / name for name in ('m.pmp', 'm.html', 'm.json', 'm.txt', 'm.base.json')]
+    try:
+        run('run', '-q', '-o', files[0], '--html', files[1], *job)
+        run('check', '--max', 'peak=1GiB', '--report', f'json={files[2]}', '--save-baseline', files[4], *job)
+        run('report', files[0], '-o', files[3])
+    finally:
+        os.umask(old)
+    bad = [f'{f.name} {oct(f.stat().st_mode)}' for f in files
+           if not f.exists() or stat.S_IMODE(f.stat().st_mode) != 0o600]
+    result(not bad, 'files are created 0600 whatever the umask', bad)
+
+
+def links(folder):
+    """Without -f nothing that exists is opened, and no link is followed to something new."""
+    job = ('--', sys.executable, '-c', 'pass')
+    victim = folder / 'victim'
+    victim.write_text('precious')
+    link, dangling = folder / 'link', folder / 'dangling'
+    link.symlink_to(victim)
+    dangling.symlink_to(folder / 'not-there')
+    statuses = []
+    for path in (victim, link, dangling):
+        statuses.append(run('run', '-q', '-o', path, *job).returncode)
+        statuses.append(run('report', folder / 'm.pmp', '-o', path).returncode)
+        statuses.append(run('check', '--max', 'peak=1GiB', '--report', f'json={path}', *job).returncode)
+    ok = victim.read_text() == 'precious' and not (folder / 'not-there').exists() and 0 not in statuses
+    result(ok, 'existing files and symbolic links are left alone without -f', statuses)
+    run('run', '-q', '-f', '-o', link, *job)
+    result(victim.read_text() == 'precious' and not link.is_symlink(),
+           'a recording with -f takes the place of a link, not of what it points to')
+
+
+def between(folder):
+    """A file that appears while the program runs is not overwritten."""
+    path = folder / 'late.json'
+    job = ('--', sys.executable, '-c',
+           f'import time; time.sleep(0.3); open({str(path)!r}, "w").write("precious")')
+    done = run('check', '--max', 'peak=1GiB', '--report', f'json={path}', *job)
+    result(path.read_text() == 'precious' and done.returncode != 0,
+           'a report that appeared meanwhile is not overwritten', done.returncode)
+
+
+def not_dumpable():
+    """What prctl(PR_SET_DUMPABLE, 0) or a set-user-ID bit protects is refused, and lives on."""
+    if os.geteuid() != 0:
+        return skip('a process that may not be traced is refused', 'needs root to become somebody else')
+    script = ('import ctypes, time; ctypes.CDLL(None).prctl(4, 0); print("ready", flush=True); '
+              'time.sleep(30)')
+
+    def nobody():
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    reachable = shutil.copy(PROGRAM, tempfile.mkdtemp(prefix='pymemprof-public-'))
+    os.chmod(os.path.dirname(reachable), 0o755)
+    t = subprocess.Popen(['/usr/bin/python3', '-c', script], stdout=subprocess.PIPE, preexec_fn=nobody)
+    t.stdout.readline()
+    try:
+        done = [subprocess.run([reachable, *words], preexec_fn=nobody, capture_output=True, timeout=30)
+                for words in (['attach', str(t.pid), '-d', '1s'], ['snapshot', str(t.pid)])]
+        ok = all(d.returncode == 3 for d in done) and t.poll() is None
+        result(ok, 'a process that may not be traced is refused', [d.stderr for d in done])
+    finally:
+        end(t)
+        shutil.rmtree(os.path.dirname(reachable))
+
+
+def rights(pid):
+    return {line.split()[1] for line in pathlib.Path(f'/proc/{pid}/maps').read_text().splitlines()}
+
+
+def during():
+    """While a recording runs: no socket, no memory that is writable and executable, no open door."""
+    t = target()
+    before = rights(t.pid)
+    tool = subprocess.Popen([PROGRAM, 'attach', str(t.pid), '-q', '-d', '20s', '--no-snapshot'],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        for _ in range(100):
+            ours = [f'/proc/{t.pid}/fd/{n}' for n in os.listdir(f'/proc/{t.pid}/fd') if int(n) > 2]
+            if any(os.readlink(f).startswith('pipe:') for f in ours) or tool.poll() is not None:
+                break
+            time.sleep(.05)
+        if tool.poll() is not None:
+            return skip('nothing is opened to others', tool.stderr.read().decode().strip())
+        sockets = [os.readlink(f'/proc/{tool.pid}/fd/{n}') for n in os.listdir(f'/proc/{tool.pid}/fd')]
+        result(not [s for s in sockets if s.startswith('socket:')], 'no socket is opened', sockets)
+        result(not [r for r in rights(t.pid) - before if 'w' in r and 'x' in r],
+               'no mapping of the target becomes writable and executable')
+        flags = [int(re.search(r'flags:\s+(\d+)', pathlib.Path(f.replace('/fd/', '/fdinfo/')).read_text())[1], 8)
+                 for f in ours if os.readlink(f).startswith('pipe:')]
+        result(flags and all(f & os.O_CLOEXEC for f in flags),
+               'the descriptor in the target is closed by exec', flags)
+    finally:
+        tool.terminate()
+        tool.wait(60)
+        tool.stderr.close()
+        end(t)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='pymemprof-security-') as name:
+        folder = pathlib.Path(name)
+        privacy(folder)
+        modes(folder)
+        links(folder)
+        between(folder)
+    not_dumpable()
+    during()
+    print(f'1..{count}')
+
+
+main()
