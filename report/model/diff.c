@@ -244,10 +244,13 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static void compare(const struct diff *d, struct diff_row *row)
+static void compare(const struct diff *d, enum diff_by by, struct diff_row *row)
 {
 	size_t last = d->nfiles - 1;
 	const uint64_t *b = row->bytes, *c = row->count;
+	/* Bytes by holder are the type's mean: without more objects they say nothing new. */
+	if (by == DIFF_HOLDER && c[0] == c[last])
+		row->bytes[last] = row->bytes[0];
 	row->delta_bytes = (int64_t)(b[last] - b[0]);
 	row->delta_count = (int64_t)(c[last] - c[0]);
 	row->state = b[0] == b[last]			  ? DIFF_SAME :
@@ -281,7 +284,7 @@ static void finish(struct diff *d, enum diff_by by)
 		vec_clear(&t->rows);
 	for (size_t i = 0; i < t->rows.len; i++) {
 		struct diff_row *row = &t->rows.at[i];
-		compare(d, row);
+		compare(d, by, row);
 		t->counts[row->state]++;
 		for (size_t k = 0; k < d->nfiles; k++) {
 			t->bytes[k] += row->bytes[k];

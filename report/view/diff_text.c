@@ -67,8 +67,16 @@ static const char *signed_count(struct units *u, int64_t n)
 static void put_row(struct page *p, const struct diff_row *row, size_t names)
 {
 	struct units u;
+	size_t n = strlen(row->name);
 	out_str(p->out, "  ");
-	put_name(p, row->name, names, true);
+	/* A long name has a line of its own, for its two ends say different things. */
+	if (escape_columns(row->name, n) > names) {
+		put_name(p, row->name, p->width - 2, false);
+		out_str(p->out, "\n");
+		out_fill(p->out, ' ', names + 2);
+	} else {
+		put_name(p, row->name, names, true);
+	}
 	for (size_t i = 0; i < p->d->nfiles; i++)
 		out_printf(p->out, " %*s", FIGURE, units_bytes(&u, row->bytes[i]));
 	if (p->d->nfiles == 3)

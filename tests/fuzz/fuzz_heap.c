@@ -9,6 +9,8 @@
 #include "tests/tracer/heap/heap_image.h"
 #include "tracer/heap/cycles.h"
 #include "tracer/heap/getsizeof.h"
+#include "tracer/heap/graph_rows.h"
+#include "tracer/heap/held.h"
 #include "tracer/heap/ids.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -74,6 +76,49 @@ static void mutate(struct heap_image *i, const uint8_t *bytes, size_t len)
 	}
 }
 
+static int on_held(void *ctx, const struct fact_heap_held *f, struct err *err)
+{
+	uint64_t *objects = ctx;
+
+	(void)err;
+	CHECK(f->holder && f->path && f->objects <= *objects);
+	return 0;
+}
+
+static int on_owner(void *ctx, uint64_t value, uint32_t vertex, struct err *err)
+{
+	const struct held *held = ctx;
+
+	(void)value, (void)err;
+	CHECK(vertex < held->g->objects);
+	return 0;
+}
+
+/* Who holds what: edges, dominators, paths and owners of damaged objects. */
+static void ask_holders(struct heap *h)
+{
+	struct heap_graph *g = NULL;
+	struct held held = { 0 };
+	struct map blocks = MAP_INIT;
+	struct err err = ERR_INIT;
+	uint64_t objects = 0;
+	const struct fact_sink sink = { .ctx = &objects, .heap_held = on_held };
+	const struct fact_sink nobody = { 0 };
+
+	if (graph_new(h, NULL, &g, &err) < 0)
+		return;
+	objects = g->objects;
+	if (g->retained && held_init(&held, g, &err) == 0) {
+		(void)!graph_push(g, &nobody, &err);
+		(void)!held_push_types(&held, &sink, &err);
+		if (map_set(&blocks, IMAGE_LARGE + 16, 1) == 0)
+			(void)!held_owners(&held, &blocks, on_owner, &held, &err);
+	}
+	map_deinit(&blocks);
+	held_deinit(&held);
+	graph_free(g);
+}
+
 static void ask_everything(struct heap *h)
 {
 	const struct fact_heap *f = heap_totals(h);
@@ -91,6 +136,7 @@ static void ask_everything(struct heap *h)
 	}
 	(void)!heap_find_cycles(h, &err);
 	(void)!heap_push(h, &nobody, &err);
+	ask_holders(h);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

@@ -234,3 +234,85 @@ Test(integration_verdicts, every_leak_is_named_with_type_site_and_holder_and_not
 	       sum.acquitted);
 	fflush(stdout);
 }
+
+/* --- diff --------------------------------------------------------------------------------- */
+
+static void snapshot(const struct target *t, const char *file)
+{
+	struct cli done;
+	char pid[16];
+	snprintf(pid, sizeof(pid), "%d", (int)t->pid);
+	CLI(&done, 60000, "snapshot", pid, "-q", "-f", "-o", file);
+	cr_expect_eq(done.status, 0, "%s", done.err);
+	cli_done(&done);
+}
+
+static const json_t *row_of(const json_t *report, const char *table, const char *key, const char *value)
+{
+	size_t i;
+	json_t *row;
+	json_array_foreach(json_object_get(json_object_get(report, table), "rows"), i, row)
+		if (strstr(text(row, key), value) && strstr(text(row, "name"), "Listener"))
+			return row;
+	return NULL;
+}
+
+static json_int_t figure(const json_t *row, const char *key)
+{
+	return json_integer_value(json_object_get(row, key));
+}
+
+/* The first process early and late, then another one of the same program. */
+static void compare_snapshots(const struct python *py, const char *folder)
+{
+	static const struct target_options options = { .script = "verdicts/listeners.py" };
+	struct target one, other;
+	char a[96], b[96], c[96];
+	struct cli done;
+	snprintf(a, sizeof(a), "%s/a.pmp", folder);
+	snprintf(b, sizeof(b), "%s/b.pmp", folder);
+	snprintf(c, sizeof(c), "%s/c.pmp", folder);
+	cr_assert(target_spawn(&one, py, &options), "%s", one.error);
+	cr_assert(target_spawn(&other, py, &options), "%s", other.error);
+	snapshot(&one, a);
+	sleep(2);
+	snapshot(&one, b);
+	sleep(1);
+	snapshot(&other, c);
+	target_kill(&one);
+	target_kill(&other);
+	CLI(&done, 20000, "diff", a, b, "--format", "json", "--exit-code", "--min-delta", "1KiB");
+	json_t *report = cli_json(&done);
+	cr_expect(done.status == 1 && report, "%s: %d: %s", py->name, done.status, done.err);
+	const json_t *type = row_of(report, "types", "name", "Listener");
+	const json_t *holder = row_of(report, "holders", "path", "__main__.listeners[*]");
+	cr_expect(type && figure(type, "delta_count") > 50, "%s: types", py->name);
+	cr_expect(holder && figure(holder, "delta_count") == figure(type, "delta_count"),
+		  "%s: holders: %lld, not %lld", py->name, (long long)figure(holder, "delta_count"),
+		  (long long)figure(type, "delta_count"));
+	json_decref(report);
+	cli_done(&done);
+	CLI(&done, 20000, "diff", a, b, c, "--format", "json");
+	report = cli_json(&done);
+	cr_expect(done.status == 0 && report, "%s: %d: %s", py->name, done.status, done.err);
+	holder = row_of(report, "holders", "path", "__main__.listeners[*]");
+	cr_expect(holder && figure(holder, "kept_count") > 50, "%s: kept %lld", py->name,
+		  (long long)figure(holder, "kept_count"));
+	json_decref(report);
+	cli_done(&done);
+}
+
+Test(integration_verdicts, snapshots_of_two_processes_are_compared_by_type_and_holder)
+{
+	static struct python pythons[PYTHONS_MAX];
+	char folder[] = "/tmp/pymemprof-diff-XXXXXX", command[96];
+	size_t n = pythons_find(PYTHONS_MAX, pythons);
+	if (n == 0)
+		cr_skip_test("no interpreter found");
+	n = choose(n, pythons);
+	cr_assert(mkdtemp(folder));
+	for (size_t i = 0; i < n; i++)
+		compare_snapshots(&pythons[i], folder);
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	cr_expect_eq(system(command), 0);
+}
