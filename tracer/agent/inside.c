@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "tracer/elf/unwind.h"
 #include "tracer/process/arch.h"
@@ -171,6 +172,10 @@ static int thread_inside(struct stop *s, size_t i, struct mem_source *mem, const
 			ret->stale_words += found.returns + found.strays;
 	}
 	if (inside) {
+		LOG(LOG_AGENT,
+		    "look %u: thread %d may be inside: registers %d; on its stack %u returns, %u entries, "
+		    "%u of them side by side",
+		    earlier, (int)stop_tid(s, i), (int)held, found.returns, found.strays, found.copies);
 		ret->inside = true;
 		ret->tid = stop_tid(s, i);
 	}

@@ -210,6 +210,11 @@ int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err
 	}
 }
 
+int ptrace_poll(pid_t tid, int *ret_status)
+{
+	return waitpid(tid, ret_status, WNOHANG | __WALL) == tid;
+}
+
 static int transfer_result(ssize_t done, size_t n, taddr addr, const char *what, struct err *err)
 {
 	if (done == (ssize_t)n)

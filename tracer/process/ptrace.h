@@ -80,6 +80,8 @@ taddr ptrace_rseq(pid_t tid);
  * timeout_ms; GONE when there is no such tracee. An exit is reported as a status, not an error.
  */
 int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err) MUST_CHECK;
+/* The same without waiting: 1 and *ret_status when it has stopped or ended, else 0. */
+int ptrace_poll(pid_t tid, int *ret_status);
 
 /* Whole transfers between us and the target's memory; FAULT otherwise. */
 int ptrace_read_memory(pid_t pid, taddr addr, void *buf, size_t n, struct err *err) MUST_CHECK;

@@ -23,6 +23,7 @@
 /* A thread in uninterruptible sleep (vfork, a dead network disk) does not stop at once. */
 #define STOP_TIMEOUT_MS 5000
 #define REAP_TIMEOUT_MS 1000
+#define SERVE_NS 100000 /* how long a signal may wait for us while threads run */
 /* Every pass that finds a new thread stops its maker too, so a few are always enough. */
 #define SCAN_PASSES_MAX 1000
 
@@ -320,6 +321,53 @@ static void sleep_until(uint64_t deadline_ns)
 		;
 }
 
+/* A thread that is to run has stopped by itself. False: it has ended. */
+static bool serve(struct stop_thread *t, int status)
+{
+	switch (ptrace_stop_kind(status)) {
+	case PTRACE_STOP_GONE:
+		return false;
+	case PTRACE_STOP_SIGNAL:
+		(void)!ptrace_cont(t->tid, ptrace_stop_signal(status), NULL);
+		break;
+	case PTRACE_STOP_GROUP:
+		t->group_stopped = true;
+		(void)!ptrace_listen(t->tid, NULL);
+		break;
+	case PTRACE_STOP_TRAP: /* told to go on by SIGCONT */
+		t->group_stopped = false;
+		(void)!ptrace_cont(t->tid, 0, NULL);
+		break;
+	case PTRACE_STOP_SYSCALL:
+	case PTRACE_STOP_EVENT:
+		(void)!ptrace_cont(t->tid, 0, NULL);
+		break;
+	}
+	return true;
+}
+
+/*
+ * Let them run until then. Each signal stops a traced thread until we pass it on: asleep all the
+ * while, we would keep a thread with a fast timer from ever making a step.
+ */
+static void run_until(struct stop *s, uint64_t deadline_ns)
+{
+	for (;;) {
+		uint64_t now = ptrace_clock_ns();
+
+		for (size_t i = 0; i < s->count; i++) {
+			struct stop_thread *t = &s->thread[i];
+			int status;
+
+			if (ptrace_poll(t->tid, &status) && !serve(t, status))
+				drop_thread(s, &s->thread[i--]);
+		}
+		if (now >= deadline_ns)
+			return;
+		sleep_until(now + SERVE_NS < deadline_ns ? now + SERVE_NS : deadline_ns);
+	}
+}
+
 int stop_step(struct stop *s, unsigned usec, struct err *err)
 {
 	uint64_t begin = ptrace_clock_ns(), deadline = begin + (uint64_t)usec * 1000u;
@@ -334,7 +382,7 @@ int stop_step(struct stop *s, unsigned usec, struct err *err)
 			return r;
 		t->stopped = false;
 	}
-	sleep_until(deadline);
+	run_until(s, deadline);
 	s->since_ns += ptrace_clock_ns() - begin; /* it ran */
 	return stop_all(s, err);
 }

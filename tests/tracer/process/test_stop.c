@@ -5,9 +5,11 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,6 +182,57 @@ Test(tracer_process_stop, a_process_stopped_by_its_user_stays_stopped)
 	kill(v.pid, SIGCONT);
 	victim_must_be_well(&v);
 	victim_end(&v);
+}
+
+static volatile unsigned long *ticker_page;
+
+static void count_tick(int sig)
+{
+	(void)sig;
+	ticker_page[1]++;
+}
+
+/* Counts, with a timer that has always fired again when it is let go. */
+static pid_t start_ticker(void)
+{
+	ticker_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct itimerval fast = { { 0, 500 }, { 0, 500 } };
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGALRM, count_tick);
+		setitimer(ITIMER_REAL, &fast, NULL);
+		for (;;)
+			ticker_page[0]++;
+	}
+	while (ticker_page[1] < 10)
+		spy_sleep_us(1000);
+	return pid;
+}
+
+Test(tracer_process_stop, a_step_is_a_step_also_under_a_fast_timer)
+{
+	unsigned stuck = 0;
+	struct stop *s;
+	pid_t pid;
+
+	spy_require_ptrace();
+	pid = start_ticker();
+	s = attach(pid);
+	for (int i = 0; i < 20; i++) {
+		unsigned long before = ticker_page[0];
+
+		spy_sleep_us(1000);
+		cr_assert_eq(stop_step(s, 20000, NULL), 0);
+		stuck += ticker_page[0] == before;
+	}
+	cr_assert_eq(stop_detach(s, NULL), 0);
+	/* on a busy machine it may not get a processor in 20 ms now and then */
+	cr_expect_lt(stuck, 10, "no step in %u of 20", stuck);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 Test(tracer_process_stop, a_stop_signal_that_arrives_meanwhile_takes_effect)
