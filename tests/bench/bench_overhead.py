@@ -3,7 +3,8 @@
 """What recording costs, side by side in one run.
 
 Each program of programs/ is run for a fixed number of rounds in every way of measuring it: not
-at all (base), recorded exactly, sampled, with tracemalloc keeping 1 and 25 frames, and under
+at all (base), with the hooks in place and silent (pass: its recorder was killed), recorded exactly,
+sampled, with tracemalloc keeping 1 and 25 frames, and under
 memray with Python's allocators traced, where that is installed. The ways take turns and change
 their order from turn to turn, so that whatever else the machine does hits all alike; the ratio
 to base is taken inside each turn and the median over the turns is reported.
@@ -26,7 +27,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = "import os; exec(compile(os.fdopen(3, encoding='utf-8').read(), 'target.py', 'exec'))"
-WAYS = ["base", "exact", "sample", "tracemalloc1", "tracemalloc25", "memray"]
+WAYS = ["base", "pass", "exact", "sample", "tracemalloc1", "tracemalloc25", "memray"]
 TIMEOUT = 300
 
 
@@ -113,7 +114,8 @@ class Recorder:
 	"""pymemprof attached to a target; how it did is known after end()."""
 
 	def __init__(self, options, pid, cpu, out):
-		command = [options.pymemprof, "attach", str(pid), "-o", out, "-f"]
+		self.options = options
+		command = [options.pymemprof, "attach", str(pid), "-o", out, "-f", "--no-snapshot"]
 		if options.way == "sample":
 			command += ["--sample", options.sample]
 		self.err = tempfile.TemporaryFile("w+")
@@ -134,6 +136,16 @@ class Recorder:
 			fields = stat.read().rpartition(")")[2].split()
 		return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+	def kill(self):
+		"""What is left in the target calls through and says nothing, from its next write on."""
+		self.process.kill()
+		self.process.wait(TIMEOUT)
+
+	def clean(self, pid):
+		if subprocess.run([self.options.pymemprof, "detach", str(pid)], stdout=subprocess.DEVNULL,
+				  stderr=subprocess.DEVNULL).returncode != 0:
+			raise Trouble("detach failed")
+
 	def end(self):
 		self.process.send_signal(signal.SIGINT)
 		if self.process.wait(TIMEOUT) != 0:
@@ -146,11 +158,17 @@ def measure(options, python, program, way, rounds, cpus):
 		out = os.path.join(folder, "out")
 		target = Target(python, program, way, cpus[0], out[len(python.root):] if way == "memray" else out)
 		recorder = None
-		if way in ("exact", "sample"):
+		if way in ("pass", "exact", "sample"):
 			recorder = Recorder(options, target.process.pid, cpus[1], out)
 			before = recorder.cpu()
+		if way == "pass":
+			recorder.kill()
+			target.run(max(1, rounds // 2))
 		result = target.run(rounds)
 		result["tracer_cpu"] = 0
+		if way == "pass":
+			recorder.clean(target.process.pid)
+			recorder = None
 		if recorder:
 			result["tracer_cpu"] = recorder.cpu() - before
 			recorder.end()

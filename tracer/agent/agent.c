@@ -268,6 +268,17 @@ static __attribute__((noinline)) void *lane_realloc(uint32_t domain, void *ptr, 
 	struct undo_free u = { { 0, 0 }, false, false };
 	void *p;
 
+	if (lane_gate() == (AGENT_MODE_RECORD | AGENT_GATE_SAMPLE) && n < LANE->sample_left &&
+	    !*sample_page((uint64_t)ptr)) {
+		/* neither the old block is a sample nor the new one */
+		LANE->sample_left -= n;
+		PUB->allocs++;
+		PUB->frees += ptr != NULL;
+		LANE->inside = tp;
+		p = call_original(&c);
+		LANE->inside = 0;
+		return p;
+	}
 	if (ptr)
 		u = realloc_begin((uint64_t)ptr, true);
 	LANE->nested_free = (uint64_t)ptr;
@@ -506,23 +517,12 @@ ALWAYS bool sampled_out(const struct call *c)
 	return true;
 }
 
-ALWAYS void *hook_alloc(struct call c)
+/* Of the usual caller, as far as the gate can tell. */
+ALWAYS void *lane_alloc(struct call c)
 {
-	uint32_t gate = lane_gate();
-	uint64_t tp;
+	uint64_t tp = sys_thread_pointer();
 	void *p;
 
-	if (SYS_UNLIKELY(gate != AGENT_MODE_RECORD)) {
-		if (!(gate & AGENT_MODE_MASK))
-			return call_original(&c);
-		if (gate != (AGENT_MODE_RECORD | AGENT_GATE_SAMPLE))
-			return slow_alloc(c);
-		lane_order();
-		if (SYS_LIKELY(sampled_out(&c)))
-			return call_original(&c);
-	}
-	lane_order();
-	tp = sys_thread_pointer();
 	if (SYS_UNLIKELY(!is_lane(c.domain, tp)))
 		return slow_alloc(c);
 	if (c.domain == AGENT_RAW && SYS_UNLIKELY(LANE->inside))
@@ -562,7 +562,20 @@ ALWAYS bool record_free_near(uint64_t addr)
 	return true;
 }
 
-static __attribute__((noinline)) void lane_free(uint32_t domain, void *ptr)
+/* What the original's own free of a block looks like when we see it. */
+ALWAYS bool is_nested_free(uint32_t domain, void *ptr)
+{
+	if (domain != AGENT_RAW) {
+		LANE->nested_free = (uint64_t)ptr;
+		return false;
+	}
+	if ((uint64_t)ptr != LANE->nested_free)
+		return false;
+	LANE->nested_free = 0;
+	return true;
+}
+
+static __attribute__((noinline)) void record_and_free(uint32_t domain, void *ptr)
 {
 	lane_record_free((uint64_t)ptr);
 	free_original(domain, ptr);
@@ -574,69 +587,104 @@ static __attribute__((noinline)) void lane_free(uint32_t domain, void *ptr)
  * raw frees while an original runs are those of a tool on top of us: a realloc of ours makes
  * tracemalloc drop its old trace (tracemalloc_realloc, reentrant call), and that block is known.
  */
-ALWAYS void hook_free(uint32_t domain, void *ptr)
+ALWAYS void lane_free(uint32_t domain, void *ptr)
 {
-	uint32_t gate = lane_gate();
-
-	if (SYS_UNLIKELY(gate != AGENT_MODE_RECORD)) {
-		if (!(gate & AGENT_MODE_MASK)) {
-			free_original(domain, ptr);
-			return;
-		}
-		if (gate != (AGENT_MODE_RECORD | AGENT_GATE_SAMPLE)) {
-			slow_free(domain, ptr);
-			return;
-		}
-		lane_order();
-		/* no sample is near it; an original's own raw free passes here just so */
-		if (SYS_LIKELY(!*sample_page((uint64_t)ptr))) {
-			PUB->frees += domain != AGENT_RAW && ptr;
-			free_original(domain, ptr);
-			return;
-		}
-	}
-	lane_order();
-	if (SYS_UNLIKELY(!is_lane(domain, sys_thread_pointer()) || !ptr)) {
+	if (SYS_UNLIKELY(!is_lane(domain, sys_thread_pointer()) || !ptr))
 		slow_free(domain, ptr);
-		return;
-	}
-	if (domain != AGENT_RAW) {
-		LANE->nested_free = (uint64_t)ptr;
-	} else if ((uint64_t)ptr == LANE->nested_free) {
-		LANE->nested_free = 0;
-		free_original(domain, ptr);
-		return;
-	}
-	if (SYS_LIKELY(gate == AGENT_MODE_RECORD && record_free_near((uint64_t)ptr)))
+	else if (is_nested_free(domain, ptr) || SYS_LIKELY(record_free_near((uint64_t)ptr)))
 		free_original(domain, ptr);
 	else
-		lane_free(domain, ptr);
+		record_and_free(domain, ptr);
 }
+
+/* A block near a live sample, perhaps one itself. */
+static __attribute__((noinline)) void sampled_near(uint32_t domain, void *ptr)
+{
+	if (!is_lane(domain, sys_thread_pointer()) || !ptr)
+		slow_free(domain, ptr);
+	else if (is_nested_free(domain, ptr))
+		free_original(domain, ptr);
+	else
+		record_and_free(domain, ptr);
+}
+
+/* --- the entries: the gate decides, and none of them needs a stack ---------------------------------- */
+
+/* No sample is near ptr; an original's own raw free passes here just so. */
+ALWAYS bool not_sampled(uint32_t domain, void *ptr)
+{
+	if (*sample_page((uint64_t)ptr))
+		return false;
+	PUB->frees += domain != AGENT_RAW && ptr;
+	return true;
+}
+
+#define ENTRY(name, domain, func, params, ...)                                                     \
+	static __attribute__((noinline)) void *lane_##name params                                  \
+	{                                                                                          \
+		return lane_alloc((struct call){ domain, func, __VA_ARGS__ });                     \
+	}                                                                                          \
+	COLD_PATH void *other_##name params                                                        \
+	{                                                                                          \
+		return slow_alloc((struct call){ domain, func, __VA_ARGS__ });                     \
+	}
+
+#define DISPATCH(name, domain, func, args, ...)                                                    \
+	const struct call c = { domain, func, __VA_ARGS__ };                                       \
+	uint32_t gate = lane_gate();                                                               \
+	(void)ctx;                                                                                 \
+	if (SYS_LIKELY(gate == AGENT_MODE_RECORD)) {                                               \
+		lane_order();                                                                      \
+		return lane_##name args;                                                           \
+	}                                                                                          \
+	if (SYS_LIKELY(gate == (AGENT_MODE_RECORD | AGENT_GATE_SAMPLE))) {                         \
+		lane_order();                                                                      \
+		return SYS_LIKELY(sampled_out(&c)) ? call_original(&c) : lane_##name args;         \
+	}                                                                                          \
+	return gate & AGENT_MODE_MASK ? other_##name args : call_original(&c)
 
 #define HOOKS(name, domain)                                                                        \
 	__attribute__((used)) void *hook_##name##_malloc(void *ctx, size_t n);                     \
 	__attribute__((used)) void *hook_##name##_calloc(void *ctx, size_t n, size_t size);        \
 	__attribute__((used)) void *hook_##name##_realloc(void *ctx, void *ptr, size_t n);         \
 	__attribute__((used)) void hook_##name##_free(void *ctx, void *ptr);                       \
+	ENTRY(name##_malloc, domain, AGENT_MALLOC, (size_t n), NULL, n, 0)                         \
+	ENTRY(name##_calloc, domain, AGENT_CALLOC, (size_t n, size_t size), NULL, n, size)         \
+	ENTRY(name##_realloc, domain, AGENT_REALLOC, (void *ptr, size_t n), ptr, n, 0)             \
+	static __attribute__((noinline)) void lane_##name##_free(void *ptr)                        \
+	{                                                                                          \
+		lane_free(domain, ptr);                                                            \
+	}                                                                                          \
 	void *hook_##name##_malloc(void *ctx, size_t n)                                            \
 	{                                                                                          \
-		(void)ctx;                                                                         \
-		return hook_alloc((struct call){ domain, AGENT_MALLOC, NULL, n, 0 });              \
+		DISPATCH(name##_malloc, domain, AGENT_MALLOC, (n), NULL, n, 0);                    \
 	}                                                                                          \
 	void *hook_##name##_calloc(void *ctx, size_t n, size_t size)                               \
 	{                                                                                          \
-		(void)ctx;                                                                         \
-		return hook_alloc((struct call){ domain, AGENT_CALLOC, NULL, n, size });           \
+		DISPATCH(name##_calloc, domain, AGENT_CALLOC, (n, size), NULL, n, size);           \
 	}                                                                                          \
 	void *hook_##name##_realloc(void *ctx, void *ptr, size_t n)                                \
 	{                                                                                          \
-		(void)ctx;                                                                         \
-		return hook_alloc((struct call){ domain, AGENT_REALLOC, ptr, n, 0 });              \
+		DISPATCH(name##_realloc, domain, AGENT_REALLOC, (ptr, n), ptr, n, 0);              \
 	}                                                                                          \
 	void hook_##name##_free(void *ctx, void *ptr)                                              \
 	{                                                                                          \
+		uint32_t gate = lane_gate();                                                       \
 		(void)ctx;                                                                         \
-		hook_free(domain, ptr);                                                            \
+		if (SYS_LIKELY(gate == AGENT_MODE_RECORD)) {                                       \
+			lane_order();                                                              \
+			lane_##name##_free(ptr);                                                   \
+		} else if (SYS_LIKELY(gate == (AGENT_MODE_RECORD | AGENT_GATE_SAMPLE))) {          \
+			lane_order();                                                              \
+			if (SYS_LIKELY(not_sampled(domain, ptr)))                                  \
+				free_original(domain, ptr);                                        \
+			else                                                                       \
+				sampled_near(domain, ptr);                                         \
+		} else if (gate & AGENT_MODE_MASK) {                                               \
+			slow_free(domain, ptr);                                                    \
+		} else {                                                                           \
+			free_original(domain, ptr);                                                \
+		}                                                                                  \
 	}
 
 #pragma GCC visibility push(hidden)
