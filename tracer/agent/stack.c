@@ -229,11 +229,31 @@ static inline void entry_set(uint32_t i, uint64_t frame, uint64_t instr)
 		e->hash = mix(e->hash, e->code | (uint64_t)e->line << 32);
 }
 
+static inline struct agent_leaf *leaf_place(uint64_t instr, uint64_t parent)
+{
+	return &agent_state.leaves[lane_hash(instr ^ parent) % AGENT_LEAVES];
+}
+
+/* entry_set for the innermost frame: its site may be known, too. */
+static inline void leaf_set(uint32_t i, uint64_t frame, uint64_t instr)
+{
+	const struct agent_leaf *known = leaf_place(instr, PLACES[i - 1].hash);
+
+	if (SYS_UNLIKELY(known->instr != instr || known->parent != PLACES[i - 1].hash)) {
+		entry_set(i, frame, instr);
+		return;
+	}
+	STACK[i] = (struct agent_frame){ frame, instr };
+	PLACES[i] = known->at;
+	LANE->site = known->site;
+}
+
 /*
  * Are entries 1 … k still the chain below entry k (itself known to be current)? Re-hash from the
- * outermost one whose instruction changed. False: the chain leads elsewhere.
+ * outermost one whose instruction changed. leaf: entry k is the innermost frame. False: the chain
+ * leads elsewhere.
  */
-static bool chain_holds(uint32_t k, bool object)
+static inline bool chain_holds(uint32_t k, bool leaf, bool object)
 {
 	const int32_t previous = agent_fixed.off.frame_previous;
 	uint32_t changed = 0;
@@ -244,8 +264,14 @@ static bool chain_holds(uint32_t k, bool object)
 		if (lane_load(STACK[i].frame, previous) != STACK[i - 1].frame)
 			return false;
 	}
-	for (uint32_t i = changed; changed && i <= k; i++)
+	if (!changed)
+		return true;
+	for (uint32_t i = changed; i < k; i++)
 		entry_set(i, STACK[i].frame, instr_of(STACK[i].frame, object));
+	if (leaf)
+		leaf_set(k, STACK[k].frame, instr_of(STACK[k].frame, object));
+	else
+		entry_set(k, STACK[k].frame, instr_of(STACK[k].frame, object));
 	return true;
 }
 
@@ -282,7 +308,11 @@ static void resync(uint64_t leaf, bool object)
 	uint32_t fresh = 0, k = 0;
 	uint64_t frame = leaf;
 
-	LANE->site = 0;
+	if (leaf && depth && lane_load(leaf, previous) == STACK[depth].frame) {
+		/* a call of the last innermost frame */
+		agent_state.scratch[fresh++] = leaf;
+		frame = STACK[depth].frame;
+	}
 	while (frame && fresh < SEARCH_MAX) {
 		for (k = depth; k > lowest && STACK[k].frame != frame; k--)
 			;
@@ -292,15 +322,17 @@ static void resync(uint64_t leaf, bool object)
 		frame = lane_load(frame, previous);
 	}
 	if (!frame || k <= lowest || k + fresh > 2 * stack_limit() ||
-	    (COLD->truncated && k + fresh < stack_limit()) || !chain_holds(k, object)) {
+	    (COLD->truncated && k + fresh < stack_limit()) || !chain_holds(k, !fresh, object)) {
 		walk_all(leaf, object);
 		return;
 	}
-	for (uint32_t i = 0; i < fresh; i++) {
+	for (uint32_t i = 0; i + 1 < fresh; i++) {
 		uint64_t f = agent_state.scratch[fresh - 1 - i];
 
 		entry_set(k + 1 + i, f, instr_of(f, object));
 	}
+	if (fresh)
+		leaf_set(k + fresh, leaf, instr_of(leaf, object));
 	LANE->depth = k + fresh;
 }
 
@@ -360,11 +392,6 @@ static __attribute__((noinline)) bool look_again(void)
 	return true;
 }
 
-static inline struct agent_leaf *leaf_place(uint64_t instr, uint64_t parent)
-{
-	return &agent_state.leaves[lane_hash(instr ^ parent) % AGENT_LEAVES];
-}
-
 /* Site of the stack in the cache, which was just changed. */
 static uint64_t site_of_cached(void)
 {
@@ -406,6 +433,10 @@ static inline __attribute__((always_inline)) uint64_t site_changed(uint64_t leaf
 	} else {
 		resync(leaf, object);
 	}
+	/* the leaf was known; unless a frame below it was not */
+	if (LANE->site && SYS_LIKELY(!LANE->untold))
+		return LANE->site;
+	LANE->site = 0;
 	return site_of_cached();
 }
 

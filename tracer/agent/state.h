@@ -21,7 +21,7 @@
 #define AGENT_CODES 2048	    /* known code objects; at 3/4 everything is forgotten (RESET) */
 #define AGENT_CODE_BITS 16384	    /* pre-filter in front of them */
 #define AGENT_LINES 4096	    /* recently described instructions */
-#define AGENT_LEAVES 64		    /* innermost ones, with their sites */
+#define AGENT_LEAVES 128		    /* innermost ones, with their sites */
 #define AGENT_SAMPLE_PAGES 4096	    /* pre-filter in front of the live sampled blocks */
 #define AGENT_THREADS 64
 #define AGENT_SIDE 1024		    /* calls of threads without the GIL, waiting for the lane */
