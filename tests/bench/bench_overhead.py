@@ -230,6 +230,49 @@ def run_program(options, python, program, ways, cpus, pinning):
 	return row
 
 
+def run_alternating(options, python, program, ways, cpus):
+	"""One target, recorded and not recorded in turn: the same heap at the same addresses, and the least of
+	all turns of a way is what it costs when nobody else is in the way."""
+	name = os.path.splitext(os.path.basename(program))[0]
+	with tempfile.TemporaryDirectory() as folder:
+		out = os.path.join(folder, "out")
+		target = Target(python, program, "base", cpus[0], out)
+		rounds = max(1, round(options.seconds / min(target.run(2)["cpu"] / 2 for _ in range(4))))
+		least = {way: math.inf for way in ways}
+		tracer = dict.fromkeys(ways, 0)
+		for _ in range(options.turns):
+			for way in ways:
+				options.way, recorder = way, None
+				if way != "base":
+					recorder = Recorder(options, target.process.pid, cpus[1], out)
+					before = recorder.cpu()
+				if way == "pass":
+					recorder.kill()
+					target.run(max(1, rounds // 2))
+				cpu = target.run(rounds)["cpu"]
+				if way in ("exact", "sample"):
+					tracer[way] = max(tracer[way], (recorder.cpu() - before) / cpu)
+					recorder.end()
+				elif recorder:
+					recorder.clean(target.process.pid)
+				least[way] = min(least[way], cpu)
+		target.end()
+	row = {"program": name, "rounds": rounds, "seconds": least["base"], "tracer": tracer,
+	       "ratio": {way: least[way] / least["base"] for way in ways}}
+	print(json.dumps(row), flush=True)
+	return row
+
+
+def alternating_table(rows, ways, python):
+	out = ["", "CPython %s, one target, least of all turns: processor time as a multiple of base" % python.version]
+	out.append("%-15s" % "program" + "".join("%10s" % way for way in ways[1:]))
+	for row in rows:
+		out.append("%-15s" % row["program"] + "".join("%10.3f" % row["ratio"][way] for way in ways[1:]))
+	out.append("%-15s" % "geometric mean" + "".join(
+		"%10.3f" % geometric([row["ratio"][way] for row in rows]) for way in ways[1:]))
+	return "\n".join(out)
+
+
 def table(rows, ways, pinning, python):
 	out = ["", "%s processor for the recorder, CPython %s: time as a multiple of base (wall, processor time of the target)"
 	       % ("a free" if pinning == "free" else "no free", python.version)]
@@ -259,6 +302,8 @@ def main():
 	parser.add_argument("--sample", default="64KiB")
 	parser.add_argument("--turns", type=int, default=5)
 	parser.add_argument("--seconds", type=float, default=1.0, help="of one base run")
+	parser.add_argument("--alternate", action="store_true",
+			    help="attach to and detach from one target again and again; base, pass, exact, sample only")
 	parser.add_argument("--keep-cost", action="store_true", help="add the recording's own cost figures to each line")
 	parser.add_argument("--summary", help="also write the table to this file")
 	options = parser.parse_args()
@@ -268,6 +313,11 @@ def main():
 	programs = sorted(os.path.join(folder, name) for name in os.listdir(folder)
 			  if name.endswith(".py") and re.search(options.programs, name))
 	cpus = sorted(os.sched_getaffinity(0))
+	if options.alternate:
+		ways = ["base"] + [w for w in ways if w in ("pass", "exact", "sample")]
+		rows = [run_alternating(options, python, program, ways, (cpus[-1], cpus[0])) for program in programs]
+		print(alternating_table(rows, ways, python))
+		return
 	tables = []
 	for pinning in options.pinning.split(","):
 		if pinning == "free" and len(cpus) < 2:
