@@ -170,8 +170,20 @@ static int take_options(struct job *j, const struct opt_args *args, struct err *
 	return rc;
 }
 
+/* Who holds what takes as much time and memory again: not for answers that do not show it. */
+static bool shows_holders(const struct job *j)
+{
+	enum view_question q = j->wish.options.question;
+
+	return j->path || (j->wish.view != &view_text && strcmp(j->wish.view->name, "csv") != 0) ||
+	       (q != VIEW_TYPES && q != VIEW_FRAGMENTATION && q != VIEW_LEDGER && q != VIEW_GC);
+}
+
 static int take(struct job *j, struct err *err)
 {
+	if (!shows_holders(j))
+		j->options.graph = SNAPSHOT_GRAPH_NONE;
+
 	struct fact_sink models = recording_sink(&j->recording);
 	const struct fact_sink *sinks[2] = { &models };
 	struct snapshot_hooks hooks = { .sinks = sinks, .nsinks = 1, .stop = &stop_asked };

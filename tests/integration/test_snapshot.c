@@ -204,7 +204,7 @@ Test(integration_snapshot, hundreds_of_snapshots_in_a_row_of_a_busy_target)
 
 	for (size_t i = 0; i < n; i++) {
 		struct target t;
-		int cycles = cycles_wanted(500) / (i == 0 ? 1 : 10), torn = 0, done = 0;
+		int cycles = cycles_wanted(500) / (i == 0 ? 1 : 25), torn = 0, done = 0;
 		double pause = 0, worst = 0;
 
 		spawn(&t, &py[i], args);
