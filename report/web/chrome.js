@@ -12,7 +12,7 @@ export const LACKS = { leaks: 'a recording', flame: 'a recording', sites: 'a rec
 	types: 'a snapshot', holders: 'a snapshot with its graph of references', diff: 'two recordings to compare',
 	checks: 'the verdict of pymemprof check', advice: 'the advice of a later version' };
 const KEYS = [['1 2 3', 'Summary, Leaks, Flame'], ['4 5 6 7', 'Types, Holders, Memory, Time'], ['9 0', 'Diff, Checks'],
-	['s', 'Sites'], ['/', 'search'], ['n N', 'next, previous match'], ['arrows', 'move in the graph or the rows'],
+	['s', 'Sites'], ['/', 'search'], ['n N', 'next, previous match'], ['arrows h j k l', 'move in the graph or the rows'], ['*', 'rows: open all siblings'],
 	['Enter', 'focus: the frame gets the whole width'], ['Backspace u', 'one step back out'],
 	['[ ]', 'previous, next big drop'], ['t', 'rows instead of the graph'], ['p i m d', 'callers, invert, merge, drop'],
 	['r', 'reset the graph and the search'], ['Space', 'filter all views by the frame'], ['c C', 'copy the stack, as Markdown'],

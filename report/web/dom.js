@@ -12,6 +12,11 @@ export function el(tag, attributes = {}, ...children) {
 	return e;
 }
 
+/* vim's hand on the arrow keys. */
+export function arrow(key) {
+	return { h: 'ArrowLeft', j: 'ArrowDown', k: 'ArrowUp', l: 'ArrowRight' }[key] ?? key;
+}
+
 export function say(text) {
 	document.getElementById('live').textContent = text;
 }

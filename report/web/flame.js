@@ -4,7 +4,7 @@
  * is visited, so the size of the tree does not matter; narrower siblings become one grey rest.
  */
 import { bytes, count, percent } from './units.js';
-import { el, say } from './dom.js';
+import { arrow, el, say } from './dom.js';
 
 const ROW = 24;
 const ROWS_MAX = 300;
@@ -249,22 +249,22 @@ export class Flame {
 	}
 
 	key(e) {
-		const { tree, metric, selected, focus } = this.state;
+		const { tree, metric, selected, focus } = this.state, key = arrow(e.key);
 		const up = tree.parent[selected];
 		const row = up < 0 ? [selected] : tree.children(up, metric);
 		const i = row.indexOf(selected);
 		const to = { ArrowDown: tree.children(selected, metric)[0], ArrowUp: up >= 0 ? up : undefined,
 			ArrowLeft: row[i - 1], ArrowRight: row[i + 1], Home: focus,
-			'[': this.drop(-1), ']': this.drop(1) }[e.key];
+			'[': this.drop(-1), ']': this.drop(1) }[key];
 		if (e.ctrlKey || e.metaKey || e.altKey)
 			return;
 		if (to !== undefined)
 			this.on.select(to);
-		else if (e.key === 'Enter')
+		else if (key === 'Enter')
 			this.on.focus(selected);
-		else if (e.key === 'Backspace')
+		else if (key === 'Backspace')
 			this.on.focus(Math.max(tree.parent[focus], 0));
-		else if (!e.key.startsWith('Arrow'))
+		else if (!key.startsWith('Arrow'))
 			return;
 		e.preventDefault();
 		say(this.describe(this.state.selected));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The same tree as rows: a treegrid for readers of screens, keyboards and exact figures. */
 import { bytes, count, percent } from './units.js';
-import { el } from './dom.js';
+import { arrow, el } from './dom.js';
 
 const CHILDREN = 40; /* rows under one parent before "more" */
 const ROWS = 240;    /* rows in all */
@@ -90,30 +90,38 @@ export class Grid {
 		this.on.select(node);
 	}
 
+	/* All of these at once. */
+	expand(nodes) {
+		nodes.forEach(n => this.open.add(n));
+		this.draw();
+	}
+
 	key(e) {
 		const row = e.target.closest('tr[data-node]');
 		if (!row || e.ctrlKey || e.metaKey || e.altKey)
 			return;
-		const { tree, metric } = this.state, node = Number(row.dataset.node);
+		const key = arrow(e.key), { tree, metric } = this.state, node = Number(row.dataset.node);
 		const all = [...this.body.querySelectorAll('tr[data-node]')], i = all.indexOf(row);
 		const go = r => r && this.on.select(Number(r.dataset.node));
-		if (e.key === 'ArrowDown')
+		if (key === 'ArrowDown')
 			go(all[i + 1]);
-		else if (e.key === 'ArrowUp')
+		else if (key === 'ArrowUp')
 			go(all[i - 1]);
-		else if (e.key === 'Home')
+		else if (key === 'Home')
 			go(all[0]);
-		else if (e.key === 'End')
+		else if (key === 'End')
 			go(all[all.length - 1]);
-		else if (e.key === 'ArrowRight' && !this.open.has(node))
+		else if (key === 'ArrowRight' && !this.open.has(node))
 			this.toggle(node);
-		else if (e.key === 'ArrowRight')
+		else if (key === 'ArrowRight')
 			this.on.select(tree.children(node, metric)[0] ?? node);
-		else if (e.key === 'ArrowLeft' && this.open.has(node) && node !== this.state.focus)
+		else if (key === 'ArrowLeft' && this.open.has(node) && node !== this.state.focus)
 			this.toggle(node);
-		else if (e.key === 'ArrowLeft')
+		else if (key === 'ArrowLeft')
 			this.on.select(Math.max(tree.parent[node], 0));
-		else if (e.key === 'Enter')
+		else if (key === '*')
+			this.expand(tree.parent[node] < 0 ? [node] : tree.children(tree.parent[node], metric));
+		else if (key === 'Enter')
 			this.on.focus(node);
 		else
 			return;

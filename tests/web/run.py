@@ -36,7 +36,7 @@ def main():
         subprocess.run([fixture, folder], check=True, timeout=120)
         firefox = shutil.which('firefox-esr') or ''
         return subprocess.run([node, str(HERE / 'checks.mjs'), folder, browser, firefox],
-                              timeout=280, check=False).returncode
+                              timeout=560, check=False).returncode
 
 
 sys.exit(main())

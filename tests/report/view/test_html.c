@@ -291,3 +291,31 @@ Test(report_view_html, without_a_graph_there_is_no_view_of_holders)
 	cr_assert_null(strstr(text, "pmp-holders"));
 	cr_assert(strstr(text, "Holders"), "About names what is absent");
 }
+
+Test(report_view_html, types_say_where_their_objects_were_made)
+{
+	struct err err = ERR_INIT;
+	struct fact_delta d = { 1, 40, 4000, 0, 0, 0, 0 };
+	struct fact_heap_join join = { .site = 1, .type = 2, .blocks = 40, .bytes = 4000 };
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	feed_site(&r, 1, 1, "put app/cache.py:88 < serve worker.py:77");
+	feed_interval(&r, 0, 1, &d, 1);
+	struct fact_sink s = recording_sink(&r);
+	cr_assert_eq(s.heap(s.ctx, &(struct fact_heap){ .snapshot = 1 }, NULL), 0);
+	cr_assert_eq(s.heap_type(s.ctx, &(struct fact_heap_type){ .type = 1, .name = "dict", .module = "builtins",
+								  .count = 2, .total_bytes = 500 }, NULL), 0);
+	cr_assert_eq(s.heap_type(s.ctx, &(struct fact_heap_type){ .type = 2, .name = "Session", .module = "app",
+								  .count = 40, .total_bytes = 4100 }, NULL), 0);
+	cr_assert_eq(s.heap_join(s.ctx, &join, NULL), 0);
+	cr_assert_eq(s.heap_end(s.ctx, 1, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, &err), 0);
+	AUTO_FREE char *text = page(0, NULL);
+	check_balanced(text);
+	const char *types = strstr(text, "id=\"t-types\"");
+	cr_assert(types && strstr(text, "id=\"pmp-made\""));
+	const char *session = strstr(types, "<bdi>app.Session</bdi>"), *dict = strstr(types, "<bdi>dict</bdi>");
+	cr_assert(session && dict && session < dict);
+	const char *made = strstr(session, "<bdi>cache.py</bdi>:88");
+	cr_assert(made && made < dict);
+}
