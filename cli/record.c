@@ -15,11 +15,14 @@
 #include "base/own.h"
 #include "cli/draw.h"
 #include "cli/signals.h"
+#include "cli/top.h"
+#include "cli/watch.h"
 #include "cli/suppress.h"
 #include "report/view/units.h"
 #include "tracer/process/refusal.h"
 #include "tracer/stream/pmp.h"
 
+#define LIVE_INTERVAL_NS UINT64_C(1000000000) /* what is shown live comes once an interval */
 #define VERBOSE_EVERY_NS UINT64_C(1000000000)
 
 struct progress {
@@ -157,6 +160,8 @@ struct recorder {
 	const char *path; /* NULL: nothing is kept */
 	const char *html; /* NULL: no page */
 	bool force;
+	bool live; /* the view on a terminal; the session runs in a helper */
+	struct pmp_options keep;
 	struct session_options options;
 	struct progress progress;
 	struct recording recording;
@@ -190,11 +195,15 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 		rc = suppress_read(&r->recording, opt_value(args, "suppressions"), err);
 	if (rc == 0)
 		rc = draw_page_check(r->html, r->force, err);
-	struct pmp_options p = { .path = r->path,
-				 .force = r->force,
-				 .events = r->options.events };
-	if (rc == 0 && r->path)
-		rc = pmp_writer_new(&p, &r->writer, err);
+	r->keep = (struct pmp_options){ .path = r->path,
+					.force = r->force,
+					.events = r->options.events };
+	r->live = !running && !to_stdout && !format && !r->cli->quiet && top_has_screen() &&
+		  !opt_given(args, "plain");
+	if (r->live && !r->options.interval_ns)
+		r->options.interval_ns = LIVE_INTERVAL_NS;
+	if (rc == 0 && r->path && !r->live)
+		rc = pmp_writer_new(&r->keep, &r->writer, err);
 	return rc;
 }
 
@@ -236,6 +245,88 @@ static int hold_session(struct recorder *r, struct err *err)
 	end_line(&r->progress);
 	signals_release(&signals);
 	return explain(r->job->pid, rc, err);
+}
+
+/* --- the live view ------------------------------------------------------------------------ */
+
+static void on_inside_attached(void *ctx, const char *text)
+{
+	struct watch_told *told = ctx;
+	(void)text;
+	told->begun = 1;
+}
+
+/* In the helper: the session, its facts to the view and to the file. */
+static int hold_inside(const struct watch_inside *in, struct err *err)
+{
+	struct recorder *r = in->ctx;
+	const struct fact_sink *sinks[2] = { in->sink };
+	struct pmp_writer *writer = NULL;
+	size_t n = 1;
+	if (r->path) {
+		int rc = pmp_writer_new(&r->keep, &writer, err);
+		if (rc < 0)
+			return rc;
+		sinks[n++] = pmp_writer_sink(writer);
+	}
+	struct session_hooks hooks = { .sinks = sinks,
+				       .nsinks = n,
+				       .stop = in->stop,
+				       .snapshot = in->snapshot,
+				       .wake_fd = in->wake_fd,
+				       .ctx = in->told,
+				       .attached = on_inside_attached };
+	int rc = session_attach(r->job->pid, &r->options, &hooks, &in->told->session, err);
+	struct err closing = ERR_INIT;
+	int closed = pmp_writer_close(writer, &closing);
+	if (rc >= 0 && closed < 0) {
+		*err = closing;
+		rc = closed;
+	}
+	return explain(r->job->pid, rc, err);
+}
+
+/* What the session told, once it has ended; the detach and a last snapshot take a moment. */
+static int end_live(struct recorder *r, struct watch *w, struct err *err)
+{
+	int rc = 0;
+	watch_ask_stop(w);
+	while (rc == 0 && w->feed) {
+		watch_wait(w, true, 200);
+		rc = watch_read(w, err);
+	}
+	r->result = w->told->session;
+	if (rc >= 0 && w->told->rc < 0) {
+		*err = w->told->err;
+		rc = w->told->rc;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int hold_live(struct recorder *r, struct err *err)
+{
+	struct fact_sink models = recording_sink(&r->recording);
+	struct top_options o = { .interval_ns = LIVE_INTERVAL_NS, .mouse = true, .stop_share = TOP_STOP_SHARE };
+	struct watch w;
+	struct top top;
+	int rc = watch_start(&w, hold_inside, r, &models, err);
+	if (rc < 0)
+		return rc;
+	/* An attach that fails leaves the terminal untouched. */
+	while (!w.told->begun && !watch_ended(&w))
+		watch_wait(&w, false, 1000);
+	if (!watch_ended(&w)) {
+		top_init(&top, r->cli, &o);
+		top.until_end = r->options.duration_ns != 0;
+		rc = top_open_session(&top, r->job->pid, &w, &r->recording, err);
+		if (rc >= 0)
+			rc = top_screen(&top, err);
+		top_deinit(&top);
+	}
+	if (rc >= 0)
+		rc = end_live(r, &w, err);
+	watch_deinit(&w);
+	return rc;
 }
 
 const char *record_audit(const struct session_audit *audit, char *buf, size_t cap)
@@ -286,7 +377,7 @@ int record(struct cli *cli, const struct opt_args *args, const struct record_job
 		return rc;
 	rc = prepare(&r, args, err);
 	if (rc == 0)
-		rc = hold_session(&r, err);
+		rc = r.live ? hold_live(&r, err) : hold_session(&r, err);
 	struct err closing = ERR_INIT;
 	int closed = pmp_writer_close(r.writer, &closing);
 	if (rc >= 0)

@@ -43,6 +43,7 @@ struct top {
 	pid_t pid;
 	int pidfd; /* of the target; -1: a file */
 	char *exe;
+	bool until_end; /* attached: end with the session, without waiting for q */
 	bool running;	/* watch is in use */
 	uint64_t begun_ns, next_snapshot_ns, next_frame_ns, snapshot_begun_ns;
 	bool first_failed;

@@ -142,6 +142,8 @@ static int loop(struct top *t, const struct signals *signals, struct err *err)
 			suspend(t);
 			everything = true;
 		}
+		if (t->until_end && t->session && !t->session->feed)
+			return rc;
 		if (rc == 0)
 			rc = read_keys(t, &everything, err);
 		if (rc == 0 && (t->changed || everything)) {

@@ -162,6 +162,13 @@ void watch_wait(const struct watch *w, bool until_end, int timeout_ms)
 			return;
 }
 
+bool watch_ended(const struct watch *w)
+{
+	struct pollfd p = { .fd = w->pidfd, .events = POLLIN };
+
+	return !w->helper || poll(&p, 1, 0) > 0;
+}
+
 void watch_ask_stop(struct watch *w)
 {
 	if (w->helper)

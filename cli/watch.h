@@ -54,6 +54,9 @@ int watch_read(struct watch *w, struct err *err) MUST_CHECK;
 /* Wait until it has begun or has ended, at most timeout_ms. */
 void watch_wait(const struct watch *w, bool until_end, int timeout_ms);
 
+/* The helper has ended; what it told may still have to be read. */
+bool watch_ended(const struct watch *w);
+
 void watch_ask_stop(struct watch *w); /* a second time: more urgently */
 void watch_ask_snapshot(struct watch *w);
 

@@ -59,6 +59,7 @@ struct session_hooks {
 	/* Not 0: detach and finish; set by a signal handler. Larger still: no last snapshot. */
 	const volatile sig_atomic_t *stop;
 	volatile sig_atomic_t *forward;	   /* run: a signal for the child; set back to 0 */
+	volatile sig_atomic_t *snapshot;   /* attach: not 0: one more, now; set back to 0. May be NULL */
 	int wake_fd;			   /* readable: look at stop at once; ≤ 0: none */
 	void *ctx;
 	/* Called after the attach and then every interval, at least four times a second. */

@@ -200,6 +200,17 @@ static bool forward_signal(struct session *s)
 	return true;
 }
 
+/* The user wants another look at the heap. */
+static int snapshot_asked(struct session *s, struct err *err)
+{
+	volatile sig_atomic_t *f = s->hooks->snapshot;
+
+	if (!f || !*f || s->side)
+		return 0;
+	*f = 0;
+	return session_snapshot_begin(s, err);
+}
+
 /* 1 and *ret_end: the recording is over. */
 static int ended(struct session *s, uint64_t now, enum fact_end *ret_end, struct err *err)
 {
@@ -271,6 +282,8 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 			r = look_at_agent(s, ret_end, err);
 			if (r == 0)
 				r = session_snapshot_poll(s, err);
+			if (r == 0)
+				r = snapshot_asked(s, err);
 			if (r == 0)
 				r = tick(s, now, err);
 		}
