@@ -15,7 +15,8 @@
 #include "cli/signals.h"
 #include "tracer/stream/pmp.h"
 
-#define NEAR_PEAK 0.95 /* of the peak of an earlier run: then the heap is looked at */
+#define STILL_NEAR 0.8 /* of what was live then: less, and the program was past it */
+#define NEAR_PEAK 0.98 /* of the peak of an earlier run: then the heap is looked at */
 
 static void note_end(const struct check_job *job, const struct session_result *res,
 		     struct check_measured *m)
@@ -67,6 +68,13 @@ static int record_live(const struct check_job *job, const struct fact_sink *sink
 	return rc;
 }
 
+/* The tracer sees the peak a moment later; a program that is gone by then tells nothing of it. */
+static bool came_late(const struct recording *r, uint64_t wanted)
+{
+	const struct heap_model *m = heaps_last(&r->heaps);
+	return !m || (double)(m->heap.block_bytes + m->heap.large_bytes) < STILL_NEAR * (double)wanted;
+}
+
 /* One recording added to f; f NULL: a warm-up, or (shares_only) one that is looked at. */
 static int run_once(const struct check_job *job, struct check_measured *m, struct check_figures *f,
 		    bool shares_only, struct err *err)
@@ -88,8 +96,14 @@ static int run_once(const struct check_job *job, struct check_measured *m, struc
 		rc = recording_conclude(&r, err);
 	if (rc >= 0 && r.totals.totals.peak_bytes > m->height)
 		m->height = r.totals.totals.peak_bytes;
-	if (rc >= 0 && shares_only)
+	bool late = m->snapshot_at && came_late(&r, m->snapshot_at);
+	if (rc >= 0 && shares_only && !late)
 		rc = check_shares_add(&m->now, &r, err);
+	if (rc >= 0 && f && late && !m->failed && !m->incomplete) {
+		m->incomplete = m->late = true;
+		snprintf(m->why, sizeof m->why,
+			 "the program had left its peak when it was looked at: it must stay there a while");
+	}
 	if (rc >= 0 && f && draw_status(&r) != STATUS_FINE && !m->incomplete) {
 		m->incomplete = true;
 		snprintf(m->why, sizeof m->why, "the recording is incomplete: %s",
@@ -98,7 +112,7 @@ static int run_once(const struct check_job *job, struct check_measured *m, struc
 	if (rc >= 0 && f) {
 		if (!getcwd(root, sizeof root))
 			*root = '\0';
-		rc = check_figures_add(f, &r, root, job->rules, job->nrules, err);
+		rc = check_figures_add(f, &r, root, job->rules, m->late ? 0 : job->nrules, err);
 		m->runs++;
 	}
 	recording_deinit(&r);

@@ -29,6 +29,7 @@ struct check_measured {
 	int exit_status; /* of the program that failed, or of the last; -1: none */
 	bool failed;	 /* the program failed, or the process went away */
 	bool incomplete;
+	bool late;	 /* incomplete: a heap was looked at too late, no rule can be judged */
 	char why[200]; /* of failed or incomplete */
 	uint64_t height; /* live bytes at the highest peak so far */
 	uint64_t snapshot_at; /* of runs to come, live bytes at which they are looked at; 0: never */

@@ -444,7 +444,7 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 	c->report.exit_status = m->exit_status;
 	if (m->failed || m->incomplete)
 		note(c, m->why);
-	if (m->failed) /* what it did until then is no measure of anything */
+	if (m->failed || m->late) /* what it did until then is no measure of anything */
 		q.nrules = 0;
 	int rc = check_judge(&q, answer, err);
 	if (rc == 0)

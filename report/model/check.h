@@ -99,6 +99,7 @@ struct check_share {
 	const char *name;
 	double bytes; /* of a type its objects and buffers; of a holder what it retains */
 	double count; /* of a type */
+	bool parts;   /* of a holder: what it holds is held by no single one below it */
 };
 
 #define CHECK_SHARES_MAX 100 /* kept of each */

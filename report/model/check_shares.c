@@ -39,6 +39,7 @@ static void settle(struct check_shares *v)
 		if (kept && strcmp(v->at[kept - 1].name, v->at[i].name) == 0) {
 			v->at[kept - 1].bytes += v->at[i].bytes;
 			v->at[kept - 1].count += v->at[i].count;
+			v->at[kept - 1].parts |= v->at[i].parts;
 		} else {
 			v->at[kept++] = v->at[i];
 		}
@@ -78,7 +79,7 @@ static void name_of(const struct holders *h, const struct fact_heap_holder *row,
 	}
 }
 
-/* Rows that name a place: the first below a root, and where what they hold parts. */
+/* Every place there is a name for; the largest will stay. */
 static int add_holders(struct check_figures *f, struct check_shares *v, const struct heap_model *m,
 		       struct err *err)
 {
@@ -88,7 +89,7 @@ static int add_holders(struct check_figures *f, struct check_shares *v, const st
 	for (size_t i = 0; rc == 0 && i < h->rows.len; i++) {
 		const struct fact_heap_holder *row = &h->rows.at[i];
 		const struct fact_heap_type *t = heap_type_of(m, row->type);
-		if (row->root != FACT_ROOT_NONE || !t || !row->drop)
+		if (row->root != FACT_ROOT_NONE || !t)
 			continue;
 		name_of(h, row, name, sizeof name);
 		size_t used = strlen(name);
@@ -97,6 +98,8 @@ static int add_holders(struct check_figures *f, struct check_shares *v, const st
 		snprintf(name + used, sizeof name - used, " (%s)",
 			 heap_type_label(t, type, sizeof type));
 		rc = add(f, v, name, (double)row->retained_bytes, (double)row->count, err);
+		if (rc == 0)
+			vec_last(v)->parts = row->drop;
 	}
 	return rc;
 }
@@ -157,13 +160,16 @@ static double share_in(const struct check_share *at, size_t n, const char *name)
 	return 0;
 }
 
-/* A rule about one type wants to know who holds that one: holders' names end with "(type)". */
-static bool concerns(const struct check_finding *f, const char *name)
+/*
+ * A rule about one type wants to know who holds that one: holders' names end with "(type)". Others want
+ * the place where what is held parts, not every step of the way to it.
+ */
+static bool concerns(const struct check_finding *f, enum check_what what, const struct check_share *s)
 {
-	const char *type = strchr(f->name, ':'), *end = strrchr(name, '(');
+	const char *type = strchr(f->name, ':'), *end = strrchr(s->name, '(');
 	size_t n = type ? strlen(type + 1) : 0;
 	if (f->kind != CHECK_TYPE && f->kind != CHECK_RETAINED)
-		return true;
+		return what == CHECK_OF_TYPE || s->parts;
 	return end && strncmp(end + 1, type + 1, n) == 0 && strcmp(end + 1 + n, ")") == 0;
 }
 
@@ -177,7 +183,7 @@ static void pick(struct check_finding *f, enum check_what what, const struct che
 		struct check_culprit c = { "", now[i].name, 0, share_in(base, nbase, now[i].name),
 					   now[i].bytes, what };
 		size_t at = have;
-		if (c.now - c.base < 1 || !concerns(f, now[i].name))
+		if (c.now - c.base < 1 || !concerns(f, what, &now[i]))
 			continue;
 		while (at > 0 && c.now - c.base > best[at - 1].now - best[at - 1].base)
 			at--;

@@ -212,6 +212,7 @@ Test(integration_check, every_status_is_reached)
 	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("--max", "speak=1KiB"));
 	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("-q"));
 	expect_status(2, &pythons[0], NULL, NULL, OPTIONS("--max", "frag=30"));
+	expect_status(6, &pythons[0], NULL, NULL, OPTIONS("--max", "type:int=1"));
 	expect_status(4, &pythons[0], "GATE_EXIT", "3", OPTIONS("--max", "peak=1KiB"));
 	expect_status(5, &pythons[0], NULL, NULL, OPTIONS("--baseline", baseline));
 	expect_status(0, &pythons[0], NULL, NULL,
@@ -278,7 +279,8 @@ Test(integration_check, what_failed_is_named_by_type_and_holder_too)
 		cr_expect_str_eq(json_string_value(json_object_get(f, "verdict")), "failed");
 	cr_expect_eq(json_array_size(findings), 3);
 	const char *holder = first_name(r, "holders");
-	cr_expect(holder && strstr(holder, "__main__.app.sessions"), "held by %s", holder);
+	cr_expect(holder && strstr(holder, "__main__.app.sessions"), "held by %s: %s", holder,
+		  done.err);
 	cr_expect_not_null(strstr(done.err, "held by module __main__.app.sessions"), "%s", done.err);
 	json_decref(r);
 	cli_done(&done);

@@ -359,7 +359,7 @@ Test(report_model_check, metrics_of_tests_are_a_pattern_and_a_figure)
 
 static void share(struct check_figures *f, bool type, const char *name, double bytes)
 {
-	struct check_share s = { .name = name, .bytes = bytes };
+	struct check_share s = { .name = name, .bytes = bytes, .parts = true };
 	cr_assert_eq(type ? vec_push(&f->types, s) : vec_push(&f->holders, s), 0);
 }
 
