@@ -164,7 +164,7 @@ static struct leak *new_row(struct leaks *l, const struct recording *r, uint32_t
 		return NULL;
 	row->lead = (uint32_t)(l->rows.len - 1);
 	row->stack = stack;
-	row->blamed = leaks_blamed(&r->stacks, stack);
+	leaks_place(&r->stacks, row);
 	row->confidence = r->verdicts[stack].confidence;
 	row->type_name = row->holder = row->path = "";
 	row->sentence = row->why = row->unless = row->reason = "";

@@ -27,6 +27,8 @@ struct leak {
 	uint32_t lead;	/* index of the row it is part of; its own: it leads */
 	uint32_t stack; /* where they are made: a stack of the recording */
 	uint32_t blamed; /* index into stacks.frames: innermost frame that is no library's; STACKS_NONE */
+	uint32_t caller; /* likewise: the next such frame outwards */
+	bool by_library; /* a library made them on behalf of the blamed frame */
 	uint32_t type;	/* number of the type in the last snapshot; 0: not known */
 	bool container; /* no objects are made here: an older object of the type grows */
 	enum leak_state state;

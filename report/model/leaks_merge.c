@@ -37,6 +37,23 @@ uint32_t leaks_blamed(const struct stacks *s, uint32_t stack)
 	return first;
 }
 
+void leaks_place(const struct stacks *s, struct leak *row)
+{
+	uint32_t place = s->stacks.at[row->stack];
+	bool passed = false;
+	row->blamed = leaks_blamed(s, row->stack);
+	row->by_library = place >= STACKS_FIRST && s->places.at[place].frame != row->blamed;
+	row->caller = STACKS_NONE;
+	for (; place >= STACKS_FIRST; place = s->places.at[place].parent) {
+		uint32_t frame = s->places.at[place].frame;
+		if (passed && !is_library(stacks_text(s, frame).file)) {
+			row->caller = frame;
+			return;
+		}
+		passed |= frame == row->blamed;
+	}
+}
+
 bool leaks_path_within(const char *outer, const char *inner)
 {
 	size_t n = strlen(outer);
@@ -61,36 +78,14 @@ static bool same_function(const struct recording *r, const struct leak *a, const
 	return x->function == y->function && x->file == y->file;
 }
 
-/* The next frame outwards from the blamed one that is no library's; STACKS_NONE: none. */
-static uint32_t caller_of(const struct recording *r, const struct leak *row)
-{
-	uint32_t place = r->stacks.stacks.at[row->stack];
-	bool passed = false;
-	for (; place >= STACKS_FIRST; place = r->stacks.places.at[place].parent) {
-		uint32_t frame = r->stacks.places.at[place].frame;
-		if (passed && !is_library(stacks_text(&r->stacks, frame).file))
-			return frame;
-		passed |= frame == row->blamed;
-	}
-	return STACKS_NONE;
-}
-
 /* Is callee made in a call that caller's function makes? */
 static bool calls(const struct recording *r, const struct leak *caller, const struct leak *callee)
 {
-	uint32_t frame = caller_of(r, callee);
-	if (caller->blamed == STACKS_NONE || frame == STACKS_NONE)
+	if (caller->blamed == STACKS_NONE || callee->caller == STACKS_NONE)
 		return false;
 	const struct stack_frame *f = &r->stacks.frames.at[caller->blamed];
-	const struct stack_frame *g = &r->stacks.frames.at[frame];
+	const struct stack_frame *g = &r->stacks.frames.at[callee->caller];
 	return f->function == g->function && f->file == g->file;
-}
-
-/* Made by a library, on behalf of the function that is blamed. */
-static bool by_library(const struct recording *r, const struct leak *row)
-{
-	uint32_t place = r->stacks.stacks.at[row->stack];
-	return place >= STACKS_FIRST && r->stacks.places.at[place].frame != row->blamed;
 }
 
 /* Does the holder's text begin with that type: "list feed.listeners"? */
@@ -113,7 +108,7 @@ static bool related(const struct recording *r, const struct leak *a, const struc
 		if (leaks_path_within(a->path, b->path) || leaks_path_within(b->path, a->path))
 			return true;
 		/* What a library files away about an object is part of it. */
-		return near && by_library(r, a) != by_library(r, b);
+		return near && a->by_library != b->by_library;
 	}
 	if (a->container != b->container) {
 		const struct leak *c = a->container ? a : b, *o = a->container ? b : a;
@@ -147,7 +142,7 @@ static bool own_class(const struct recording *r, const struct leak *row,
 {
 	struct stack_text f;
 	uint32_t place = r->stacks.stacks.at[row->stack];
-	if (!t || !t->is_heap_type || by_library(r, row))
+	if (!t || !t->is_heap_type || row->by_library)
 		return false;
 	if (strcmp(t->module, "__main__") == 0)
 		return true;
@@ -173,8 +168,8 @@ static bool leads(const struct recording *r, const struct leak *a, const struct 
 	size_t x = depth_of(a->path), y = depth_of(b->path);
 	if (*a->path && x != y)
 		return x < y;
-	if (by_library(r, a) != by_library(r, b))
-		return by_library(r, b);
+	if (a->by_library != b->by_library)
+		return b->by_library;
 	if (!s != !t)
 		return s;
 	if (s && t && s->is_gc != t->is_gc)

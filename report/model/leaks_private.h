@@ -12,6 +12,9 @@
 /* The frame a stack is blamed on: the innermost that is no library's, else the innermost. */
 uint32_t leaks_blamed(const struct stacks *s, uint32_t stack);
 
+/* Fill in blamed, caller and by_library from the row's stack. */
+void leaks_place(const struct stacks *s, struct leak *row);
+
 /* Set lead of every row. Errors: NOMEM. */
 int leaks_merge(struct leaks *l, const struct recording *r, struct err *err) MUST_CHECK;
 
