@@ -437,7 +437,7 @@ static int by_root(const void *a, const void *b)
 /* Edges of roots behind those of objects; every root hangs below its parent. */
 static void append_roots(struct heap_graph *g)
 {
-	uint32_t *first;
+	uint32_t *first, *shrunk;
 	size_t at = 0;
 
 	for (uint32_t i = 1; i < g->roots.len; i++)
@@ -456,6 +456,11 @@ static void append_roots(struct heap_graph *g)
 			edge_add(g, g->root_edges.at[at].to);
 	}
 	g->first[g->n] = (uint32_t)g->nedges;
+	shrunk = realloc(g->to, (g->nedges + 1) * sizeof(*g->to));
+	if (shrunk) {
+		g->to = shrunk;
+		g->to_cap = g->nedges + 1;
+	}
 }
 
 /* --- dominators --------------------------------------------------------------------------- */
@@ -517,8 +522,6 @@ static int solve(struct heap_graph *g, struct err *err)
 
 	if (r < 0)
 		return r;
-	graph_allow(g, g->dom.peak_bytes + (uint64_t)g->objects * 8 + edges_bytes(g));
-	g->full = false;
 	r = dominators_sum(&g->dom, g->own, &g->retained, err);
 	if (r < 0)
 		return r;
@@ -554,6 +557,10 @@ static int make(struct heap_graph *g, struct err *err)
 {
 	int r = 0;
 
+	/* the collectors' lists have been walked: their memory becomes ours */
+	if (g->h->gc_next)
+		g->given_back = (g->h->pm.nblocks + 1) * sizeof(*g->h->gc_next);
+	free(TAKE(g->h->gc_next));
 	number(g);
 	if (!g->full && !g->nomem)
 		edges(g);
@@ -592,6 +599,12 @@ static int finish(struct heap_graph *g, struct err *err)
 	return r;
 }
 
+/* Two bits and a rank of every id, two bits of every object. */
+static uint64_t marks_bytes(const struct heap_graph *g)
+{
+	return heap_id_limit(g->h) * UINT64_C(12) / 32 + g->objects / 4;
+}
+
 static void sums(struct heap_graph *g)
 {
 	struct fact_heap_graph *s = &g->sum;
@@ -600,8 +613,10 @@ static void sums(struct heap_graph *g)
 	s->edges = g->nedges;
 	s->weak_edges = g->nweak;
 	s->roots = g->roots.len;
-	s->tool_bytes = g->peak_bytes;
-	s->edge_tool_bytes = (g->nedges + g->n) * sizeof(uint32_t) * 2;
+	/* while dominators are found: theirs, id and own of each object, marks; edges both ways */
+	s->edge_tool_bytes = (g->nedges + g->n) * sizeof(uint32_t) + g->dom.reverse_bytes;
+	s->tool_bytes = s->edge_tool_bytes + g->dom.peak_bytes - g->dom.reverse_bytes +
+			(uint64_t)g->objects * 2 * sizeof(uint32_t) + marks_bytes(g) - g->given_back;
 	for (uint32_t i = 0; i < g->roots.len; i++) {
 		uint32_t v = g->objects + i;
 		enum fact_root kind = g->roots.at[i].kind;

@@ -68,6 +68,7 @@ struct heap_graph {
 	struct fact_heap_graph sum;
 	struct VEC(struct fact_heap_refcount) audit; /* holder owned by the graph; most excess first */
 	uint64_t max_bytes, peak_bytes;
+	uint64_t given_back; /* memory of the walk's that is no longer needed */
 	bool nomem, full;
 };
 
