@@ -51,6 +51,8 @@ static struct layout lay_out(const struct tui_grid *g, const struct tui_state *s
 			w = 0;
 		else if (i + 1 < most)
 			w = i == 0 ? left * p->name_share / 100 : left * 55 / 100;
+		if (i >= rows->first_name && i + 1 < most && w < 9)
+			w = left < 9 ? left : 9;
 		l.name_at[i] = at;
 		l.name_width[i] = w > 1 && i + 1 < most ? w - 1 : w;
 		at += w;

@@ -258,9 +258,7 @@ static void draw_tabs(struct tui_grid *g, unsigned row, const struct tui_subject
 		return;
 	}
 	for (unsigned i = 0; i < TUI_PANES; i++) {
-		snprintf(text, sizeof text, i == state->pane ? "[%u %s]" : " %u %s ", i + 1, tui_pane(i)->title);
-		if (at + strlen(text) > g->columns)
-			snprintf(text, sizeof text, i == state->pane ? "[%u]" : " %u ", i + 1);
+		(void)tui_tab(state, i, text);
 		at += tui_put(g, row, at, i == state->pane ? TUI_REVERSE : TUI_PLAIN, text);
 	}
 	if (state->filter[0])

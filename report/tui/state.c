@@ -501,13 +501,29 @@ enum tui_wish tui_key(struct tui_state *s, const struct tui_subject *subject,
 	return wish_of(s, a);
 }
 
-/* Which tab, or which word of the footer, is at a column; drawn by draw_head.c. */
-static int tab_at(unsigned column)
+unsigned tui_tab(const struct tui_state *s, unsigned pane, char ret[TUI_TAB_MAX])
 {
+	unsigned whole = 0;
+
+	for (unsigned i = 0; i < TUI_PANES; i++)
+		whole += (unsigned)strlen(tui_pane(i)->title) + 4;
+	if (pane == s->pane)
+		snprintf(ret, TUI_TAB_MAX, "[%u %s]", pane + 1, tui_pane(pane)->title);
+	else if (whole <= s->columns)
+		snprintf(ret, TUI_TAB_MAX, " %u %s ", pane + 1, tui_pane(pane)->title);
+	else
+		snprintf(ret, TUI_TAB_MAX, " %u ", pane + 1);
+	return (unsigned)strlen(ret);
+}
+
+/* Which tab is at a column. */
+static int tab_at(const struct tui_state *s, unsigned column)
+{
+	char text[TUI_TAB_MAX];
 	unsigned at = 0;
 
 	for (unsigned i = 0; i < TUI_PANES; i++) {
-		unsigned n = (unsigned)strlen(tui_pane(i)->title) + 3;
+		unsigned n = tui_tab(s, i, text);
 		if (column >= at && column < at + n)
 			return (int)i;
 		at += n;
@@ -542,8 +558,8 @@ enum tui_wish tui_mouse(struct tui_state *s, const struct tui_subject *subject,
 				return tui_key(s, subject, rows, feet[i]);
 		return column + 7 >= s->columns ? tui_key(s, subject, rows, 'q') : TUI_WISH_NONE;
 	}
-	if (row + 1 == head && tab_at(column) >= 0) {
-		show_pane(s, (unsigned)tab_at(column));
+	if (row + 1 == head && tab_at(s, column) >= 0) {
+		show_pane(s, (unsigned)tab_at(s, column));
 	} else if (s->screen == TUI_LIST && row >= head + above + TITLE_ROWS) {
 		size_t at = p->top + row - head - above - TITLE_ROWS;
 		if (at < rows->rows.len && row - head - above - TITLE_ROWS < tui_page(s)) {

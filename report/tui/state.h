@@ -73,6 +73,10 @@ bool tui_too_small(const struct tui_state *s);
 /* Rows of the list that fit on the screen. */
 unsigned tui_page(const struct tui_state *s);
 
+/* The tab of a pane as it is drawn on this screen: "[1 Growth]", " 2 Types ", or " 2 ". Returns its columns. */
+#define TUI_TAB_MAX 32
+unsigned tui_tab(const struct tui_state *s, unsigned pane, char ret[TUI_TAB_MAX]);
+
 /* A character of a prompt, or an action. rows are those on the screen; may be empty. */
 enum tui_wish tui_key(struct tui_state *s, const struct tui_subject *subject,
 		      const struct tui_rows *rows, int key);

@@ -159,7 +159,7 @@ def t1_panes_fit_at_every_size():
             assert s.shows("F1Help"), s.text()
             for key in "123456":
                 s.keys(key)
-                assert wait(lambda: "[%s" % key in s.text(), 5), (columns, key, s.text())
+                assert wait(lambda: "[%s " % key in s.text(), 5), (columns, key, s.text())
                 lines = s.text().rstrip("\n").split("\n")
                 assert max(map(cells, lines)) <= columns, lines
                 assert lines[-1].startswith("F1Help"), lines
