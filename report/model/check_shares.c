@@ -57,26 +57,53 @@ static int add(struct check_figures *f, struct check_shares *v, const char *name
 	return !s.name || vec_push(v, s) < 0 ? err_nomem(err) : 0;
 }
 
+/* One more piece of an expression: a root, or an edge. Bytes used. */
+static size_t put_piece(enum fact_root root, enum fact_edge edge, const char *name, const char *where,
+			size_t used, char *ret, size_t n)
+{
+	char part[256];
+	const char *text = root != FACT_ROOT_NONE ?
+				   holders_root_text(root, name, where, part, sizeof part) :
+				   holders_edge_text(edge, name, 0, true, part, sizeof part);
+	bool bare = used && edge == FACT_EDGE_GLOBAL && text[0] != '.';
+	if (used < n)
+		used += (size_t)snprintf(ret + used, n - used, "%s%s", bare ? "." : "", text);
+	return used;
+}
+
+/* Held in more than one way: the shortest of the most frequent one stands for it. */
+static void path_of(const struct holders *h, uint32_t type, char *ret, size_t n)
+{
+	const struct fact_heap_path *best = NULL;
+	size_t steps, used = 0;
+	for (size_t i = 0; i < h->paths.len; i++)
+		if (h->paths.at[i].type == type && (!best || h->paths.at[i].count > best->count))
+			best = &h->paths.at[i];
+	*ret = '\0';
+	if (!best)
+		return;
+	const struct fact_heap_step *s = holders_steps(h, best, &steps);
+	for (size_t i = 0; i < steps; i++)
+		used = put_piece(s[i].root, s[i].edge, s[i].name, s[i].where, used, ret, n);
+}
+
 /* The expression of a row: its root and the edges down to it. */
 static void name_of(const struct holders *h, const struct fact_heap_holder *row, char *ret, size_t n)
 {
 	const struct fact_heap_holder *chain[DEPTH_MAX];
-	char part[256];
+	const uint32_t type = row->type;
 	size_t depth = 0, used = 0;
 	for (; row && depth < DEPTH_MAX; row = holders_row(h, row->parent))
 		if (row->root != FACT_ROOT_ALL)
 			chain[depth++] = row;
-	*ret = '\0';
-	while (depth-- > 0 && used < n) {
-		const struct fact_heap_holder *r = chain[depth];
-		const char *text = r->root != FACT_ROOT_NONE ?
-					   holders_root_text(r->root, r->name, r->where, part,
-							     sizeof part) :
-					   holders_edge_text(r->edge, r->name, 0, true, part,
-							     sizeof part);
-		bool bare = used && r->edge == FACT_EDGE_GLOBAL && text[0] != '.';
-		used += (size_t)snprintf(ret + used, n - used, "%s%s", bare ? "." : "", text);
+	if (depth == 0 || (chain[depth - 1]->root == FACT_ROOT_NONE && depth < DEPTH_MAX)) {
+		path_of(h, type, ret, n);
+		return;
 	}
+	*ret = '\0';
+	while (depth-- > 0)
+		used = put_piece(chain[depth]->root, chain[depth]->edge, chain[depth]->name,
+				 chain[depth]->where, used, ret, n);
 }
 
 /* Every place there is a name for; the largest will stay. */

@@ -262,7 +262,7 @@ static const char *first_name(const json_t *r, const char *list)
 Test(integration_check, what_failed_is_named_by_type_and_holder_too)
 {
 	struct cli done;
-	setenv("GATE_SLEEP", "300", 1);
+	setenv("GATE_SLEEP", "1500", 1);
 	save();
 	setenv("GATE_SESSIONS", "3000", 1);
 	json_t *r = check(&pythons[0], NULL, NULL,
