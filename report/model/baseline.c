@@ -308,7 +308,8 @@ static void put_tests(const struct check_figures *f, struct buf *out)
 		const struct check_test *t = &f->tests.at[i];
 		json_t *o = json_object();
 		for (size_t k = 0; k < CHECK_TEST_FIGURES; k++)
-			json_object_set_new(o, check_test_figures[k], runs_of(&t->figure[k]));
+			if (t->figure[k].runs.len) /* an empty list is no figure, and refused when read */
+				json_object_set_new(o, check_test_figures[k], runs_of(&t->figure[k]));
 		(void)buf_str(out, i ? ",\n  " : "\n  ");
 		put_value(out, json_string(t->id));
 		(void)buf_str(out, ": ");
