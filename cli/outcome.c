@@ -33,6 +33,7 @@ static const struct hint hints[] = {
 	{ "max-pause", "allow a longer stop with --max-pause, or leave out --read-only" },
 	{ "no-graph", "take one that does: pymemprof snapshot --graph -o FILE PID" },
 	{ "no-pymalloc", "start the program without PYTHONMALLOC=malloc" },
+	{ "no-screen", "set TERM to the terminal's kind, or print text: pymemprof top -b" },
 	{ "no-such-process", "list Python processes: pgrep -a python" },
 	{ "not-a-core", "pass an ELF core file, as gcore or the kernel writes it" },
 	{ "not-dumpable",
