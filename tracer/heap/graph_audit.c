@@ -14,7 +14,7 @@
 
 #define STATIC_MAX (UINT64_C(256) << 20) /* of one mapped file */
 #define PIECE_WORDS 8192
-#define STATIC_DOUBT (1 << 20) /* too many for something in a file to be an object at all */
+#define DOUBT_LEAST 4096
 #define CHUNK_MAX (UINT64_C(1) << 20)
 #define AUDIT_ROWS_MAX 4096
 
@@ -211,6 +211,21 @@ static struct fact_heap_refcount *row_of(struct heap_graph *g, struct map *rows_
 	return row;
 }
 
+/*
+ * Something outside the arenas that looks like an object and hardly anybody refers to, with a
+ * count in the thousands: a word that happens to be small, not a count.
+ */
+static bool doubtful(struct heap_graph *g, uint32_t v)
+{
+	const struct outside *o;
+	uint32_t count;
+
+	if (g->id[v] < g->h->pm.nblocks)
+		return false;
+	o = &g->h->outside.at[g->id[v] - g->h->pm.nblocks];
+	return reader_u32(&g->h->r, o->addr, &count) && (int64_t)count - g->left[v] < count / 1000;
+}
+
 /* Before C data is searched: who has more than was found. */
 static void count_excess(struct heap_graph *g, struct map *rows_of)
 {
@@ -222,8 +237,7 @@ static void count_excess(struct heap_graph *g, struct map *rows_of)
 
 		if (graph_bit(g->immortal, v))
 			continue;
-		if (g->left[v] > STATIC_DOUBT && g->id[v] >= g->h->pm.nblocks &&
-		    g->h->outside.at[g->id[v] - g->h->pm.nblocks].is_static) {
+		if (g->left[v] > DOUBT_LEAST && doubtful(g, v)) {
 			graph_set(g->immortal, v);
 			continue;
 		}

@@ -251,6 +251,8 @@ def step(a, b):
 	if any(r is a for r in gc.get_referrers(b)) or any(r is b for r in gc.get_referents(a)):
 		return True
 	if isinstance(a, type):  # static types, and what tp_traverse leaves out of heap types
+		if isinstance(b, tuple) and all(isinstance(n, str) and n in vars(a) for n in b):
+			return True  # names of __slots__
 		return (gc.get_referents(vars(a))[0] is b or a.__mro__ is b or a.__base__ is b
 		        or a.__bases__ is b or (isinstance(b, dict) and len(b) <= len(a.__subclasses__(a)
 		        if a is type else a.__subclasses__())))
