@@ -89,7 +89,8 @@ int recording_sites_table(const struct recording *r, enum sites_metric metric, s
 		return rc;
 	if (top && n > top)
 		n = top;
-	for (size_t i = 0; i < n && rc == 0; i++)
+	/* Last come stacks which only a snapshot knows, from the target's tracemalloc. */
+	for (size_t i = 0; i < n && r->by_stack[order[i]].alloc_blocks && rc == 0; i++)
 		rc = add_site_row(r, order[i], ret, err);
 	if (rc < 0) {
 		table_deinit(ret);

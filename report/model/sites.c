@@ -170,7 +170,7 @@ int sites_metric_parse(const char *name, enum sites_metric *ret, struct err *err
 }
 
 struct ranked {
-	uint64_t bytes, blocks;
+	uint64_t bytes, blocks, allocated;
 	uint32_t stack;
 };
 
@@ -181,6 +181,8 @@ static int by_rank(const void *a, const void *b)
 		return x->bytes < y->bytes ? 1 : -1;
 	if (x->blocks != y->blocks)
 		return x->blocks < y->blocks ? 1 : -1;
+	if (x->allocated != y->allocated)
+		return x->allocated < y->allocated ? 1 : -1;
 	return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
@@ -196,6 +198,7 @@ int sites_order(const struct counters *by_stack, size_t n, enum sites_metric met
 	for (size_t i = 0; i < n; i++)
 		ranked[i] = (struct ranked){ .bytes = sites_metric(&by_stack[i], metric),
 					     .blocks = metric_blocks(&by_stack[i], metric),
+					     .allocated = by_stack[i].alloc_blocks,
 					     .stack = (uint32_t)i };
 	qsort(ranked, n, sizeof *ranked, by_rank);
 	for (size_t i = 0; i < n; i++)

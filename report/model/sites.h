@@ -69,8 +69,8 @@ int sites_metric_parse(const char *name, enum sites_metric *ret,
 		       struct err *err) MUST_CHECK; /* USAGE */
 
 /*
- * Stack numbers ordered by falling metric bytes; ties by blocks, then by stack number, so two
- * runs over one file agree. malloc'ed, n entries. Errors: NOMEM.
+ * Stack numbers ordered by falling metric bytes; ties by blocks, by allocated blocks (those without
+ * any come last), then by stack number, so two runs over one file agree. malloc'ed, n entries. Errors: NOMEM.
  */
 int sites_order(const struct counters *by_stack, size_t n, enum sites_metric metric, uint32_t **ret,
 		struct err *err) MUST_CHECK;

@@ -51,8 +51,8 @@ static void draw_title(struct tui_grid *g, const struct tui_subject *s, const st
 	if (t && end > at) {
 		struct buf who = BUF_INIT;
 		(void)buf_printf(&who, "%s %s %s", t->implementation, t->python_version, t->executable);
-		at += tui_put_name(g, 0, at, end - at, TUI_PLAIN, (char *)who.bytes,
-				   who.failed ? 0 : who.len);
+		tui_put_name(g, 0, at, end - at, TUI_PLAIN, (char *)who.bytes,
+			     who.failed ? 0 : who.len);
 		buf_deinit(&who);
 	}
 	if (wide < g->columns) {

@@ -51,7 +51,8 @@ static int build(struct tui_rows *rows, const struct tui_subject *s, const struc
 			return err_nomem(err);
 		row->v[LIVE] = (double)t->total_bytes;
 		row->v[COUNT] = (double)t->count;
-		row->v[EACH] = (double)(t->total_bytes / t->count);
+		uint64_t each = t->total_bytes / t->count;
+		row->v[EACH] = (double)each;
 		row->v[HEADS] = (double)(t->header_bytes + t->gc_head_bytes);
 		row->v[DICT] = (double)t->dict_bytes;
 		row->v[SLACK] = (double)(t->slack_bytes + t->rounding_bytes);

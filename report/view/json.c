@@ -144,7 +144,8 @@ static int put_sites(struct json *j, const struct recording *r, const uint32_t *
 		     struct err *err)
 {
 	json_open(j, "sites", '[');
-	for (size_t i = 0; i < n; i++) {
+	/* Stacks of which only a snapshot knows, from the target's tracemalloc, come last. */
+	for (size_t i = 0; i < n && r->by_stack[order[i]].alloc_blocks; i++) {
 		json_open(j, NULL, '{');
 		put_stack(j, r, order[i]);
 		put_estimate(j, r);
@@ -186,6 +187,8 @@ static void put_thread_sites(struct json *j, const struct recording *r, uint32_t
 	json_open(j, "sites", '[');
 	for (; lo < n && owned[lo].thread == thread; lo++) {
 		struct counters c = sites_of(&r->sites, owned[lo].site);
+		if (!c.alloc_blocks)
+			continue;
 		json_open(j, NULL, '{');
 		json_number(j, "site", rank[stacks_site(&r->stacks, owned[lo].site)->stack]);
 		json_number(j, "live_bytes", counters_live_bytes(&c));

@@ -120,14 +120,14 @@ static int by_memfd(struct inject *in, struct err *err)
 /* No descriptor in the target and no unusual call; opening the link wants CAP_CHECKPOINT_RESTORE. */
 static int by_map_files(struct inject *in, struct err *err)
 {
-	const uint64_t start = in->base.v + AGENT_STATE_OFFSET;
+	const uint64_t start = in->base.v + AGENT_STATE_OFFSET, end = start + SHARE_BYTES;
 	char path[96];
 	int r = map_over(in, MAP_SHARED | MAP_ANONYMOUS, -1, err);
 
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)in->pid,
-		 (unsigned long long)start, (unsigned long long)(start + SHARE_BYTES));
+		 (unsigned long long)start, (unsigned long long)end);
 	in->share_fd = open(path, O_RDONLY | O_CLOEXEC);
 	return in->share_fd < 0 ? err_sys(err, errno, "%s", path) : 0;
 }

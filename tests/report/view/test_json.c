@@ -154,7 +154,10 @@ Test(report_view_json, a_large_report_needs_no_large_buffer)
 	for (uint32_t i = 0; i < 20000; i++) {
 		struct fact_frame f = { .function = "f", .file = "a.py", .line = i };
 		struct fact_site site = { .site = i + 1, .thread = 1, .nframes = 1, .frames = &f };
+		struct fact_delta d = { .site = i + 1, .alloc_blocks = 1, .alloc_bytes = 16 };
+		struct fact_interval interval = { i, i + 1, 1, &d };
 		cr_assert_eq(s.site(s.ctx, &site, NULL), 0);
+		cr_assert_eq(s.interval(s.ctx, &interval, NULL), 0);
 	}
 	cr_assert_eq(recording_conclude(&r, NULL), 0);
 	AUTO_FCLOSE FILE *null = fopen("/dev/null", "we");
