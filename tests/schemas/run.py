@@ -125,7 +125,7 @@ def annotations(path):
 
 
 def main():
-    program, gate = sys.argv[1:3]
+    program, gate = (os.path.abspath(path) for path in sys.argv[1:3])
     node = shutil.which('node')
     with tempfile.TemporaryDirectory(prefix='pymemprof-schemas-') as name:
         folder = pathlib.Path(name) / ODD
