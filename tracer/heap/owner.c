@@ -265,6 +265,18 @@ static void str_buffers(struct heap *h, uint32_t type, uint64_t addr, const uint
 		owner_claim(h, utf8, n, n, type, BUFFER_TEXT);
 }
 
+/*
+ * A type's own copy of a text, of as many bytes as its block has. It is text through and through, and
+ * behind it may lie what is left of an object which had the block before, so the claim is a strong one.
+ */
+static void claim_copy(struct heap *h, uint64_t addr, uint32_t owner)
+{
+	uint32_t off = 0, b = pymalloc_block_of(&h->pm, addr, &off);
+
+	if (b != PYMALLOC_NONE && off == h->lead)
+		owner_claim(h, addr, 0, 0, owner, BUFFER_TEXT);
+}
+
 /* Heap types: shared keys, copies of the doc string and of the name, member tables. */
 static void type_buffers(struct heap *h, uint32_t type, const uint8_t *o, size_t avail)
 {
@@ -277,8 +289,8 @@ static void type_buffers(struct heap *h, uint32_t type, const uint8_t *o, size_t
 	keys = word(o, l->PyHeapTypeObject_ht_cached_keys);
 	if (keys)
 		owner_keys(h, keys, NULL, type, BUFFER_SHARED_KEYS);
-	owner_claim_weak(h, word(o, l->PyTypeObject_tp_doc), type);
-	owner_claim_weak(h, word(o, l->PyHeapTypeObject__ht_tpname), type);
+	claim_copy(h, word(o, l->PyTypeObject_tp_doc), type);
+	claim_copy(h, word(o, l->PyHeapTypeObject__ht_tpname), type);
 	owner_claim_weak(h, word(o, l->PyTypeObject_tp_name), type);
 }
 
