@@ -268,6 +268,7 @@ static const struct explained {
 	{ "_json.Scanner", true, false, 4 },
 	{ "module", true, true, 40 },
 	{ "generator", true, true, 8 },
+	{ "coroutine", true, true, 8 },
 	{ "PyCapsule", false, true, 8 },
 	{ "functools.partial", true, false, 40 },
 	{ "random.Random", false, true, 4 },
