@@ -7,17 +7,20 @@ at all (base), with the hooks in place and silent (pass: its recorder was killed
 sampled, with tracemalloc keeping 1 and 25 frames, and under
 memray with Python's allocators traced, where that is installed. The ways take turns and change
 their order from turn to turn, so that whatever else the machine does hits all alike; the ratio
-to base is taken inside each turn and the median over the turns is reported.
+to base is taken inside each turn and the median over the turns is reported. With --pyperformance DIR
+the programs are those of a copy of pyperformance (its data-files/benchmarks) that need nothing else.
 
 The target is pinned to one processor. "free": the recorder has another one to itself. "shared":
 it has to live on the target's. One JSON line per measurement, then a table.
 """
 import argparse
+import contextlib
 import json
 import math
 import os
 import re
 import select
+import shutil
 import signal
 import statistics
 import subprocess
@@ -43,6 +46,12 @@ class Python:
 		self.root = command[1] if command[0] == "chroot" else ""
 		self.minor = int(version.split(".")[1])
 
+	def with_proc(self):
+		"""Its command where /proc is: memray reads its own; a mount of our own ends with the process."""
+		if not self.root:
+			return list(self.command)
+		return ["unshare", "-m", "sh", "-c", 'mount -t proc proc "$0/proc" && exec "$@"', self.root] + self.command
+
 	def has_memray(self):
 		return subprocess.run(self.command + ["-c", "import memray"], stderr=subprocess.DEVNULL).returncode == 0
 
@@ -64,27 +73,69 @@ def choose_python(wanted):
 	return (with_memray or found)[-1]
 
 
+class Program:
+	"""Text that defines work(), and what has to be in the environment and the file system for it."""
+
+	def __init__(self, path, name=None, folder=None, words=""):
+		self.path, self.folder, self.words = path, folder, words
+		self.name = name or os.path.splitext(os.path.basename(path))[0]
+
+	@contextlib.contextmanager
+	def environment(self, python):
+		"""Its folder is copied to where the interpreter, perhaps in a root of its own, can read it."""
+		if not self.folder:
+			yield dict(os.environ)
+			return
+		with tempfile.TemporaryDirectory(dir=python.root + "/tmp") as place:
+			copy = os.path.join(place, os.path.basename(self.folder))
+			shutil.copytree(self.folder, copy)
+			yield dict(os.environ, PYPERFORMANCE_BENCHMARK=copy[len(python.root):], PYPERFORMANCE_ARGS=self.words)
+
+
+# What an attach of some seconds can be tried on: standard library only, one process, no timing of start-up.
+PYPERFORMANCE = """async_generators async_tree:none async_tree:io async_tree:memoization async_tree:cpu_io_mixed
+	barnes_hut bpe_tokeniser btree chaos comprehensions coroutines deepcopy deltablue fannkuch float generators
+	go hexiom json_dumps json_loads logging:format logging:silent logging:simple mdp meteor_contest nbody nqueens
+	pickle:pickle pickle:pickle_dict pickle:pickle_list pickle:unpickle pickle:--pure-python_pickle
+	pickle:--pure-python_unpickle pidigits pprint pyflate raytrace regex_compile regex_dna regex_effbot regex_v8
+	richards richards_super scimark spectral_norm sqlite_synth telco typing_runtime_protocols
+	xml_etree""".split()
+
+
+def pyperformance(folder):
+	for spec in PYPERFORMANCE:
+		name, _, words = spec.partition(":")
+		yield Program(os.path.join(HERE, "pyperformance.py"), spec.replace(":", " ").replace("--", ""),
+			      os.path.join(folder, "bm_" + name), words.replace("_", " ", 1) if "--" in words else words)
+
+
 class Target:
 	def __init__(self, python, program, way, cpu, out):
 		frames = {"tracemalloc1": 1, "tracemalloc25": 25}.get(way, 0)
-		command = list(python.command)
+		command = python.with_proc() if way == "memray" else list(python.command)
 		if way == "memray":
 			command += ["-m", "memray", "run", "-q", "-f", "--trace-python-allocators", "-o", out, "-c", BOOT]
 		else:
 			command += ["-c", BOOT]
-		command += [os.path.basename(program), str(frames)]
+		command += [program.name, str(frames)]
 		self.root = python.root
+		self.places = contextlib.ExitStack()
+		environment = self.places.enter_context(program.environment(python))
 
 		def prepare():
 			os.sched_setaffinity(0, {cpu})
-			first, second = os.open(os.path.join(HERE, "target.py"), os.O_RDONLY), os.open(program, os.O_RDONLY)
+			first, second = os.open(os.path.join(HERE, "target.py"), os.O_RDONLY), os.open(program.path, os.O_RDONLY)
 			high = [os.dup2(fd, 20 + i) for i, fd in enumerate((first, second))]
 			for i, fd in enumerate(high):
 				os.dup2(fd, 3 + i)
 		self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=prepare,
-						close_fds=False, universal_newlines=True,
+						close_fds=False, universal_newlines=True, env=environment,
 						stderr=subprocess.DEVNULL if way == "memray" else None)
-		self.hear("READY")
+		try:
+			self.hear("READY")
+		except Trouble:
+			self.places.close()
+			raise
 
 	def hear(self, text=None):
 		ready, _, _ = select.select([self.process.stdout], [], [], TIMEOUT)
@@ -108,6 +159,7 @@ class Target:
 	def end(self):
 		self.process.stdin.close()
 		self.process.wait(TIMEOUT)
+		self.places.close()
 
 
 class Recorder:
@@ -201,8 +253,14 @@ def median(turns, way, key, ratio):
 	return statistics.median(got) if got else float("nan")
 
 
+def spread(turns, way, key):
+	"""Least and most of the turns' ratios to base."""
+	got = [turn[way][key] / turn["base"][key] for turn in turns if way in turn and turn["base"][key]]
+	return [min(got), max(got)] if got else []
+
+
 def run_program(options, python, program, ways, cpus, pinning):
-	name = os.path.splitext(os.path.basename(program))[0]
+	name = program.name
 	rounds = calibrate(options, python, program, cpus)
 	turns = []
 	for turn in range(options.turns):
@@ -223,6 +281,7 @@ def run_program(options, python, program, ways, cpus, pinning):
 		row[way] = {
 			"wall": median(turns, way, "wall", True),
 			"cpu": median(turns, way, "cpu", True),
+			"cpu_spread": spread(turns, way, "cpu"),
 			"tracer": statistics.median(t[way]["tracer_cpu"] / t[way]["cpu"] for t in turns),
 			"rss": median(turns, way, "rss", False),
 			"file": statistics.median(t[way]["file"] for t in turns),
@@ -233,7 +292,7 @@ def run_program(options, python, program, ways, cpus, pinning):
 def run_alternating(options, python, program, ways, cpus):
 	"""One target, recorded and not recorded in turn: the same heap at the same addresses, and the least of
 	all turns of a way is what it costs when nobody else is in the way."""
-	name = os.path.splitext(os.path.basename(program))[0]
+	name = program.name
 	with tempfile.TemporaryDirectory() as folder:
 		out = os.path.join(folder, "out")
 		target = Target(python, program, "base", cpus[0], out)
@@ -292,11 +351,19 @@ def table(rows, ways, pinning, python):
 	return "\n".join(out)
 
 
+def choose_programs(options):
+	if options.pyperformance:
+		return list(pyperformance(options.pyperformance))
+	folder = os.path.join(HERE, "programs")
+	return [Program(os.path.join(folder, name)) for name in sorted(os.listdir(folder)) if name.endswith(".py")]
+
+
 def main():
 	parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 	parser.add_argument("--pymemprof", default=os.environ.get("PYMEMPROF"))
 	parser.add_argument("--python", default=os.environ.get("PYMEMPROF_ONLY", ""), help="part of a name in tools/interpreters")
 	parser.add_argument("--programs", default="", help="regular expression")
+	parser.add_argument("--pyperformance", metavar="DIR", help="take the programs of this data-files/benchmarks instead")
 	parser.add_argument("--ways", default=",".join(WAYS))
 	parser.add_argument("--pinning", default="free,shared")
 	parser.add_argument("--sample", default="64KiB")
@@ -309,9 +376,7 @@ def main():
 	options = parser.parse_args()
 	python = choose_python(options.python)
 	ways = [w for w in options.ways.split(",") if w != "memray" or python.has_memray()]
-	folder = os.path.join(HERE, "programs")
-	programs = sorted(os.path.join(folder, name) for name in os.listdir(folder)
-			  if name.endswith(".py") and re.search(options.programs, name))
+	programs = [p for p in choose_programs(options) if re.search(options.programs, p.name)]
 	cpus = sorted(os.sched_getaffinity(0))
 	if options.alternate:
 		ways = ["base"] + [w for w in ways if w in ("pass", "exact", "sample")]
@@ -326,7 +391,8 @@ def main():
 		pair = (cpus[-1], cpus[0]) if pinning == "free" else (cpus[-1], cpus[-1])
 		rows = [run_program(options, python, program, ways, pair, pinning) for program in programs]
 		tables.append(table(rows, ways, pinning, python))
-		print(json.dumps({"pinning": pinning, "python": python.version, "rows": rows}), flush=True)
+		print(json.dumps({"bench": "overhead", "programs": "pyperformance" if options.pyperformance else "own",
+				  "pinning": pinning, "python": python.version, "turns": options.turns, "rows": rows}), flush=True)
 	print("\n".join(tables))
 	if options.summary:
 		with open(options.summary, "w") as out:

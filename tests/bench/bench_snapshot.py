@@ -138,6 +138,11 @@ def main():
 			       "%.2f" % statistics.median(r[2] for r in runs),
 			       "%.1f" % (max(r[5] for r in runs) / objects), "%.2f" % own, "%.2f" % graph if graph >= 0 else "-"]
 			print("%-16s" % name + "".join("%16s" % cell for cell in row), flush=True)
+			print(json.dumps({"bench": "snapshot", "interpreter": name, "objects": objects, "rss": rss, "turns": options.turns,
+					  "stop_ms": sorted(r[0] for r in runs), "work_ms": sorted(r[4] for r in runs),
+					  "seen_ms": min(seen) * 1e3, "cpu": sorted(r[2] for r in runs),
+					  "memory": max(r[5] for r in runs), "getsizeof": own,
+					  "objgraph": graph if graph >= 0 else None}), flush=True)
 
 
 if __name__ == "__main__":
