@@ -8,7 +8,7 @@
  * What the originals cost at best is subtracted. "best" is what the code costs, "median" what the
  * machine made of it. The cases are stages: pass is the hook alone, sample adds a gate and a
  * subtraction, same adds the check of the stack (from depth to depth: of one frame) and the window,
- * leaf and call another instruction and another frame, survive the stream.
+ * leaf and call another instruction and another frame, await many of both, survive the stream.
  *
  * Words: a part of the cases' names, and how many runs (60): few under callgrind.
  */
@@ -27,14 +27,15 @@
 #define PAIRS 20000
 
 enum what {
-	SAME,	   /* the same instruction again and again */
-	LEAF,	   /* another instruction of the same function each time */
-	CALL,	   /* a function is called for each block */
-	SURVIVE,   /* blocks outlive the window */
+	SAME,	 /* the same instruction again and again */
+	LEAF,	 /* another instruction of the same function each time */
+	CALL,	 /* a function is called for each block */
+	AWAIT,	 /* recursive coroutines: made on the stack, awaited in the heap */
+	SURVIVE, /* blocks outlive the window */
 	WHATS
 };
 
-static const char *const names[] = { "same", "leaf", "call", "survive" };
+static const char *const names[] = { "same", "leaf", "call", "await", "survive" };
 
 static int runs = 60;
 static const char *wanted = "";
@@ -53,6 +54,18 @@ static void one(enum what what, uint32_t i, void *(*alloc)(void *, size_t),
 		fake_call(code[i & 3], 1);
 		release(NULL, alloc(NULL, 48));
 		fake_return();
+		return;
+	case AWAIT:
+		/* down eight coroutines, making one in each, and up again */
+		fake_call_at(FAKE_DEPTH - 1, code[3], 0);
+		release(NULL, alloc(NULL, 48));
+		fake_return();
+		if (i % 16 < 8) {
+			fake_call_at(FAKE_DEPTH - 20 + i % 16, code[3], 1);
+		} else {
+			fake_return();
+			fake_at(2);
+		}
 		return;
 	case SURVIVE: {
 		void **place = &kept[i % 8192];
@@ -142,9 +155,9 @@ static void bench(const char *kind, enum what what, uint32_t depth, uint64_t sam
 	for (uint32_t i = 0; i < depth; i++)
 		fake_call(code[i % 3], i % 8);
 	for (int i = 0; i < runs; i++) {
-		double ticks = (double)run(what,
-				(malloc_fn *)agent_fixed.original[2].func[AGENT_MALLOC],
-				(free_fn *)agent_fixed.original[2].func[AGENT_FREE]);
+		double ticks =
+			(double)run(what, (malloc_fn *)agent_fixed.original[2].func[AGENT_MALLOC],
+				    (free_fn *)agent_fixed.original[2].func[AGENT_FREE]);
 
 		bare = ticks < bare ? ticks : bare;
 		result[i] = (double)run(what, hook_obj_malloc, hook_obj_free);

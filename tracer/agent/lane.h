@@ -138,6 +138,8 @@ void stack_forget_site(uint32_t index);
 void stack_thread(uint64_t tstate);
 /* What is remembered of this code object's instructions is void. */
 void stack_forget_lines(uint32_t code);
+/* What is remembered of any is. */
+void stack_forget_all(void);
 /* The block at addr is being freed, and it may be a known code object. */
 void stack_code_freed(uint64_t addr);
 /* Is it one, as far as the pre-filter can tell? */

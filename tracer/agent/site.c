@@ -172,17 +172,12 @@ bool site_forget_all(void)
 			--*sample_page(agent_state.codes[i].addr);
 		agent_state.codes[i] = (struct agent_code){ 0 };
 	}
-	for (int i = 0; i < AGENT_LINES; i++)
-		agent_state.lines[i] = (struct agent_line){ 0 };
 	for (int i = 0; i < AGENT_CODE_BITS / 64; i++)
 		agent_state.code_bits[i] = 0;
 	for (int i = 0; i < AGENT_THREADS; i++)
 		agent_state.threads[i] = (struct agent_thread){ 0 };
 	COLD->next_site = COLD->next_code = COLD->next_thread = 0;
 	COLD->codes_used = COLD->thread_serial = COLD->label_code = 0;
-	LANE->depth = 0;
-	LANE->site = 0;
-	for (int i = 0; i < AGENT_LEAVES; i++)
-		agent_state.leaves[i].instr = 0;
+	stack_forget_all();
 	return true;
 }

@@ -16,9 +16,9 @@
 
 #define STACK (agent_state.stack)
 #define PLACES (agent_state.places)
-#define OWNER_GENERATOR 1 /* Include/internal/pycore_frame.h, 3.11+ */
+#define OWNER_GENERATOR 1    /* Include/internal/pycore_frame.h, 3.11+ */
 #define OWNER_INTERNAL_MIN 3 /* C stack or interpreter: no Python code behind it (3.12+) */
-#define SEARCH_MAX 8 /* entries from the top in which a frame is looked for */
+#define SEARCH_MAX 8	     /* entries from the top in which a frame is looked for */
 #define SEED_NONE 0x70796d656d70726full
 
 static inline uint64_t mix(uint64_t hash, uint64_t what)
@@ -210,15 +210,27 @@ uint64_t stack_site_none(void)
 
 /* --- following the chain ---------------------------------------------------------------------------- */
 
+/*
+ * What entry i, current or left over from a deeper stack, says of the instruction it had is still
+ * true: forgetting a code object clears it. Not so of what must be looked at each time.
+ */
+static inline bool entry_knows(uint32_t i, uint64_t instr)
+{
+	return STACK[i].instr == instr && PLACES[i].code && PLACES[i].code != COLD->label_code;
+}
+
 static inline void entry_set(uint32_t i, uint64_t frame, uint64_t instr)
 {
 	struct agent_line *known = &agent_state.lines[lane_hash(instr) % AGENT_LINES];
 	struct agent_frame *f = &STACK[i];
 	struct agent_frame_place *e = &PLACES[i];
+	bool knows = entry_knows(i, instr);
 
 	f->frame = frame;
 	f->instr = instr;
-	if (SYS_LIKELY(known->instr == instr)) {
+	if (knows) {
+		/* depth for depth the calls of a recursion, or of a task that goes on, are the same */
+	} else if (SYS_LIKELY(known->instr == instr)) {
 		e->code = known->code;
 		e->line = known->line;
 	} else if (!describe(f, e, known)) {
@@ -275,24 +287,40 @@ static inline bool chain_holds(uint32_t k, bool leaf, bool object)
 	return true;
 }
 
+/* How many of the outermost of these n frames in scratch are the cached ones, instructions and all. */
+static uint32_t common(uint32_t n, bool object)
+{
+	const uint32_t most = n < LANE->depth ? n : LANE->depth;
+	uint32_t i = 0;
+
+	while (i < most && STACK[i + 1].frame == agent_state.scratch[n - 1 - i] &&
+	       STACK[i + 1].instr == instr_of(STACK[i + 1].frame, object))
+		i++;
+	return i;
+}
+
 /*
- * Take the whole chain anew; of one that is too long, half as many again as the reader will be
- * shown, so that deep recursion can go up and down a while before it starts over.
+ * Follow the whole chain; of one that is too long, half as many again as the reader will be
+ * shown, so that deep recursion can go up and down a while before it starts over. What is below
+ * the first difference stays.
  */
 static void walk_all(uint64_t leaf, bool object)
 {
 	const int32_t previous = agent_fixed.off.frame_previous;
-	uint32_t n = 0, most = stack_limit() + stack_limit() / 2;
-	uint64_t frame = leaf;
+	uint32_t n = 0, most = stack_limit() + stack_limit() / 2, kept = 0;
+	uint64_t frame = leaf, seed;
 
 	while (frame && n < most) {
 		agent_state.scratch[n++] = frame;
 		frame = lane_load(frame, previous);
 	}
+	seed = COLD->thread_seed ^ (frame != 0);
+	if (STACK[0].frame == frame && PLACES[0].hash == seed)
+		kept = common(n, object);
 	STACK[0].frame = frame;
 	COLD->truncated = frame != 0;
-	PLACES[0].hash = COLD->thread_seed ^ COLD->truncated;
-	for (uint32_t i = 1; i <= n; i++) {
+	PLACES[0].hash = seed;
+	for (uint32_t i = kept + 1; i <= n; i++) {
 		uint64_t f = agent_state.scratch[n - i];
 
 		entry_set(i, f, instr_of(f, object));
@@ -300,11 +328,28 @@ static void walk_all(uint64_t leaf, bool object)
 	LANE->depth = n;
 }
 
+/*
+ * The cached entry of a frame of the chain, one of the innermost ones; 0: none. A frame may have
+ * got another caller at the same address: a coroutine is made in one that is right above whatever
+ * is innermost.
+ */
+static inline uint32_t find_entry(uint64_t frame)
+{
+	const uint32_t depth = LANE->depth, lowest = depth > SEARCH_MAX ? depth - SEARCH_MAX : 0;
+	uint32_t k = depth;
+
+	while (k > lowest && STACK[k].frame != frame)
+		k--;
+	if (k == lowest || lane_load(frame, agent_fixed.off.frame_previous) != STACK[k - 1].frame)
+		return 0;
+	return k;
+}
+
 /* Find the innermost frame that is in the cache, verify below it, push what is above it. */
 static void resync(uint64_t leaf, bool object)
 {
 	const int32_t previous = agent_fixed.off.frame_previous;
-	const uint32_t depth = LANE->depth, lowest = depth > SEARCH_MAX ? depth - SEARCH_MAX : 0;
+	const uint32_t depth = LANE->depth;
 	uint32_t fresh = 0, k = 0;
 	uint64_t frame = leaf;
 
@@ -314,15 +359,14 @@ static void resync(uint64_t leaf, bool object)
 		frame = STACK[depth].frame;
 	}
 	while (frame && fresh < SEARCH_MAX) {
-		for (k = depth; k > lowest && STACK[k].frame != frame; k--)
-			;
-		if (k > lowest)
+		k = find_entry(frame);
+		if (k)
 			break;
 		agent_state.scratch[fresh++] = frame;
 		frame = lane_load(frame, previous);
 	}
-	if (!frame || k <= lowest || k + fresh > 2 * stack_limit() ||
-	    (COLD->truncated && k + fresh < stack_limit()) || !chain_holds(k, !fresh, object)) {
+	if (!k || k + fresh > 2 * stack_limit() || (COLD->truncated && k + fresh < stack_limit()) ||
+	    !chain_holds(k, !fresh, object)) {
 		walk_all(leaf, object);
 		return;
 	}
@@ -511,8 +555,8 @@ void stack_thread(uint64_t tstate)
 		return;
 	LANE->tstate_id = lane_load(tstate, o->tstate_id);
 	/* ids of thread states are unique within their interpreter only */
-	COLD->thread_seed = mix(LANE->tstate_id ^ agent_fixed.seed,
-				lane_load(tstate, o->tstate_interp));
+	COLD->thread_seed =
+		mix(LANE->tstate_id ^ agent_fixed.seed, lane_load(tstate, o->tstate_interp));
 }
 
 void stack_forget_lines(uint32_t code)
@@ -522,6 +566,21 @@ void stack_forget_lines(uint32_t code)
 			agent_state.lines[i] = (struct agent_line){ 0 };
 	for (int i = 0; i < AGENT_LEAVES; i++)
 		agent_state.leaves[i].instr = 0;
+	for (int i = 0; i <= AGENT_STACK_MAX; i++)
+		if (PLACES[i].code == code)
+			STACK[i].instr = 0;
+}
+
+void stack_forget_all(void)
+{
+	for (int i = 0; i < AGENT_LINES; i++)
+		agent_state.lines[i] = (struct agent_line){ 0 };
+	for (int i = 0; i < AGENT_LEAVES; i++)
+		agent_state.leaves[i].instr = 0;
+	for (int i = 0; i <= AGENT_STACK_MAX; i++)
+		STACK[i].instr = 0;
+	LANE->depth = 0;
+	LANE->site = 0;
 }
 
 void stack_code_freed(uint64_t addr)

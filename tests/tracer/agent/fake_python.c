@@ -95,7 +95,7 @@ static void *pool_malloc(size_t n)
 		return NULL;
 	p = pool + pool_used + 16;
 	pool_used += 16 + (class ? class : 1) * STEP;
-	p[-16] = (uint8_t)class;
+	p[-16] = (uint8_t) class;
 	return p;
 }
 
@@ -183,18 +183,18 @@ static void fill_offsets(enum agent_frame_kind kind)
 		.frame_previous = offsetof(struct fake_frame, previous),
 		.frame_code = offsetof(struct fake_frame, code),
 		.frame_instr = offsetof(struct fake_frame, instr),
-		.frame_owner = kind == AGENT_FRAME_OBJECT ? -1 :
-							    (int)offsetof(struct fake_frame, owner),
+		.frame_owner =
+			kind == AGENT_FRAME_OBJECT ? -1 : (int)offsetof(struct fake_frame, owner),
 		.code_firstlineno = offsetof(struct fake_code, firsttraceable_and_line),
 		.code_filename = offsetof(struct fake_code, filename),
 		.code_name = offsetof(struct fake_code, name),
 		.code_linetable = offsetof(struct fake_code, linetable),
-		.code_adaptive = kind == AGENT_FRAME_OBJECT ? -1 :
-							      (int)offsetof(struct fake_code, instr),
-		.code_firsttraceable = kind == AGENT_FRAME_OBJECT ?
-					       -1 :
-					       (int)offsetof(struct fake_code,
-							     firsttraceable_and_line) + 4,
+		.code_adaptive =
+			kind == AGENT_FRAME_OBJECT ? -1 : (int)offsetof(struct fake_code, instr),
+		.code_firsttraceable =
+			kind == AGENT_FRAME_OBJECT ?
+				-1 :
+				(int)offsetof(struct fake_code, firsttraceable_and_line) + 4,
 		.unicode_length = offsetof(struct fake_str, length),
 		.unicode_state = offsetof(struct fake_str, state),
 		.unicode_ascii_data = offsetof(struct fake_str, chars),
@@ -218,10 +218,12 @@ static void fill_offsets(enum agent_frame_kind kind)
 
 static void fill_tables(void)
 {
-	const struct agent_table_copy raw = { 0, { (uint64_t)raw_malloc, (uint64_t)raw_calloc,
-						   (uint64_t)raw_realloc, (uint64_t)raw_free } };
-	const struct agent_table_copy obj = { 0, { (uint64_t)obj_malloc, (uint64_t)obj_calloc,
-						   (uint64_t)obj_realloc, (uint64_t)obj_free } };
+	const struct agent_table_copy raw = { 0,
+					      { (uint64_t)raw_malloc, (uint64_t)raw_calloc,
+						(uint64_t)raw_realloc, (uint64_t)raw_free } };
+	const struct agent_table_copy obj = { 0,
+					      { (uint64_t)obj_malloc, (uint64_t)obj_calloc,
+						(uint64_t)obj_realloc, (uint64_t)obj_free } };
 
 	agent_fixed.original[AGENT_RAW] = raw;
 	agent_fixed.original[AGENT_MEM] = obj;
@@ -281,7 +283,7 @@ void fake_init(enum agent_frame_kind kind)
 void fake_go(void)
 {
 	agent_gate.mode = AGENT_MODE_RECORD | AGENT_GATE_FRESH |
-			       (agent_fixed.sample_bytes ? AGENT_GATE_SAMPLE : 0);
+			  (agent_fixed.sample_bytes ? AGENT_GATE_SAMPLE : 0);
 }
 
 void fake_done(void)
@@ -344,9 +346,15 @@ static struct fake_tstate *holder(void)
 	return (struct fake_tstate *)fake.current;
 }
 
+/* The frame at this depth, the outermost being 1. */
+static struct fake_frame *frame_at(struct fake_tstate *t, uint32_t depth)
+{
+	return depth ? &t->frames[t->place[depth - 1]] : NULL;
+}
+
 static void set_leaf(struct fake_tstate *t)
 {
-	uint64_t leaf = t->depth ? (uint64_t)&t->frames[t->depth - 1] : 0;
+	uint64_t leaf = (uint64_t)frame_at(t, t->depth);
 
 	if (agent_fixed.frame_kind == AGENT_FRAME_CFRAME)
 		t->cframe[1] = leaf;
@@ -357,7 +365,7 @@ static void set_leaf(struct fake_tstate *t)
 void fake_at(uint32_t instr)
 {
 	struct fake_tstate *t = holder();
-	struct fake_frame *f = &t->frames[t->depth - 1];
+	struct fake_frame *f = frame_at(t, t->depth);
 
 	if (agent_fixed.frame_kind == AGENT_FRAME_OBJECT)
 		f->instr = instr;
@@ -365,18 +373,22 @@ void fake_at(uint32_t instr)
 		f->instr = (uint64_t)((struct fake_code *)(f->code & ~3ull))->instr + 2 * instr;
 }
 
-void fake_call(struct fake_code *c, uint32_t instr)
+void fake_call_at(uint32_t place, struct fake_code *c, uint32_t instr)
 {
 	struct fake_tstate *t = holder();
-	struct fake_frame *f = &t->frames[t->depth];
 
-	*f = (struct fake_frame){
+	t->frames[place] = (struct fake_frame){
 		.code = (uint64_t)c | (agent_fixed.frame_kind == AGENT_FRAME_STACKREF ? 1 : 0),
-		.previous = t->depth ? (uint64_t)(f - 1) : 0,
+		.previous = (uint64_t)frame_at(t, t->depth),
 	};
-	t->depth++;
+	t->place[t->depth++] = (uint16_t)place;
 	set_leaf(t);
 	fake_at(instr);
+}
+
+void fake_call(struct fake_code *c, uint32_t instr)
+{
+	fake_call_at(holder()->depth, c, instr);
 }
 
 void fake_local(uint32_t i, const char *text)
@@ -384,7 +396,7 @@ void fake_local(uint32_t i, const char *text)
 	struct fake_tstate *t = holder();
 	uint64_t tag = agent_fixed.frame_kind == AGENT_FRAME_STACKREF ? 1 : 0;
 
-	t->frames[t->depth - 1].locals[i] = (text ? fake_string(text) : 0) | tag;
+	frame_at(t, t->depth)->locals[i] = (text ? fake_string(text) : 0) | tag;
 }
 
 void fake_return(void)
@@ -402,7 +414,7 @@ void fake_where(char *buf, size_t n, uint32_t limit)
 
 	used = (size_t)snprintf(buf, n, "t%u", (unsigned)t->id);
 	for (uint32_t i = t->depth; i > 0 && t->depth - i < limit && used < n; i--) {
-		const struct fake_frame *f = &t->frames[i - 1];
+		const struct fake_frame *f = frame_at(t, i);
 		const struct fake_code *c = (const struct fake_code *)(f->code & ~3ull);
 		const struct fake_str *name = (const struct fake_str *)c->name;
 		uint64_t line = (uint32_t)c->firsttraceable_and_line;

@@ -50,6 +50,7 @@ struct fake_tstate {
 	uint64_t interp, thread_id, id, frame; /* frame: current_frame, cframe or f */
 	uint64_t cframe[2];
 	struct fake_frame frames[FAKE_DEPTH];
+	uint16_t place[FAKE_DEPTH]; /* in frames, of the one at this depth: the depth, or as fake_call_at says */
 	uint32_t depth;
 };
 
@@ -80,6 +81,8 @@ void fake_local(uint32_t i, const char *text);
 void fake_code_free(struct fake_code *c);
 /* Frames of the thread that holds the GIL. */
 void fake_call(struct fake_code *c, uint32_t instr);
+/* The same with a frame that lies elsewhere, as those of generators do; place is free. */
+void fake_call_at(uint32_t place, struct fake_code *c, uint32_t instr);
 void fake_return(void);
 void fake_at(uint32_t instr);
 /* "t1 name:line name:line …", innermost first, as the reader should see it. At most limit frames. */

@@ -204,8 +204,9 @@ bool live_check_target(struct live *l)
 		return fail(l, "target", text);
 	if (target_status(l->target.pid, "TracerPid") != 0)
 		return fail(l, "target", "is still traced");
-	return l->audit.clean || fail(l, "audit", l->audit.thread_inside ? "a thread was inside" :
-								"something is left");
+	return l->audit.clean ||
+	       fail(l, "audit",
+		    l->audit.thread_inside ? "a thread was inside" : "something is left");
 }
 
 bool live_check_stream(struct live *l)

@@ -72,8 +72,7 @@ static void *(*const malloc_hook[])(void *, size_t) = { hook_raw_malloc, hook_me
 							hook_obj_malloc };
 static void *(*const calloc_hook[])(void *, size_t, size_t) = { hook_raw_calloc, hook_mem_calloc,
 								hook_obj_calloc };
-static void *(*const realloc_hook[])(void *, void *, size_t) = { hook_raw_realloc,
-								 hook_mem_realloc,
+static void *(*const realloc_hook[])(void *, void *, size_t) = { hook_raw_realloc, hook_mem_realloc,
 								 hook_obj_realloc };
 
 static const char *here(struct model *m)
@@ -188,11 +187,28 @@ static const char *const names[] = { "a", "bb", "ccc", "dddd", "eeeee", "ffffff"
 
 static bool in_use(const struct fake_code *c)
 {
-	for (int t = 0; t < FAKE_THREADS; t++)
-		for (uint32_t i = 0; i < fake.thread[t].depth; i++)
-			if ((fake.thread[t].frames[i].code & ~3ull) == (uint64_t)c)
+	for (int i = 0; i < FAKE_THREADS; i++) {
+		const struct fake_tstate *t = &fake.thread[i];
+
+		for (uint32_t k = 0; k < t->depth; k++)
+			if ((t->frames[t->place[k]].code & ~3ull) == (uint64_t)c)
 				return true;
+	}
 	return false;
+}
+
+/* Call with a frame on the stack or, as generators', at one of a few places that come again and again. */
+static void do_call(struct model *m, struct fake_tstate *t)
+{
+	struct fake_code *code = m->code[pick(m, m->o.codes)];
+	uint32_t instr = pick(m, 32), place = t->depth;
+
+	if (!pick(m, 3))
+		place = FAKE_DEPTH - 1 - pick(m, 24);
+	for (uint32_t k = 0; k < t->depth; k++)
+		if (t->place[k] == place)
+			place = t->depth;
+	fake_call_at(place, code, instr);
 }
 
 static void new_code(struct model *m, uint32_t i)
@@ -223,7 +239,7 @@ static void do_python(struct model *m)
 	case 0:
 	case 1:
 		if (t->depth < m->o.depth)
-			fake_call(m->code[pick(m, m->o.codes)], pick(m, 32));
+			do_call(m, t);
 		return;
 	case 2:
 	case 3:

@@ -243,7 +243,8 @@ static bool take_alloc(struct replay *r, const uint64_t *w, uint64_t size)
 		r->live--;
 		r->live_bytes -= b->size;
 	}
-	*b = (struct replay_block){ b->addr, size, site, (uint8_t)(w[1] >> 32), w[1] >> 40 & 1, false };
+	*b = (struct replay_block){ b->addr,	    size, site, (uint8_t)(w[1] >> 32),
+				    w[1] >> 40 & 1, false };
 	r->live++;
 	r->live_bytes += size;
 	r->sites[site].births++;

@@ -264,7 +264,8 @@ Test(tracer_agent, forgetting_starts_all_serials_again)
 	last = hook_obj_malloc(NULL, 16);
 	collect();
 	cr_assert_eq(replay.resets, 1);
-	cr_assert_str_eq(replay.sites[replay_find(&replay, (uint64_t)last)->site].where, "t1 f:102");
+	cr_assert_str_eq(replay.sites[replay_find(&replay, (uint64_t)last)->site].where,
+			 "t1 f:102");
 	cr_assert_eq(site("t1 f:101")->births, AGENT_CODES * 3 / 4 + 50);
 }
 
@@ -489,8 +490,8 @@ Test(tracer_agent, sampling_is_unbiased)
 		double n = truth[kind] / 4096; /* samples, about */
 
 		snprintf(where, sizeof(where), "t1 f:%d", 100 + kind);
-		cr_assert_float_eq(site(where)->estimate / truth[kind], 1.0, 5 / sqrt(n),
-				   "%s: %f", where, site(where)->estimate / truth[kind]);
+		cr_assert_float_eq(site(where)->estimate / truth[kind], 1.0, 5 / sqrt(n), "%s: %f",
+				   where, site(where)->estimate / truth[kind]);
 	}
 	cr_assert_eq(replay.live, 0, "every sampled block's free was sent");
 	cr_assert_eq(replay.foreign_frees, 0, "and no other's");
@@ -544,6 +545,55 @@ Test(tracer_agent, what_is_not_a_code_object_is_no_frame)
 	site("t1 f:12 f:11");
 }
 
+/* A coroutine is made in a frame right above whatever is innermost: the same address, other callers. */
+Test(tracer_agent, a_frame_where_another_was_has_callers_of_its_own)
+{
+	const uint32_t above = FAKE_DEPTH - 1, heap = FAKE_DEPTH - 10;
+	struct fake_code *f, *g;
+
+	fake_go();
+	f = fake_code("f", 10, 8);
+	g = fake_code("g", 50, 8);
+	fake_call(f, 1);
+	for (uint32_t i = 0; i < 3; i++) {
+		fake_call_at(above, g, 0);
+		hook_obj_malloc(NULL, 8);
+		fake_return();
+		fake_call_at(heap + i, g, 3 + i);
+	}
+	/* what is left of the deeper stack says nothing of another code object's instruction */
+	fake_return();
+	fake_return();
+	fake_call_at(heap + 1, f, 4);
+	hook_obj_malloc(NULL, 8);
+	collect();
+	site("t1 g:50 f:11");
+	site("t1 g:50 g:53 f:11");
+	site("t1 g:50 g:54 g:53 f:11");
+	site("t1 f:14 g:53 f:11");
+}
+
+Test(tracer_agent, a_code_object_where_another_was_has_lines_of_its_own)
+{
+	struct fake_code *f, *g;
+
+	fake_go();
+	f = fake_code("f", 10, 8);
+	g = fake_code("g", 50, 8);
+	fake_call(f, 1);
+	fake_call(g, 2);
+	hook_obj_malloc(NULL, 8);
+	fake_return();
+	hook_obj_malloc(NULL, 8);
+	fake_code_free(g);
+	cr_assert_eq(fake_code("g", 70, 8), g);
+	fake_call(g, 2);
+	hook_obj_malloc(NULL, 8);
+	collect();
+	site("t1 g:52 f:11");
+	site("t1 g:72 f:11");
+}
+
 Test(tracer_agent, a_new_thread_state_at_a_dead_ones_address_is_another_thread)
 {
 	fake_go();
@@ -595,7 +645,8 @@ Test(tracer_agent, what_a_test_runner_says_it_is_doing_is_told_in_order)
 	collect();
 	cr_assert_eq(replay.labels, 3);
 	cr_assert_str_eq(replay.label, "");
-	cr_assert_eq(site("t1 g:13")->temps, 1, "the block before the first label; then none waits");
+	cr_assert_eq(site("t1 g:13")->temps, 1,
+		     "the block before the first label; then none waits");
 	hook_obj_free(NULL, p);
 	hook_obj_free(NULL, q);
 }

@@ -37,12 +37,14 @@ static void everywhere(const char *word, scenario *run)
 			cr_log_error("%s", live.why);
 			bad++;
 		} else if (getenv("PYMEMPROF_TEST_VERBOSE")) {
-			fprintf(stderr, "%s: %llu allocs, %llu bytes of stream, stop %.2f %.2f ms, "
+			fprintf(stderr,
+				"%s: %llu allocs, %llu bytes of stream, stop %.2f %.2f ms, "
 				"agent %llu KiB, %u tries, %u stale; %llu stacks of %zu sites, %llu codes, "
-				"%llu resets, %.3f s stalled\n", pythons[i].name,
-				(unsigned long long)live.replay.last.allocs,
+				"%llu resets, %.3f s stalled\n",
+				pythons[i].name, (unsigned long long)live.replay.last.allocs,
 				(unsigned long long)live.stream_bytes,
-				(double)live.attach_stop_ns / 1e6, (double)live.detach_stop_ns / 1e6,
+				(double)live.attach_stop_ns / 1e6,
+				(double)live.detach_stop_ns / 1e6,
 				(unsigned long long)live.audit.resident_bytes / 1024,
 				live.audit.tries, live.audit.stale_words,
 				(unsigned long long)live.replay.stacks, live.replay.nsites,
@@ -85,7 +87,7 @@ static void forbid_map_files(void)
 
 	if (syscall(SYS_capget, head, set) < 0)
 		return;
-	set[0] &= ~(1u << 21);	     /* CAP_SYS_ADMIN, in the effective set */
+	set[0] &= ~(1u << 21);	      /* CAP_SYS_ADMIN, in the effective set */
 	set[3] &= ~(1u << (40 - 32)); /* CAP_CHECKPOINT_RESTORE */
 	syscall(SYS_capset, head, set);
 }
@@ -218,7 +220,8 @@ static bool child_ends_well(struct live *l, const char *command)
 		return false;
 	status = (int)json_integer_value(json_object_get(answer, "status"));
 	json_decref(answer);
-	snprintf(text, sizeof(text), "%s: the child ended with status %#x", command, (unsigned)status);
+	snprintf(text, sizeof(text), "%s: the child ended with status %#x", command,
+		 (unsigned)status);
 	return status == 0 || say(l, text);
 }
 

@@ -19,8 +19,14 @@ static void run(struct model_options o, uint64_t seeds)
 }
 
 static const struct model_options usual = {
-	.ops = 8000, .window = 64, .max_frames = 256, .depth = 12, .codes = 12,
-	.code_churn = 50, .flush_ticks = UINT64_MAX / 2, .offgil = 1,
+	.ops = 8000,
+	.window = 64,
+	.max_frames = 256,
+	.depth = 12,
+	.codes = 12,
+	.code_churn = 50,
+	.flush_ticks = UINT64_MAX / 2,
+	.offgil = 1,
 };
 
 Test(tracer_agent_model, stream_reproduces_blocks_sites_and_totals)

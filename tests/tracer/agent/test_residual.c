@@ -304,8 +304,8 @@ static void check_instant(const struct agent_state *state, const struct truth *t
 Test(tracer_agent_residual, killed_between_any_two_instructions, .timeout = 50)
 {
 	struct agent_state *state = malloc(sizeof(*state));
-	struct truth *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			       -1, 0);
+	struct truth *t =
+		mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct iovec to = { state, sizeof(*state) }, from = { &agent_state, sizeof(agent_state) };
 	uint64_t last[7] = { 0 };
 	int status, steps = 0, checks = 0;
