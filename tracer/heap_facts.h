@@ -109,9 +109,12 @@ struct fact_heap_arena {
 	uint32_t interpreter;
 	uint32_t pools, used_pools, free_pools; /* free: never used included */
 	uint64_t live_blocks, live_bytes;
+	uint64_t free_blocks, free_bytes; /* in its used pools, never-used ones included */
+	uint64_t header_bytes, tail_bytes; /* of used pools */
+	uint64_t align_bytes; /* lost because it does not start on a pool boundary */
 	/* One byte per pool: 0 free, 255 full, else 1 + 253·used/capacity. Valid during the call. */
 	const uint8_t *occupancy;
-	uint32_t npins; /* largest first; filled for arenas less than a quarter full */
+	uint32_t npins; /* largest first; filled for arenas at most a quarter full */
 	struct fact_heap_pin pins[FACT_HEAP_PINS];
 	uint64_t pin_addr; /* one live block, so that a site may be looked up; 0: none */
 };

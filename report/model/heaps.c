@@ -375,3 +375,21 @@ size_t heap_model_nearly_empty(const struct heap_model *m, double max_share, uin
 	}
 	return n;
 }
+
+uint64_t heap_arena_bytes(const struct heap_model *m, const struct fact_heap_arena *a)
+{
+	return (uint64_t)a->pools * m->heap.pool_size_bytes + a->align_bytes;
+}
+
+const char *heap_arena_map(const struct fact_heap_arena *a, char *ret)
+{
+	size_t n = 0;
+
+	for (; a->occupancy && n < a->pools; n++) {
+		uint8_t o = a->occupancy[n];
+
+		ret[n] = o == 0 ? '.' : o == 255 ? '#' : (char)('a' + (o - 1) * 10 / 254);
+	}
+	ret[n] = 0;
+	return ret;
+}

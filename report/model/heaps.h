@@ -66,6 +66,9 @@ size_t heap_type_made(const struct heap_model *m, uint32_t type);
 /* Fill m->made from m->joins, once all are there. Errors: NOMEM. */
 int heap_model_made(struct heap_model *m, struct err *err) MUST_CHECK;
 
+/* Share of live bytes up to which an arena is called nearly empty, and the tracer looks at its pins. */
+#define HEAP_NEARLY_EMPTY 0.25
+
 /* What keeps nearly empty arenas, over all of them. */
 struct heap_pins VEC(struct heap_pin_sum {
 	struct fact_heap_pin pin;
@@ -100,12 +103,25 @@ double heap_model_fragmentation(const struct heap_model *m);
 size_t heap_model_nearly_empty(const struct heap_model *m, double max_share, uint64_t *ret_live_bytes,
 			       uint64_t *ret_arena_bytes);
 
+/* Bytes of one arena. */
+uint64_t heap_arena_bytes(const struct heap_model *m, const struct fact_heap_arena *a);
+
+/*
+ * One character per pool: '.' free, 'a' to 'j' tenths in use, '#' full (no digits: a spreadsheet
+ * would take them for a number). Written into ret, of
+ * a->pools + 1 bytes; returns ret, "" when the occupancy is not known.
+ */
+const char *heap_arena_map(const struct fact_heap_arena *a, char *ret);
+
 /*
  * Tables. Largest first where there is an order of size; top 0: all rows. The caller calls
  * table_deinit; strings are borrowed from h. Errors: NOMEM.
  */
-int heaps_types_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
-int heaps_classes_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
+struct stacks;
+int heaps_types_table(const struct heaps *h, const struct stacks *stacks, size_t top, struct table *ret,
+		      struct err *err) MUST_CHECK;
+int heaps_fragmentation_table(const struct heaps *h, const struct stacks *stacks, struct table *ret,
+			      struct err *err) MUST_CHECK;
 int heaps_ledger_table(const struct heaps *h, struct table *ret, struct err *err) MUST_CHECK;
 int heaps_holders_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
 int heaps_modules_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;

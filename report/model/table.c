@@ -54,8 +54,11 @@ static int compare_cells(const struct table_cell *a, const struct table_cell *b,
 	case TABLE_COUNT:
 	case TABLE_TIME_NS:
 	case TABLE_NUMBER:
+	case TABLE_ADDRESS:
 	case TABLE_STACK:
 		return (a->count > b->count) - (a->count < b->count);
+	case TABLE_SIGNED:
+		return ((int64_t)a->count > (int64_t)b->count) - ((int64_t)a->count < (int64_t)b->count);
 	case TABLE_RATE:
 		return (a->real > b->real) - (a->real < b->real);
 	case TABLE_NAME:

@@ -20,6 +20,8 @@ enum table_kind {
 	TABLE_NAME,    /* text of the target: must be escaped */
 	TABLE_WORD,    /* text of ours */
 	TABLE_NUMBER,  /* count: an identifier or a line, no quantity */
+	TABLE_SIGNED,  /* count: an int64_t */
+	TABLE_ADDRESS, /* count: shown in hexadecimal */
 	TABLE_STACK,   /* count: number of a stack */
 };
 
@@ -34,6 +36,7 @@ struct table_cell {
 	uint64_t count;
 	double real;
 	const char *text;
+	bool none; /* nothing to say in this row: drawn empty */
 };
 
 struct table {

@@ -74,7 +74,7 @@ static void above(const struct tui_subject *s, struct tui_lines *out)
 
 	if (!m || m->arenas.len == 0)
 		return;
-	size_t n = heap_model_nearly_empty(m, 0.25, &live, &pinned);
+	size_t n = heap_model_nearly_empty(m, HEAP_NEARLY_EMPTY, &live, &pinned);
 	tui_say(out, "obmalloc %u arenas %s  free inside %s  %zu nearly empty, pinned by %s\n",
 		m->heap.arenas, tui_figure(&a, TUI_BYTES, (double)m->heap.arena_bytes, false),
 		tui_figure(&b, TUI_BYTES, (double)heap_model_free_bytes(m), false), n,

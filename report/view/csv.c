@@ -29,12 +29,20 @@ static int put_stack(const struct recording *r, uint32_t stack, struct out *out)
 static int put_cell(const struct recording *r, const struct table_column *column,
 		    const struct table_cell *cell, struct out *out)
 {
+	if (cell->none)
+		return 0;
 	switch (column->kind) {
 	case TABLE_BYTES:
 	case TABLE_COUNT:
 	case TABLE_TIME_NS:
 	case TABLE_NUMBER:
 		out_printf(out, "%" PRIu64, cell->count);
+		return 0;
+	case TABLE_SIGNED:
+		out_printf(out, "%" PRId64, (int64_t)cell->count);
+		return 0;
+	case TABLE_ADDRESS:
+		out_printf(out, "0x%" PRIx64, cell->count);
 		return 0;
 	case TABLE_RATE:
 		out_printf(out, "%.1f", cell->real);
@@ -94,10 +102,10 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 				 o->top, &t, err);
 		break;
 	case VIEW_TYPES:
-		rc = heaps_types_table(&r->heaps, o->top, &t, err);
+		rc = heaps_types_table(&r->heaps, &r->stacks, o->top, &t, err);
 		break;
 	case VIEW_FRAGMENTATION:
-		rc = heaps_classes_table(&r->heaps, &t, err);
+		rc = heaps_fragmentation_table(&r->heaps, &r->stacks, &t, err);
 		break;
 	case VIEW_LEDGER:
 		rc = heaps_ledger_table(&r->heaps, &t, err);

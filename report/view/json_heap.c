@@ -5,9 +5,12 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/own.h"
 #include "report/view/json_put.h"
+#include "report/view/text.h"
 
 #define PLACES 10 /* of a type */
 
@@ -174,9 +177,13 @@ static void put_classes(struct json *j, const struct heap_model *m)
 	json_close(j, ']');
 }
 
-static void put_arena(struct json *j, const struct recording *r, const struct heap_model *m,
-		      const struct fact_heap_arena *a)
+static int put_arena(struct json *j, const struct recording *r, const struct heap_model *m,
+		     const struct fact_heap_arena *a, struct err *err)
 {
+	AUTO_FREE char *map = malloc(a->occupancy ? (size_t)a->pools + 1 : 1);
+
+	if (!map)
+		return err_nomem(err);
 	json_open(j, NULL, '{');
 	put_addr(j, "address", a->addr);
 	json_number(j, "interpreter", a->interpreter);
@@ -185,6 +192,13 @@ static void put_arena(struct json *j, const struct recording *r, const struct he
 	json_number(j, "free_pools", a->free_pools);
 	json_number(j, "live_blocks", a->live_blocks);
 	json_number(j, "live_bytes", a->live_bytes);
+	json_number(j, "free_blocks", a->free_blocks);
+	json_number(j, "free_bytes", a->free_bytes);
+	json_number(j, "free_pool_bytes", (uint64_t)a->free_pools * m->heap.pool_size_bytes);
+	json_number(j, "header_bytes", a->header_bytes);
+	json_number(j, "tail_bytes", a->tail_bytes);
+	json_number(j, "align_bytes", a->align_bytes);
+	json_word(j, "map", heap_arena_map(a, map));
 	json_open(j, "pins", '[');
 	for (uint32_t i = 0; i < a->npins; i++) {
 		const struct fact_heap_type *t = heap_type_of(m, a->pins[i].type);
@@ -199,6 +213,25 @@ static void put_arena(struct json *j, const struct recording *r, const struct he
 		json_close(j, '}');
 	}
 	json_close(j, ']');
+	json_close(j, '}');
+	return out_check(j->out, err);
+}
+
+/* How fragmented it is, and what would come back without what pins nearly empty arenas. */
+static void put_fragmentation(struct json *j, const struct heap_model *m)
+{
+	char verdict[TEXT_FRAGMENTATION_MAX];
+	uint64_t live, bytes;
+	size_t n = heap_model_nearly_empty(m, HEAP_NEARLY_EMPTY, &live, &bytes);
+
+	text_fragmentation(m, verdict);
+	json_open(j, "fragmentation", '{');
+	json_number(j, "free_bytes", heap_model_free_bytes(m));
+	json_real(j, "free_share", heap_model_fragmentation(m), 4);
+	json_number(j, "nearly_empty_arenas", n);
+	json_number(j, "pinned_bytes", bytes);
+	json_number(j, "pinning_bytes", live);
+	json_word(j, "verdict", verdict);
 	json_close(j, '}');
 }
 
@@ -342,9 +375,14 @@ int json_heap(struct json *j, const struct recording *rec, const char *path, str
 	json_close(j, ']');
 	put_classes(j, m);
 	json_open(j, "arenas", '[');
-	for (size_t i = 0; i < m->arenas.len; i++)
-		put_arena(j, rec, m, &m->arenas.at[i]);
+	for (size_t i = 0; i < m->arenas.len; i++) {
+		int r = put_arena(j, rec, m, &m->arenas.at[i], err);
+
+		if (r < 0)
+			return r;
+	}
 	json_close(j, ']');
+	put_fragmentation(j, m);
 	put_mallocs(j, m);
 	put_gc(j, m);
 	put_small_lists(j, m);

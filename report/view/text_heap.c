@@ -10,11 +10,10 @@
 #define LABEL_MAX 512
 #define LAYOUTS 8	   /* types whose layout is spelled out */
 #define ARENA_ROWS 10
-#define MAP_COLUMNS 32
+#define MAP_COLUMNS_MAX 32
 #define MADE 3	      /* places spelled out for a type */
 #define MADE_FRAMES 4
 #define PIN_ROWS 8
-#define NEARLY_EMPTY 0.25  /* share of live bytes below which an arena is called nearly empty */
 
 /* "320.0M": seven columns at most, for tables with many figures. */
 static const char *brief(struct units *u, uint64_t bytes)
@@ -182,7 +181,7 @@ int text_section_types(struct text *t, size_t top, struct err *err)
 void text_fragmentation(const struct heap_model *m, char line[TEXT_FRAGMENTATION_MAX])
 {
 	uint64_t live, pinned;
-	size_t n = heap_model_nearly_empty(m, NEARLY_EMPTY, &live, &pinned);
+	size_t n = heap_model_nearly_empty(m, HEAP_NEARLY_EMPTY, &live, &pinned);
 	double share = heap_model_fragmentation(m);
 	struct units a, b, c;
 
@@ -214,14 +213,20 @@ static void fragmentation_verdict(struct text *t, const struct heap_model *m)
 	text_wrapped(t, "FRAGMENTATION", 15, line);
 }
 
+static size_t map_columns(const struct text *t)
+{
+	return t->width >= 96 ? MAP_COLUMNS_MAX : t->width >= 80 ? 16 : 8;
+}
+
 static void arena_row(struct text *t, const struct heap_model *m, const struct fact_heap_arena *a)
 {
 	static const char shade[] = ".:-=+*#";
-	char map[MAP_COLUMNS + 1], head[128];
-	struct units count;
+	size_t columns = map_columns(t);
+	char map[MAP_COLUMNS_MAX + 1], head[160];
+	struct units count, used, left, pools, lost;
 
-	for (size_t i = 0; i < MAP_COLUMNS; i++) {
-		size_t from = i * a->pools / MAP_COLUMNS, to = (i + 1) * a->pools / MAP_COLUMNS;
+	for (size_t i = 0; i < columns; i++) {
+		size_t from = i * a->pools / columns, to = (i + 1) * a->pools / columns;
 		unsigned sum = 0;
 
 		to = to > from ? to : from + 1;
@@ -230,12 +235,13 @@ static void arena_row(struct text *t, const struct heap_model *m, const struct f
 		sum /= (unsigned)(to - from);
 		map[i] = sum ? shade[sum * (sizeof shade - 2) / 255] : ' ';
 	}
-	map[MAP_COLUMNS] = 0;
-	int n = snprintf(head, sizeof head, "  %012" PRIx64 " [%s] %3.0f%%", a->addr, map,
-			 100.0 * (double)a->live_bytes /
-				 (double)(m->heap.arena_size_bytes ? m->heap.arena_size_bytes : 1));
+	map[columns] = 0;
+	int n = snprintf(head, sizeof head, "%012" PRIx64 " %7s %7s %7s %6s [%s]", a->addr,
+			 brief(&used, a->live_bytes), brief(&left, a->free_bytes),
+			 brief(&pools, (uint64_t)a->free_pools * m->heap.pool_size_bytes),
+			 brief(&lost, a->header_bytes + a->tail_bytes + a->align_bytes), map);
 	if (a->npins)
-		n += snprintf(head + n, sizeof head - (size_t)n, "  %s %s",
+		n += snprintf(head + n, sizeof head - (size_t)n, " %s %s",
 			      units_count_short(&count, a->pins[0].count),
 			      a->pins[0].buffer ? "of " : "");
 	out_str(t->out, head);
@@ -272,9 +278,9 @@ static int pin_rows(struct text *t, const struct heap_model *m, struct err *err)
 {
 	struct heap_pins pins = VEC_INIT;
 	uint64_t live, bytes;
-	size_t n = heap_model_nearly_empty(m, NEARLY_EMPTY, &live, &bytes);
+	size_t n = heap_model_nearly_empty(m, HEAP_NEARLY_EMPTY, &live, &bytes);
 	struct units a;
-	int r = n ? heap_model_pins(m, NEARLY_EMPTY, &pins, err) : 0;
+	int r = n ? heap_model_pins(m, HEAP_NEARLY_EMPTY, &pins, err) : 0;
 
 	if (r < 0 || !pins.len)
 		return r;
@@ -304,6 +310,7 @@ static int emptiest_first(const void *a, const void *b)
 static int arena_map(struct text *t, const struct heap_model *m, size_t top, struct err *err)
 {
 	AUTO_FREE const struct fact_heap_arena **list = calloc(m->arenas.len + 1, sizeof *list);
+	char head[96];
 
 	if (!list)
 		return err_nomem(err);
@@ -312,7 +319,9 @@ static int arena_map(struct text *t, const struct heap_model *m, size_t top, str
 	if (m->arenas.len)
 		qsort(list, m->arenas.len, sizeof *list, emptiest_first);
 	out_put(t->out, "\n", 1);
-	text_heading(t, "ARENAS, emptiest first: occupancy of pools         live  pinned by", 0);
+	snprintf(head, sizeof head, "ARENAS          USED    FREE F.POOLS   LOST %-*s pinned by",
+		 (int)map_columns(t) + 2, "occupancy");
+	text_heading(t, head, 0);
 	out_put(t->out, "\n", 1);
 	for (size_t i = 0; i < m->arenas.len && i < top; i++)
 		arena_row(t, m, list[i]);
@@ -323,10 +332,10 @@ static int arena_map(struct text *t, const struct heap_model *m, size_t top, str
 
 static void size_classes(struct text *t, const struct heap_model *m)
 {
-	struct units a, b, c;
+	struct units a, b, c, d;
 
 	out_put(t->out, "\n", 1);
-	text_heading(t, "  CLASS    POOLS      USED      FREE NEVER USED  FREE BYTES  FILLED", 0);
+	text_heading(t, "  CLASS    POOLS      USED      FREE NEVER USED FREE BYTES   TAILS  FULL", 0);
 	out_put(t->out, "\n", 1);
 	for (size_t i = 0; i < m->classes.len; i++) {
 		const struct fact_heap_class *f = &m->classes.at[i];
@@ -334,10 +343,10 @@ static void size_classes(struct text *t, const struct heap_model *m)
 
 		if (!f->pools)
 			continue;
-		out_printf(t->out, "%7u %8" PRIu64 " %9s %9s %10" PRIu64 " %11s    %3.0f%%\n",
+		out_printf(t->out, "%7u %8" PRIu64 " %9s %9s %10" PRIu64 " %10s %7s  %3.0f%%\n",
 			   f->block_bytes, f->pools, units_count_short(&a, f->used_blocks),
 			   units_count_short(&b, f->free_blocks), f->virgin_blocks,
-			   brief(&c, f->free_blocks * f->block_bytes),
+			   brief(&c, f->free_blocks * f->block_bytes), brief(&d, f->tail_bytes),
 			   all ? 100.0 * (double)f->used_blocks / (double)all : 0.0);
 	}
 }

@@ -353,6 +353,49 @@ Test(integration_snapshot, no_byte_of_the_process_is_changed)
 
 /* --- the command -------------------------------------------------------------------------- */
 
+/* Records of a table that begin with this word; NULL: all. */
+static size_t csv_rows(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (const char *p = strchr(text, '\n'); p && p[1]; p = strchr(p + 1, '\n'))
+		n += !word || strncmp(p + 1, word, strlen(word)) == 0;
+	return n;
+}
+
+/* Each view of a snapshot is a table, and the one of fragmentation has every row of JSON's. */
+static void check_csv(const char *file)
+{
+	static const char *const views[] = { "types",	"fragmentation", "ledger",  "gc", "holders",
+					     "modules", "refcounts",	 "paths" };
+	struct cli done;
+
+	CLI(&done, TIME_MS, "report", "--format", "json", file);
+	json_t *report = cli_json(&done), *arena;
+	cr_assert(report, "%s", done.err);
+	cli_done(&done);
+	for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+		CLI(&done, TIME_MS, "report", "--view", views[i], "--format", "csv", file);
+		cr_expect(done.status == 0 && csv_rows(done.out, NULL) > 0, "%s: %d %s", views[i], done.status,
+			  done.err);
+		if (i == 1) {
+			const json_t *arenas = json_object_get(report, "arenas");
+			size_t k, pins = 0;
+
+			json_array_foreach(arenas, k, arena) pins +=
+				json_array_size(json_object_get(arena, "pins"));
+			cr_expect_eq(csv_rows(done.out, "arena,"), json_array_size(arenas));
+			cr_expect_eq(csv_rows(done.out, "pin,"), pins);
+			cr_expect_eq(csv_rows(done.out, "class,"),
+				     json_array_size(json_object_get(report, "size_classes")));
+			cr_expect_eq(csv_rows(done.out, "malloc_"),
+				     json_array_size(json_object_get(report, "malloc")));
+		}
+		cli_done(&done);
+	}
+	json_decref(report);
+}
+
 Test(integration_snapshot, kept_snapshot_is_reported_as_it_was_shown)
 {
 	char file[] = "/tmp/pymemprof-snap-XXXXXX";
@@ -379,6 +422,7 @@ Test(integration_snapshot, kept_snapshot_is_reported_as_it_was_shown)
 			  shown.status, shown.err);
 		cli_done(&shown);
 	}
+	check_csv(file);
 	CLI(&done, TIME_MS, "report", "--format", "json", file);
 	json_t *kept = cli_json(&done), *fresh = snapshot("fresh", pid_word(&t), NULL);
 	cr_assert(kept);

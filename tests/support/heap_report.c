@@ -107,6 +107,37 @@ long long smaps_rss(pid_t pid)
 	return sum;
 }
 
+/* Every byte of every arena is in one column of its row, and the rows add up to the whole heap's. */
+static void check_arenas(const json_t *report, const char *who)
+{
+	static const char *const of_arena[] = { "live_bytes", "free_bytes", "free_pool_bytes",
+						"header_bytes", "tail_bytes", "align_bytes" };
+	static const char *const of_heap[] = { "block_bytes", "free_bytes", "free_pool_bytes",
+					       "pool_header_bytes", "pool_tail_bytes", "arena_align_bytes" };
+	const json_t *heap = json_object_get(report, "heap"), *arenas = json_object_get(report, "arenas");
+	json_int_t sum[6] = { 0 };
+	json_t *a;
+	size_t i;
+
+	cr_expect_eq(json_array_size(arenas), number(heap, "arenas"), "%s: arenas", who);
+	json_array_foreach(arenas, i, a)
+	{
+		json_int_t all = 0;
+
+		for (size_t k = 0; k < 6; k++) {
+			all += number(a, of_arena[k]);
+			sum[k] += number(a, of_arena[k]);
+		}
+		cr_expect_eq(all, number(heap, "arena_size_bytes"), "%s: arena %s: %lld bytes", who,
+			     text_of(a, "address"), all);
+		cr_expect_eq(strlen(text_of(a, "map")), number(a, "pools"), "%s: map of arena %s", who,
+			     text_of(a, "address"));
+	}
+	for (size_t k = 0; k < 6; k++)
+		cr_expect_eq(sum[k], number(heap, of_heap[k]), "%s: %s of arenas: %lld, not %lld", who,
+			     of_heap[k], sum[k], number(heap, of_heap[k]));
+}
+
 void check_parts(const json_t *report, const char *who)
 {
 	const json_t *heap = json_object_get(report, "heap");
@@ -129,6 +160,7 @@ void check_parts(const json_t *report, const char *who)
 		if (strcmp(text_of(t, "type"), "Plain") == 0)
 			cr_expect_eq(number(t, "count"), 20000, "%s: Plain", who);
 	}
+	check_arenas(report, who);
 	static const char *const members[] = { "arenas", "size_classes", "malloc",
 					       "gc",	 "cost",	 "free_lists" };
 	for (i = 0; i < sizeof members / sizeof *members; i++)

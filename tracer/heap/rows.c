@@ -258,21 +258,28 @@ static int push_arena(struct heap *h, const struct pymalloc_arena *a, uint8_t *o
 		.pools = a->pools,
 		.used_pools = a->used_pools,
 		.free_pools = a->pools - a->used_pools,
+		.header_bytes = (uint64_t)a->used_pools * h->pm.header_bytes,
+		.align_bytes = a->base != a->address ? h->pm.pool_bytes : 0,
 		.occupancy = occupancy,
 	};
+	uint64_t arena_bytes = (uint64_t)a->pools * h->pm.pool_bytes + f.align_bytes;
 
 	memset(occupancy, 0, a->pools);
 	for (uint32_t i = a->first_pool; i < a->first_pool + a->used_pools; i++) {
 		const struct pymalloc_pool *pool = &h->pm.pools.at[i];
 		uint64_t at = (pool->addr - a->base) / h->pm.pool_bytes;
+		uint32_t size = h->pm.block_size[pool->szidx];
 
 		f.live_blocks += pool->used;
-		f.live_bytes += (uint64_t)pool->used * h->pm.block_size[pool->szidx];
+		f.live_bytes += (uint64_t)pool->used * size;
+		f.free_blocks += (uint32_t)pool->blocks - pool->used;
+		f.free_bytes += ((uint64_t)pool->blocks - pool->used) * size;
+		f.tail_bytes += h->pm.pool_bytes - h->pm.header_bytes - (uint64_t)pool->blocks * size;
 		occupancy[at] = pool->used >= pool->blocks
 					? 255
 					: (uint8_t)(1 + pool->used * 253u / pool->blocks);
 	}
-	if (f.live_bytes * 4 < (uint64_t)a->pools * h->pm.pool_bytes)
+	if (f.live_bytes * 4 <= arena_bytes)
 		arena_pins(h, a, &f);
 	return sink->heap_arena(sink->ctx, &f, err);
 }

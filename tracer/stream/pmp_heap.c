@@ -76,6 +76,8 @@ static const struct member arena_members[] = {
 	PIN(0), PIN(1), PIN(2), PIN(3), PIN(4), PIN(5), PIN(6), PIN(7),
 	A(U32, pins[0].site), A(U32, pins[1].site), A(U32, pins[2].site), A(U32, pins[3].site),
 	A(U32, pins[4].site), A(U32, pins[5].site), A(U32, pins[6].site), A(U32, pins[7].site),
+	A(U64, free_blocks), A(U64, free_bytes), A(U64, header_bytes), A(U64, tail_bytes),
+	A(U64, align_bytes),
 };
 _Static_assert(FACT_HEAP_PINS == 8, "arena rows list eight pins");
 

@@ -71,7 +71,7 @@ Test(report_model_heaps, types_are_sorted_and_compared_with_the_baseline)
 	type(2, 0x10, "app", "Session", 30, 3000);
 	type(3, 0x30, "app", "Session", 1, 100); /* another class of the same name */
 	end(2);
-	cr_assert_eq(heaps_types_table(&rec.heaps, 0, &t, &err), 0);
+	cr_assert_eq(heaps_types_table(&rec.heaps, &rec.stacks, 0, &t, &err), 0);
 	cr_assert_eq(t.rows.len, 3);
 	cr_assert_eq(t.rows.at[0][3].count, 3000);
 	cr_assert_eq(t.rows.at[0][12].count, 10);

@@ -231,7 +231,9 @@ static inline void sample_snapshot(struct recording *r, uint32_t n, const char *
 		  .gc_head_bytes = 4800, .buffer_bytes = 40000, .slack_bytes = 3200 },
 	};
 	struct fact_heap_arena a = { .addr = 0x7f1a00000000, .pools = 64, .used_pools = 5,
-				     .live_bytes = 40000, .occupancy = occupancy, .npins = 1,
+				     .free_pools = 59, .live_blocks = 833, .live_bytes = 40000,
+				     .free_blocks = 860, .free_bytes = 41280, .header_bytes = 240,
+				     .tail_bytes = 400, .occupancy = occupancy, .npins = 1,
 				     .pins = { { 1, true, 7, 336 } } };
 	struct fact_heap_gc gc = { .enabled = true, .generations = 3, .cycles_known = true,
 				   .gen = { { 700, 12, 100, 50, 0, 300 }, { 10, 3, 9, 8, 0, 20 },

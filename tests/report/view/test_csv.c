@@ -42,13 +42,13 @@ Test(report_view_csv, leaks_timeline_and_threads_have_their_own_tables)
 	}
 }
 
-Test(report_view_csv, every_record_has_the_same_number_of_fields_whatever_the_names)
+/* Fails unless all records have the same number of fields; returns how many records. */
+static size_t records(const char *text)
 {
-	sample_make_hostile(&r);
-	AUTO_FREE char *text =
-		sample_draw(&r, "csv", (struct view_options){ .question = VIEW_SITES }, NULL);
-	int fields = 1, first = 0, records = 0;
+	int fields = 1, first = 0;
+	size_t n = 0;
 	bool quoted = false;
+
 	for (const char *p = text; *p; p++) {
 		if (*p == '"')
 			quoted = !quoted;
@@ -57,10 +57,62 @@ Test(report_view_csv, every_record_has_the_same_number_of_fields_whatever_the_na
 		else if (*p == '\n') {
 			cr_assert_not(quoted);
 			first = first ? first : fields;
-			cr_assert_eq(fields, first);
+			cr_assert_eq(fields, first, "%s", text);
 			fields = 1;
-			records++;
+			n++;
 		}
 	}
-	cr_assert_eq(records, (int)HOSTILE_NAMES + 2);
+	return n;
+}
+
+Test(report_view_csv, every_record_has_the_same_number_of_fields_whatever_the_names)
+{
+	sample_make_hostile(&r);
+	for (int q = 0; q < VIEW_QUESTIONS; q++) {
+		AUTO_FREE char *text =
+			sample_draw(&r, "csv", (struct view_options){ .question = (enum view_question)q }, NULL);
+		size_t n = records(text);
+
+		cr_assert_gt(n, 1, "%s has no row", view_question_name((enum view_question)q));
+		cr_assert(q != VIEW_SITES || n == HOSTILE_NAMES + 2);
+	}
+}
+
+Test(report_view_csv, fragmentation_has_all_the_text_shows)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot(&r, 1, "Session");
+	AUTO_FREE char *text =
+		sample_draw(&r, "csv", (struct view_options){ .question = VIEW_FRAGMENTATION }, NULL);
+	static const char *const rows[] = {
+		"kind,address,interpreter,block_bytes,arenas,pools,",
+		"\nall,,,,2,,,,2097152,0,900000,,600000,,500000,",
+		"\nnearly_empty,,,,1,,,,1048576,,40000,",
+		"\nclass,,,48,,30,30,,491520,8000,384000,2000,96000,100,,11520,0,",
+		"\narena,0x7f1a00000000,0,,1,64,5,59,1048576,833,40000,860,41280,,966656,240,400,0,",
+		",.aaaaaabbbbbbcccccccddddddeeeeeefffffffgggggghhhhhhhiiiiiijjjjjj,\n",
+		"\npin,0x7f1a00000000,0,,,,,,,7,336,,,,,,,,,,,,,,,,,,app.models,Session,1,,\n",
+		"\nmalloc_main,0x0,,,,,,,9437184,0,7340032,0,1048576,,,,,,,,,,0,0,0,1048576,0,0,,,,,\n",
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		cr_assert(strstr(text, rows[i]), "no %s in\n%s", rows[i], text);
+}
+
+Test(report_view_csv, the_collectors_rows_include_what_waits_for_it)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot(&r, 1, "Session");
+	AUTO_FREE char *text = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_GC }, NULL);
+	static const char *const rows[] = {
+		"kind,interpreter,generation,enabled,threshold,count,collections,collected,uncollectable,objects,"
+		"bytes,module,type\n",
+		"\ngeneration,0,0,1,700,12,100,50,0,300,,,\n",
+		"\ngeneration,0,2,1,10,1,1,0,0,9000,,,\n",
+		"\nfrozen,0,,,,,,,,0,,,\ngarbage,0,,,,,,,,0,,,\nunreachable,0,,,,,,,,40,4800,,\n",
+		"\nunreachable_type,0,,,,,,,,40,4800,app.models,Session\n",
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		cr_assert(strstr(text, rows[i]), "no %s in\n%s", rows[i], text);
 }

@@ -124,7 +124,9 @@ static void push_all(const struct fact_sink *s)
 {
 	static const uint8_t occupancy[3] = { 0, 7, 255 };
 	struct fact_heap_arena arena = { .addr = 0x7f00aa000000, .pools = 3, .occupancy = occupancy,
-					 .npins = 2, .pins = { { 1, true, 5, 160 }, { 2, false, 1, 48 } } };
+					 .npins = 2, .pins = { { 1, true, 5, 160 }, { 2, false, 1, 48 } },
+					 .free_blocks = 11, .free_bytes = 13, .header_bytes = 17,
+					 .tail_bytes = 19, .align_bytes = 23 };
 	struct fact_heap_gc gc = { .interpreter = -1, .generations = 3, .cycles_known = true,
 				   .gen = { { 700, -3, 1, 2, 3, 4 }, { 10, 1, 5, 6, 7, 8 },
 					    { 10, 0, 9, 10, 11, 12 } }, .unreachable_bytes = 77 };
@@ -187,6 +189,8 @@ Test(tracer_stream_pmp_heap, every_fact_comes_back)
 	cr_assert_str_eq(got.module, "builtins");
 	cr_assert_eq(got.arena.npins, 2);
 	cr_assert_eq(got.arena.pins[1].bytes, 48);
+	cr_assert(got.arena.free_blocks == 11 && got.arena.free_bytes == 13 && got.arena.header_bytes == 17 &&
+		  got.arena.tail_bytes == 19 && got.arena.align_bytes == 23);
 	cr_assert(got.arena.pins[0].buffer);
 	cr_assert_eq(got.occupancy[2], 255);
 	cr_assert_eq(got.gc.interpreter, -1);
