@@ -77,6 +77,25 @@ Test(integration_snapshot, ledger_adds_up_to_rss_on_every_interpreter)
 	}
 }
 
+/* Looking for a place to make a system call at, it reads the C library's text and no other library's. */
+Test(integration_snapshot, large_libraries_do_not_become_resident)
+{
+	const char *const args[] = { "rest", "ssl", NULL };
+	struct python *py;
+	size_t n = all_pythons(&py);
+
+	for (size_t i = 0; i < n; i++) {
+		struct target t;
+
+		spawn(&t, &py[i], args);
+		long long before = smaps_rss(t.pid);
+		json_decref(snapshot(py[i].name, pid_word(&t), NULL));
+		long long more = smaps_rss(t.pid) - before;
+		cr_expect_leq(more, 256 << 10, "%s: %lld KiB more", py[i].name, more / 1024);
+		target_kill(&t);
+	}
+}
+
 /* Of allocated pymalloc bytes at least 99.5 % have an owner; what has none is shown by size class. */
 static void check_coverage(const json_t *report, const char *who)
 {

@@ -110,11 +110,17 @@ static void search_range(struct remote *r, const struct map_range *range)
 	}
 }
 
-/* The C library and the vdso have both; a static program has them in its own text. */
+/*
+ * The C library and the vdso have both; a static program has them in its own text. What is read becomes
+ * resident in the target, so not libcrypto: "libc.so.6", "libc-2.31.so", "ld-musl-x86_64.so.1".
+ */
 static bool is_likely(const struct map_range *range)
 {
-	return strstr(range->path, "libc") || strstr(range->path, "[vdso]") ||
-	       strstr(range->path, "ld-");
+	const char *name = strrchr(range->path, '/');
+
+	return strcmp(range->path, "[vdso]") == 0 ||
+	       (name && (strncmp(name, "/libc.", 6) == 0 || strncmp(name, "/libc-", 6) == 0 ||
+			 strncmp(name, "/ld-", 4) == 0));
 }
 
 static void find_instructions(struct remote *r)
