@@ -524,3 +524,54 @@ Test(integration_cpython_live, interpreter_whose_file_was_deleted_is_still_read,
 	scene_end(&s);
 	cr_assert(ok, "%s", s.why);
 }
+
+/* A child that executes the interpreter after a moment; until then it is this program. */
+static pid_t start_late(const struct python *py, useconds_t wait)
+{
+	char *argv[8] = { NULL };
+	size_t n = 0;
+	pid_t pid;
+
+	while (n < 4 && py->argv[n]) {
+		argv[n] = (char *)py->argv[n];
+		n++;
+	}
+	argv[n++] = (char *)"-c";
+	argv[n] = (char *)"import time; time.sleep(100)";
+	pid = fork();
+	if (pid == 0) {
+		usleep(wait);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	return pid;
+}
+
+Test(integration_cpython_live, process_that_is_about_to_become_an_interpreter_is_waited_for, .timeout = 120)
+{
+	static struct python pythons[PYTHONS_MAX];
+	size_t n = pythons_find(PYTHONS_MAX, pythons), bad = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		for (useconds_t wait = 0; wait < 12000; wait += 1500) {
+			struct mem_source *mem = NULL;
+			struct err err = ERR_INIT;
+			struct maps maps = { 0 };
+			struct py py = { 0 };
+			pid_t pid = start_late(&pythons[i], wait);
+
+			if (live_new(pid, &mem, &err) < 0 ||
+			    py_identify(pid, mem, NULL, &maps, &py, &err) < 0) {
+				fprintf(stderr, "# %s after %u us: %s\n", pythons[i].name, wait, err.text);
+				bad++;
+			} else {
+				py_deinit(&py);
+				maps_deinit(&maps);
+			}
+			mem_free(mem);
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
+	}
+	cr_assert_eq(bad, 0);
+}

@@ -11,7 +11,8 @@
 /*
  * py_detect of a running process, repeated with fresh mappings while the memory contradicts
  * itself, at last with every thread stopped for the moment (a process somebody else traces, we
- * perhaps, is only looked at again). assume: as py_detect's.
+ * perhaps, is only looked at again). assume: as py_detect's. A process that is no CPython but has
+ * just been started, or is called python, is given half a second to become one.
  *
  * mem reads pid. On success *ret_maps are the mappings ret was found with; the caller owns both:
  * maps_deinit, py_deinit. Both are untouched after an error.

@@ -102,19 +102,30 @@ static int mem_file(struct live *l, int flags)
 /* Bytes read through /proc/PID/mem, 0 when the first one is unreadable, or a negative code. */
 static int64_t read_file(struct live *l, uint64_t addr, uint8_t *buf, size_t n)
 {
-	int fd = mem_file(l, O_RDONLY);
-	ssize_t got;
+	ssize_t got = 0;
 
-	if (fd < 0)
-		return fd;
 	if (addr > INT64_MAX)
 		return 0; /* no file offset reaches the kernel's half */
-	do {
-		got = pread(fd, buf, n, (off_t)addr);
-	} while (got < 0 && errno == EINTR);
+	/*
+	 * End of file is how an address space that no longer exists reads: after an exec, of a file that was
+	 * opened before it.
+	 */
+	for (int tries = 0; got == 0 && tries < 2; tries++) {
+		bool fresh = l->mem_fd < 0;
+		int fd = mem_file(l, O_RDONLY);
+
+		if (fd < 0)
+			return fd;
+		do {
+			got = pread(fd, buf, n, (off_t)addr);
+		} while (got < 0 && errno == EINTR);
+		if (got == 0)
+			own_close_p(&l->mem_fd);
+		if (fresh)
+			break;
+	}
 	if (got > 0)
 		return got;
-	/* End of file is how an address space that no longer exists reads. */
 	if (got == 0)
 		return ERR_GONE;
 	return errno == EPERM || errno == EACCES ? ERR_DENIED : errno == ESRCH ? ERR_GONE : 0;
