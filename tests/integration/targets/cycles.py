@@ -2,7 +2,7 @@
 """Garbage of every kind that only the collector can free, and what it would free.
 
 A forked child with the same heap runs the collector with DEBUG_SAVEALL and tells how many
-objects of which type it found; the parent's heap stays as it was.
+objects of which type it found; the parent's heap stays as it was. No kind is left out on any version.
 """
 import asyncio
 import collections
@@ -154,10 +154,32 @@ KINDS = (nodes, materialised, slotted, containers, numbers, functions, coroutine
 	exceptions, weak, modules)
 
 
+def opened_dicts(objects):
+	return {id(o) for o in objects if type(o) is dict and type(o.get("self")) is Opened}
+
+
+def freed_dicts():
+	"""How many dicts of materialised instances a collection frees."""
+	out, into = os.pipe()
+	if os.fork() == 0:
+		before = opened_dicts(gc.get_objects())
+		gc.collect()
+		os.write(into, b"%d" % len(before - opened_dicts(gc.get_objects())))
+		os._exit(0)
+	os.wait()
+	return int(os.read(out, 20))
+
+
 def in_child():
+	freed = freed_dicts()
 	gc.set_debug(gc.DEBUG_SAVEALL)
 	gc.collect()
 	counts = collections.Counter(map(id, map(type, gc.garbage)))
+	# 3.13.0 frees the dict of an instance with inline values with the instance, but does not count it as
+	# garbage: the instance's traversal passes by it.
+	missing = freed - len(opened_dicts(gc.garbage))
+	assert missing == (freed if sys.version_info[:3] == (3, 13, 0) else 0), missing
+	counts[id(dict)] += missing
 	rows = []
 	for o in gc.garbage:
 		t = type(o)
@@ -167,9 +189,6 @@ def in_child():
 
 
 only = [k for k in KINDS if k.__name__ in sys.argv] or list(KINDS)
-if sys.version_info[:3] == (3, 13, 0) and len(only) > 1:
-	# saves such an instance's dict only when there is no other garbage; 3.13.5 saves it always
-	only.remove(materialised)
 gc.collect()
 gc.disable()
 for kind in only:
