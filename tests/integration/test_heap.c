@@ -25,6 +25,8 @@
 
 #define PYTHONS_MAX 32
 #define CLASSES_MAX 64
+#define LISTS_MAX 128
+#define TUPLES_MAX 32
 #define SHOWN_MAX 8
 #define SETTLE_US 20000
 #define SETTLE_TRIES 200
@@ -40,6 +42,8 @@ struct view {
 	size_t ngc;
 	struct fact_heap_cycle *cycles;
 	size_t ncycles;
+	struct fact_heap_free_list lists[LISTS_MAX];
+	size_t nlists;
 };
 
 /* One interpreter, its target stopped, its heap walked. */
@@ -85,6 +89,16 @@ static int on_class(void *ctx, const struct fact_heap_class *f, struct err *err)
 	return 0;
 }
 
+static int on_free_list(void *ctx, const struct fact_heap_free_list *f, struct err *err)
+{
+	struct view *v = ctx;
+
+	(void)err;
+	if (v->nlists < LISTS_MAX)
+		v->lists[v->nlists++] = *f; /* names live as long as the heap */
+	return 0;
+}
+
 static int on_gc(void *ctx, const struct fact_heap_gc *f, struct err *err)
 {
 	struct view *v = ctx;
@@ -125,7 +139,8 @@ static void settle(pid_t pid)
 static bool walk(struct walked *w)
 {
 	struct fact_sink sink = { .ctx = &w->view, .heap = on_heap, .heap_type = on_type,
-				  .heap_class = on_class, .heap_gc = on_gc, .heap_cycle = on_cycle };
+				  .heap_class = on_class, .heap_gc = on_gc, .heap_cycle = on_cycle,
+				  .heap_free_list = on_free_list };
 	struct err err = ERR_INIT;
 	bool ok;
 
@@ -291,6 +306,74 @@ static void expect_debugmallocstats(struct walked *w)
 	}
 }
 
+static uint64_t on_list(const struct view *v, const char *name)
+{
+	for (size_t i = 0; i < v->nlists; i++)
+		if (strcmp(v->lists[i].name, name) == 0)
+			return v->lists[i].count;
+	return 0;
+}
+
+/* Both are what a free list is called: by its own name, up to 3.9 by the type's. */
+static void expect_list(struct walked *w, const char *name, const char *type, json_int_t told)
+{
+	uint64_t seen = on_list(&w->view, name) + on_list(&w->view, type);
+
+	cr_expect_eq(seen, (uint64_t)told, "%s: free list of %s: %lld told, %" PRIu64 " seen", w->python->name,
+		     name, told, seen);
+}
+
+/*
+ * Lines of sys._debugmallocstats, the last ones count; up to 3.9 lists of tuples are one row.
+ *      3 free PyDictObjects * 48 bytes each =                 144
+ *      9 free 1-sized PyTupleObjects * 32 bytes each =        288
+ */
+static size_t expect_free_lists(struct walked *w, const json_t *free)
+{
+	static const struct { const char *told, *name, *type; } lists[] = {
+		{ "PyCFunctionObjects", "", "builtin_function_or_method" }, { "PyDictObjects", "dict", "" },
+		{ "PyDictKeysObjects", "dict keys", "" }, { "PyFloatObjects", "float", "" },
+		{ "PyFrameObjects", "frame", "" }, { "PyListObjects", "list", "" },
+		{ "PyMethodObjects", "", "method" },
+	};
+	enum { LISTS = sizeof(lists) / sizeof(*lists) };
+	unsigned told[LISTS], tuples[TUPLES_MAX] = { 0 }, all = 0, n, size;
+	char line[512], name[64];
+	FILE *f = fdopen(dup(w->stats_fd), "r");
+	size_t compared = 0;
+
+	memset(told, 0xff, sizeof(told));
+	rewind(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " %u free %u-sized PyTupleObjects", &n, &size) == 2 && size < TUPLES_MAX)
+			tuples[size] = n;
+		else if (sscanf(line, " %u free %63[A-Za-z]", &n, name) == 2)
+			for (size_t i = 0; i < LISTS; i++)
+				told[i] = strcmp(lists[i].told, name) ? told[i] : n;
+	}
+	fclose(f);
+	for (size_t i = 0; i < LISTS; i++) {
+		if (told[i] == UINT32_MAX)
+			continue; /* this version has none */
+		expect_list(w, lists[i].name, lists[i].type, told[i]);
+		compared++;
+	}
+	for (size = 0; size < TUPLES_MAX; size++) {
+		snprintf(name, sizeof(name), "tuple[%u]", size);
+		if (w->py.layout->free_lists != PY_FREE_LISTS_STATIC)
+			expect_list(w, name, "", tuples[size]);
+		all += tuples[size];
+	}
+	if (w->py.layout->free_lists == PY_FREE_LISTS_STATIC)
+		expect_list(w, "tuple", "", all);
+	expect_list(w, "context", "Context", json_integer_value(json_object_get(free, "context")));
+	expect_list(w, "async generator asend", "async_generator_asend",
+		    json_integer_value(json_object_get(free, "asend")));
+	expect_list(w, "async generator value", "async_generator_wrapped_value",
+		    json_integer_value(json_object_get(free, "value")));
+	return compared + 4;
+}
+
 /* Every byte of every arena, and of every allocated block, is accounted for once. */
 static void expect_identities(struct walked *w)
 {
@@ -324,6 +407,7 @@ static void check_heap(struct walked *w)
 		cr_expect_eq(compare_types(w, json_object_get(w->target.ready, "types")), 0);
 		expect_collector(w, w->target.ready, counts);
 		expect_debugmallocstats(w);
+		size_t lists = expect_free_lists(w, json_object_get(w->target.ready, "free"));
 		expect_identities(w);
 		if (f->raw_blocks)
 			cr_expect_eq((json_int_t)(f->blocks + f->raw_blocks),
@@ -331,11 +415,11 @@ static void check_heap(struct walked *w)
 				     w->python->name);
 		cr_expect(known >= 99.5, "%s: only %.3f %% attributed", w->python->name, known);
 		fprintf(stderr,
-			"%s %s: %lld modules, %" PRIu64 " blocks, %.3f %% of %" PRIu64
+			"%s %s: %lld modules, %" PRIu64 " blocks, %zu kinds of free lists, %.3f %% of %" PRIu64
 			" bytes attributed (%.2f %% weakly)\n",
 			w->python->name, w->python->version,
 			json_integer_value(json_object_get(w->target.ready, "modules")), f->blocks,
-			known, f->block_bytes,
+			lists, known, f->block_bytes,
 			100.0 * (double)f->weak_bytes / (double)f->block_bytes);
 	}
 	json_decref(counts);

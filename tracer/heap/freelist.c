@@ -14,6 +14,7 @@
 #define BLOCK_MAX 512 /* of any size class */
 #define LIST_MAX 100000
 #define ARRAY_MAX 512
+#define FLOAT_BLOCK 32 /* where a float lies */
 
 /* Add to a row by name; the first use makes the row. */
 static void row_add(struct heap *h, const char *name, uint64_t bytes)
@@ -125,7 +126,7 @@ static void array_lists(struct heap *h, uint64_t at)
 {
 	const struct py_layout *l = h->l;
 
-	chain_at(h, "float", IN(_Py_freelists, floats), l->PyObject_ob_type);
+	chain_at(h, "float", IN(_Py_freelists, floats) + 8, l->PyObject_ob_type); /* behind its counter */
 	tuples(h, IN(_Py_freelists, tuples), 8, l->PyTupleObject_ob_item);
 	array(h, "list", IN(_Py_freelists, lists), IN(_Py_freelists, lists) + 640);
 	array(h, "dict", IN(_Py_freelists, dicts), IN(_Py_freelists, dicts) + 640);
@@ -203,6 +204,16 @@ void freelist_mark(struct heap *h)
 	}
 }
 
+/* A type, also one without a living object: then it is in the interpreter's own data. */
+static uint32_t type_at(struct heap *h, uint64_t addr)
+{
+	uint32_t type = types_known(&h->types, addr);
+
+	if (type || addr < h->py->data_start || addr >= h->py->data_end)
+		return type;
+	return types_resolve(&h->types, addr);
+}
+
 /* The type of the dead object in a block: all as if alive but for a reference count of zero. */
 static uint32_t dead_type(struct heap *h, const uint8_t *bytes, uint32_t size)
 {
@@ -212,7 +223,7 @@ static uint32_t dead_type(struct heap *h, const uint8_t *bytes, uint32_t size)
 
 		if (lead + 16 > size || le64(bytes + lead))
 			continue;
-		type = types_known(&h->types, le64(bytes + lead + 8));
+		type = type_at(h, le64(bytes + lead + 8));
 		if (!type)
 			continue;
 		t = types_at(&h->types, type);
@@ -222,34 +233,46 @@ static uint32_t dead_type(struct heap *h, const uint8_t *bytes, uint32_t size)
 	return 0;
 }
 
-/* A dead float: count zero, the type word links to another block of its size (≤3.9). */
-static bool dead_float(const struct heap *h, const uint8_t *bytes, uint32_t size)
+/*
+ * A dead float: count zero, the type word links to another block of its size (≤3.9): that block, else
+ * PYMALLOC_NONE.
+ */
+static uint32_t dead_float(const struct heap *h, const uint8_t *bytes, uint32_t size, uint64_t *ret_next)
 {
 	uint32_t off, b;
-	uint64_t next;
 
-	if (h->l->free_lists != PY_FREE_LISTS_STATIC || size != 32 || le64(bytes))
-		return false;
-	next = le64(bytes + 8);
-	if (!next)
-		return false;
-	b = pymalloc_block_of(&h->pm, next, &off);
-	return b != PYMALLOC_NONE && off == 0;
+	if (h->l->free_lists != PY_FREE_LISTS_STATIC || size != FLOAT_BLOCK || le64(bytes))
+		return PYMALLOC_NONE;
+	*ret_next = le64(bytes + 8);
+	if (!*ret_next)
+		return PYMALLOC_NONE;
+	b = pymalloc_block_of(&h->pm, *ret_next, &off);
+	return b != PYMALLOC_NONE && off == 0 ? b : PYMALLOC_NONE;
+}
+
+static void mark_dead(struct heap *h, uint32_t b, uint32_t type, const char *name, uint32_t size)
+{
+	h->state[b] = STATE(BLOCK_FREE_LIST, 0, type);
+	row_add(h, name, size);
 }
 
 static void block_dead(struct heap *h, uint32_t b, const uint8_t *bytes, uint32_t size)
 {
-	uint32_t type = dead_type(h, bytes, size);
-	char name[128];
+	uint32_t type = dead_type(h, bytes, size), next;
+	uint64_t next_at, words[2];
 
-	if (type)
-		snprintf(name, sizeof(name), "%s", types_at(&h->types, type)->name);
-	else if (dead_float(h, bytes, size))
-		snprintf(name, sizeof(name), "float");
-	else
+	if (type) {
+		mark_dead(h, b, type, types_at(&h->types, type)->name, size);
 		return;
-	h->state[b] = STATE(BLOCK_FREE_LIST, 0, type);
-	row_add(h, name, size);
+	}
+	next = dead_float(h, bytes, size, &next_at);
+	if (next == PYMALLOC_NONE)
+		return;
+	mark_dead(h, b, 0, "float", size);
+	/* The last of the list links to nothing: only who links to it says what it is. */
+	if (STATE_KIND(h->state[next]) == BLOCK_UNKNOWN && reader_get(&h->r, next_at, words, sizeof(words)) &&
+	    !words[0] && !words[1])
+		mark_dead(h, next, 0, "float", size);
 }
 
 static void unknown_look(struct heap *h, uint32_t b, uint64_t addr, uint32_t size)

@@ -132,6 +132,13 @@ struct type_bytes {
 	uint64_t dict;
 };
 
+/* A few types of the interpreter are used as they lie there, like 3.9's async_generator_wrapped_value. */
+static bool never_readied(const struct types *t, const struct type_bytes *b)
+{
+	return b->addr >= t->py->data_start && b->addr < t->py->data_end && b->meta == t->py->type_type.v &&
+	       b->name >= t->py->obj_start && b->name < t->py->obj_end;
+}
+
 static bool type_read(struct types *t, uint64_t addr, struct type_bytes *ret)
 {
 	const struct py_layout *l = t->py->layout;
@@ -154,7 +161,7 @@ static bool type_read(struct types *t, uint64_t addr, struct type_bytes *ret)
 	return ret->basic >= l->PyObject_sizeof && ret->basic <= BASIC_MAX && ret->item >= 0 &&
 	       ret->item <= ITEM_MAX && ret->dict_offset >= -(int64_t)BASIC_MAX &&
 	       ret->dict_offset <= BASIC_MAX && ret->weak_offset >= -(int64_t)BASIC_MAX &&
-	       ret->weak_offset <= BASIC_MAX && ret->flags & TP_READY;
+	       ret->weak_offset <= BASIC_MAX && (ret->flags & TP_READY || never_readied(t, ret));
 }
 
 /* Does type(type(…)) reach PyType_Type, each step a metaclass? */

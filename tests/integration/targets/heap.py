@@ -7,6 +7,7 @@ disturb: the collector's counts and the number of allocated blocks. sys._debugma
 to standard error before either.
 """
 import collections
+import contextvars
 import gc
 import importlib
 import json
@@ -72,6 +73,7 @@ def truth():
 		"stats": stats,
 		"threshold": gc.get_threshold(),
 		"frozen": gc.get_freeze_count(),
+		"free": FREE,
 	}
 	return ("READY " + json.dumps(out) + "\n").encode()
 
@@ -88,15 +90,56 @@ def last(fd):
 	os.write(fd, b"%d\n" % sys.getallocatedblocks())
 
 
+class Bound:
+	def method(self):
+		pass
+
+
+async def values():
+	yield 1
+
+
+def deep(n):
+	return n and deep(n - 1)
+
+
+FREE = {"context": 10, "asend": 5, "value": 1}
+
+
+def fill():
+	"""Leave something on every free list there is.
+
+	A full collection has just emptied them, so of what _debugmallocstats does not tell there is FREE.
+	"""
+	deep(20)
+	bound = Bound()
+	methods = [bound.method for _ in range(12)]
+	builtins = [[].append for _ in range(9)]
+	floats = [i / 7 for i in range(30)]
+	slices = slice(*map(int, "12"))
+	contexts = [contextvars.copy_context() for _ in range(10)]
+	dicts = [dict(zip("ab", "cd")) for _ in range(11)]
+	lists = [list("ab") for _ in range(13)]
+	tuples = [tuple("a" * n) for n in range(1, 19) for _ in range(3)]
+	sends = [values().__anext__() for _ in range(5)]
+	for send in sends:
+		try:
+			send.send(None)
+		except StopIteration:
+			pass
+
+
 gc.collect()
 if "freeze" in sys.argv:
 	gc.freeze()
 gc.disable()
 nowhere = os.open(os.devnull, os.O_WRONLY)
 truth()
+fill()
 last(nowhere)
 gc.collect()
 tell(truth())
+fill()
 for _ in range(5):
 	last(nowhere)
 	time.sleep(.02)
