@@ -75,6 +75,10 @@ struct fact_heap_type {
 	uint64_t rounding_bytes; /* size-class rounding of own blocks and buffers */
 	uint64_t instance_dict_bytes; /* __dict__ objects of instances: counted in the row of dict */
 	uint64_t retained_bytes; /* by all its objects together, nothing twice; 0 without a graph */
+	/* With bare_bytes: in __dict__ objects and attribute values of instances, together. */
+	uint64_t attributes;
+	/* Of an instance of this class, GC head included, had it and its bases no __dict__; 0: it must have one. */
+	uint32_t bare_bytes;
 };
 
 /* How the buffers of one type divide by kind (dict keys, list items …). */

@@ -11,6 +11,7 @@
 
 #define ROWS_MAX (1u << 22) /* of one kind in one snapshot */
 #define WORD_BYTES 8
+#define SIZE_CLASS_BYTES 16
 
 void heaps_deinit(struct heaps *h)
 {
@@ -335,15 +336,16 @@ const struct fact_heap_type *heap_type_in(const struct heap_model *m, const stru
 
 uint64_t heap_type_slots_saving(const struct fact_heap_type *t)
 {
-	uint64_t now = t->dict_bytes + t->instance_dict_bytes;
-	uint64_t words;
+	uint64_t own, slotted;
 
-	if (!t->is_heap_type || !t->has_dict || t->count == 0)
+	if (!t->bare_bytes || !t->has_dict || t->count == 0)
 		return 0;
-	/* Attribute values are words: at most what the values blocks hold is kept as slots. */
-	words = t->dict_bytes > 16 * t->count ? t->dict_bytes - 16 * t->count : 0;
-	words = words / (WORD_BYTES * t->count) * WORD_BYTES * t->count;
-	return now > words ? now - words : 0;
+	own = t->payload_bytes + t->header_bytes + t->gc_head_bytes + t->dict_bytes + t->rounding_bytes +
+	      t->instance_dict_bytes;
+	/* A word per attribute of the mean instance, and what a size class adds. */
+	slotted = t->bare_bytes + WORD_BYTES * ((t->attributes + t->count / 2) / t->count);
+	slotted = (slotted + SIZE_CLASS_BYTES - 1) / SIZE_CLASS_BYTES * SIZE_CLASS_BYTES;
+	return own / t->count > slotted ? own - slotted * t->count : 0;
 }
 
 uint64_t heap_model_free_bytes(const struct heap_model *m)

@@ -89,9 +89,9 @@ const char *heap_type_label(const struct fact_heap_type *t, char *ret, size_t n)
 const struct fact_heap_type *heap_type_in(const struct heap_model *m, const struct fact_heap_type *t);
 
 /*
- * Estimate: bytes saved if the class had __slots__ for the attributes its instances use: their
- * __dict__ objects and attribute values go, one word per attribute comes. 0 when it has no
- * instance dicts or has slots already.
+ * Estimate: bytes saved if the class and its bases had __slots__ for the attributes its instances
+ * use, and no __weakref__: their __dict__ objects, attribute values and the words for them go, one word per
+ * attribute comes. 0 when it has no instance dicts, or when a C base makes them.
  */
 uint64_t heap_type_slots_saving(const struct fact_heap_type *t);
 

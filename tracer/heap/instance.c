@@ -7,6 +7,8 @@
 
 #include "tracer/heap/ids.h"
 
+#define ATTRIBUTES_MAX 4096 /* of one instance: more are no class's business */
+
 /* The instance's __dict__ object: managed, or at a fixed offset; 0 when there is none. */
 static uint64_t dict_of(const struct heap *h, const struct heap_type *t, const uint8_t *o,
 			size_t avail)
@@ -24,13 +26,29 @@ static uint64_t dict_of(const struct heap *h, const struct heap_type *t, const u
 	return le64(o + t->dict_offset);
 }
 
+/* How many attributes an instance has: its dict's, or those its class knows. */
+static uint64_t attributes_of(struct heap *h, const struct heap_type *t, uint64_t dict)
+{
+	uint64_t used = 0;
+
+	if (!dict)
+		return t->flags & (uint32_t)h->l->flag_managed_dict ? t->shared_names : 0;
+	if (!reader_u64(&h->r, dict + (uint64_t)h->l->PyDictObject_ma_used, &used))
+		return 0;
+	return used < ATTRIBUTES_MAX ? used : ATTRIBUTES_MAX;
+}
+
 void instance_visit(struct heap *h, uint32_t type, const uint8_t *o, size_t avail)
 {
-	const struct heap_type *t = types_at(&h->types, type);
+	struct heap_type *t = types_at(&h->types, type);
 	uint64_t dict = t->python ? dict_of(h, t, o, avail) : 0;
 	uint32_t id;
 
-	if (!dict || h->measuring)
+	if (h->measuring)
+		return;
+	if (t->bare)
+		t->sum.attributes += attributes_of(h, t, dict);
+	if (!dict)
 		return;
 	id = heap_id_of(h, dict);
 	if (id != HEAP_ID_NONE)

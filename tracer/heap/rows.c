@@ -50,6 +50,8 @@ void heap_type_row(const struct heap *h, uint32_t type, struct fact_heap_type *r
 		.slack_bytes = s->slack,
 		.rounding_bytes = s->rounding,
 		.instance_dict_bytes = s->instance_dict,
+		.attributes = s->attributes,
+		.bare_bytes = t->bare,
 		.retained_bytes = t->retained,
 	};
 	ret->total_bytes = ret->payload_bytes + ret->header_bytes + ret->gc_head_bytes +

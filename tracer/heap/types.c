@@ -341,7 +341,7 @@ static void name_fill(struct types *t, struct heap_type *ht, const struct type_b
 }
 
 /* Attribute values of instances have one slot per entry the shared keys can hold. */
-static uint32_t shared_values(struct types *t, const struct type_bytes *b)
+static uint32_t shared_values(struct types *t, const struct type_bytes *b, uint32_t *ret_names)
 {
 	const struct py_layout *l = t->py->layout;
 	struct keys_shape s;
@@ -351,7 +351,26 @@ static uint32_t shared_values(struct types *t, const struct type_bytes *b)
 	    !reader_u64(t->r, b->addr + (uint64_t)l->PyHeapTypeObject_ht_cached_keys, &keys) ||
 	    !keys || !keys_shape_at(&t->r->base, l, keys, &s))
 		return 0;
-	return s.entries + s.usable < 256 ? (uint32_t)(s.entries + s.usable) : 0;
+	if (s.entries + s.usable >= 256)
+		return 0;
+	*ret_names = (uint32_t)s.entries;
+	return (uint32_t)(s.entries + s.usable);
+}
+
+/*
+ * What a class statement's instances would be without its words for __dict__ and __weakref__ and those
+ * of its Python bases; a dict that comes with a C base, or items behind the fields, leave no choice.
+ */
+static uint32_t bare_of(struct types *t, const struct heap_type *ht, struct type_bytes b)
+{
+	uint32_t slots = 0;
+
+	for (int i = 0; i < CHAIN_MAX && by_class(t, &b); i++) {
+		slots += class_slots(t, &b);
+		if (!b.base || !type_read(t, b.base, &b))
+			return 0;
+	}
+	return b.dict_offset || b.item || by_class(t, &b) ? 0 : ht->gc_head + (uint32_t)b.basic + 8 * slots;
 }
 
 static bool sized(const struct py_layout *l, const struct heap_type *ht)
@@ -383,7 +402,7 @@ static uint32_t type_add(struct types *t, const struct type_bytes *b)
 	if (b->flags & PY_TPFLAG_HAVE_GC)
 		ht.gc_head = (uint32_t)l->PyGC_Head_sizeof;
 	ht.pre = ht.gc_head + (b->flags & managed ? 16 : 0);
-	ht.shared_values = shared_values(t, b);
+	ht.shared_values = shared_values(t, b, &ht.shared_names);
 	if (b->flags & (uint64_t)l->flag_inline_values)
 		/* order bytes, values, head: _PyInlineValuesSize (3.13+) */
 		ht.inline_bytes = (ht.shared_values + 7) / 8 * 8 + (ht.shared_values + 1) * 8;
@@ -391,6 +410,7 @@ static uint32_t type_add(struct types *t, const struct type_bytes *b)
 	family_fill(t, &ht, *b);
 	ht.sized = sized(l, &ht);
 	ht.by_class = by_class(t, b);
+	ht.bare = ht.by_class ? bare_of(t, &ht, *b) : 0;
 	name_fill(t, &ht, b);
 	if (vec_push(&t->list, ht) < 0)
 		return 0;

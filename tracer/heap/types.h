@@ -50,6 +50,7 @@ struct heap_sums {
 	uint64_t count, tracked, frozen, static_count, static_bytes, immortal, large;
 	uint64_t payload, header, gc_head, dict, buffer, slack, rounding;
 	uint64_t instance_dict;
+	uint64_t attributes; /* in __dict__ objects and attribute values of instances */
 };
 
 struct heap_type {
@@ -63,7 +64,9 @@ struct heap_type {
 	uint32_t gc_head;
 	uint32_t inline_bytes; /* of inline attribute values behind tp_basicsize (3.13+) */
 	uint32_t shared_values; /* slots of a values array: room of the shared keys */
+	uint32_t shared_names;	/* of these, used by attributes */
 	uint32_t slots;
+	uint32_t bare; /* bytes of an instance without the words for __dict__ and __weakref__; 0: not to be had */
 	enum heap_family family;
 	uint32_t family_basic; /* tp_basicsize of the C type the family was found at */
 	bool leaf;   /* instances refer to nothing */

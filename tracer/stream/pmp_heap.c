@@ -52,7 +52,7 @@ static const struct member type_members[] = {
 	T(U64, immortal_count), T(U64, large_count), T(U64, total_bytes), T(U64, payload_bytes),
 	T(U64, header_bytes), T(U64, gc_head_bytes), T(U64, dict_bytes), T(U64, buffer_bytes),
 	T(U64, slack_bytes), T(U64, rounding_bytes), T(U64, instance_dict_bytes),
-	T(U64, retained_bytes),
+	T(U64, retained_bytes), T(U64, attributes), T(U32, bare_bytes),
 };
 
 #define B(kind, member) M(fact_heap_buffer, kind, member)

@@ -6,6 +6,7 @@ process id to FILE again and again: a second instance of this program would show
 nproc (become another user whose processes are as many as allowed),
 traced (tracemalloc is on: say how much was made on one line),
 torn (one of the allocator's own counts is wrong for good),
+slots (classes DictN and SlotN of N attributes, and what has a dict anyway),
 pins (leave nearly empty arenas behind again and again).
 Commands: state.
 """
@@ -124,6 +125,25 @@ elif mode == "traced":
 			blocks += 1
 			total += trace.size
 	say({"line": inner, "blocks": blocks, "bytes": total}, "READY ")
+elif mode == "slots":
+	for n in (1, 3, 8, 20):
+		names = tuple("a%d" % i for i in range(n))
+		for kind, body in (("Dict", {}), ("Slot", {"__slots__": names})):
+			one = type("%s%d" % (kind, n), (object,), body)
+			for _ in range(2000):
+				keep.append(one())
+				for name in names:
+					setattr(keep[-1], name, None)
+	class Error(Exception):
+		pass
+	class Number(int):
+		pass
+	for i in range(2000):
+		keep.append(Error())
+		keep[-1].a = keep[-1].b = i
+		keep.append(Number(i))
+		keep[-1].a = i
+	say({}, "READY ")
 elif mode == "torn":
 	keep.append(shapes())
 	found = "no ctypes"
