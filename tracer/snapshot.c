@@ -578,6 +578,42 @@ static const char *core_program(const struct core *c)
 	return slash ? slash + 1 : NULL;
 }
 
+/*
+ * The interpreter's data, if the file ends before it: called python3.11 or libpython3.11.so.1.0. Its own
+ * file has only what it began with: objects cannot be found from that.
+ */
+static const struct map_range *lost_data(struct core *c)
+{
+	const struct maps *m = core_maps(c);
+
+	for (size_t i = 0; i < m->count; i++) {
+		const struct map_range *range = &m->ranges[i];
+		const char *slash = strrchr(range->path, '/');
+		uint8_t byte;
+
+		if (!slash || !(range->flags & MAP_W) ||
+		    (strncmp(slash, "/python", 7) != 0 && strncmp(slash, "/libpython", 10) != 0))
+			continue;
+		if (mem_u8(core_source(c), taddr_of(range->start), &byte, NULL) < 0 ||
+		    mem_u8(core_source(c), taddr_of(range->end - 1), &byte, NULL) < 0)
+			return range;
+	}
+	return NULL;
+}
+
+/* What was cut off, if that is why it cannot be read. */
+static int explain_cut(struct core *c, const char *path, int r, struct err *err)
+{
+	const struct map_range *lost = lost_data(c);
+
+	if (lost)
+		r = err_set(err, ERR_CORRUPT,
+			    "the data of %.80s at 0x%llx, from which all objects are found, lies beyond its end",
+			    strrchr(lost->path, '/') + 1, (unsigned long long)lost->start);
+	return err_wrap(err, r, "%.80s was cut off (%llu bytes are missing)", path,
+			(unsigned long long)core_missing_bytes(c));
+}
+
 int snapshot_core(const char *path, const struct snapshot_options *options,
 		  const struct snapshot_hooks *hooks, struct snapshot_result *ret, struct err *err)
 {
@@ -606,8 +642,7 @@ int snapshot_core(const char *path, const struct snapshot_options *options,
 	if (r == 0)
 		r = usable(&s.py, err);
 	if (r < 0 && core_missing_bytes(core))
-		return err_wrap(err, r, "%.80s was cut off (%llu bytes are missing)", path,
-				(unsigned long long)core_missing_bytes(core));
+		return explain_cut(core, path, r, err);
 	if (r == 0)
 		r = core_usage(core, &usage, err);
 	rows = usage.usage;
