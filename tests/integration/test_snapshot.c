@@ -550,6 +550,51 @@ static const json_t *type_named(const json_t *report, const char *name)
 	return NULL;
 }
 
+/* Objects of a type, and their bytes as sys.getsizeof counts them: without what only rounds up. */
+static json_int_t exact_bytes(const json_t *type)
+{
+	return number(type, "total_bytes") - number(type, "rounding_bytes") - number(type, "slack_bytes");
+}
+
+Test(integration_snapshot, what_the_collector_does_not_know_is_counted_to_the_byte)
+{
+	const char *const args[] = { "counts", NULL };
+	struct python *py;
+	size_t n = all_pythons(&py);
+
+	for (size_t k = 0; k < n; k++) {
+		const char *name;
+		struct target t;
+		json_t *row;
+
+		spawn(&t, &py[k], args);
+		for (int i = 0; i < 3; i++)
+			json_decref(target_ask(&t, "fill", 10000));
+		usleep(50000);
+		json_t *before = snapshot(py[k].name, pid_word(&t), "--no-graph");
+		json_t *made = target_ask(&t, "fill", 10000);
+		usleep(50000);
+		json_t *after = snapshot(py[k].name, pid_word(&t), "--no-graph");
+		cr_expect_eq(json_object_size(made), 5, "%s", py[k].name);
+		json_object_foreach(made, name, row)
+		{
+			const json_t *b = type_named(before, name), *a = type_named(after, name);
+			json_int_t count = number(a, "count") - number(b, "count");
+			json_int_t bytes = exact_bytes(a) - exact_bytes(b);
+
+			cr_expect_eq(count, json_integer_value(json_array_get(row, 0)), "%s: %lld %s, made %lld",
+				     py[k].name, count, name, json_integer_value(json_array_get(row, 0)));
+			cr_expect_eq(bytes, json_integer_value(json_array_get(row, 1)),
+				     "%s: %lld bytes of %s, made %lld", py[k].name, bytes, name,
+				     json_integer_value(json_array_get(row, 1)));
+		}
+		json_decref(before);
+		json_decref(made);
+		json_decref(after);
+		target_kill(&t);
+	}
+}
+
 /* 2000 objects with a dict and 2000 with slots instead: what one costs more is what was promised. */
 static void check_saving(const json_t *report, int attributes, const char *who)
 {

@@ -6,9 +6,11 @@ process id to FILE again and again: a second instance of this program would show
 nproc (become another user whose processes are as many as allowed),
 traced (tracemalloc is on: say how much was made on one line),
 torn (one of the allocator's own counts is wrong for good),
+counts (command fill: make so many objects that the collector does not know; after the first time
+nothing else is new),
 slots (classes DictN and SlotN of N attributes, and what has a dict anyway),
 pins (leave nearly empty arenas behind again and again).
-Commands: state.
+Commands: state, fill.
 """
 import gc
 import importlib
@@ -82,6 +84,26 @@ def web(names):
 		elif name == "pandas":
 			keep.append(module.DataFrame({"a": range(100000), "b": ["s%d" % i for i in range(100000)]}))
 	return found
+
+
+def fill():
+	"""Objects of every kind the collector does not track, and what they are."""
+	n = 1000
+	made = {}
+	for make in (
+		lambda i: (1 << 40) + i, lambda i: (1 << 400) + i, lambda i: i + 0.5, lambda i: complex(i, 1),
+		lambda i: "a%d" % (i + 10000), lambda i: "\xe9%d" % (i + 10000),
+		lambda i: "\u0416%d" % (i + 10000), lambda i: "\U0001f600%d" % (i + 10000), lambda i: "a%d" % i * 300,
+		lambda i: b"b%d" % (i + 10000), lambda i: b"b%d" % (i + 10000) * 200,
+	):
+		held = [None] * n
+		for i in range(n):
+			held[i] = make(i)
+		keep.append(held)
+		row = made.setdefault(type(held[0]).__name__, [0, 0])
+		row[0] += n
+		row[1] += sum(map(sys.getsizeof, held))
+	return made
 
 
 keep = []
@@ -178,3 +200,5 @@ else:
 for line in sys.stdin:
 	if line.strip() == "state":
 		say({"sigchld": signals[0], "pid": os.getpid()})
+	elif line.strip() == "fill":
+		say(fill())
