@@ -434,16 +434,17 @@ void text_section_ledger(struct text *t)
 
 static void gc_interpreter(struct text *t, const struct fact_heap_gc *g)
 {
-	struct units a, b, c;
+	struct units a, b, c, d;
 
 	out_printf(t->out, "  interpreter %" PRId64 ": %s%s\n", g->interpreter,
 		   g->enabled ? "enabled" : "DISABLED", g->collecting ? ", collecting now" : "");
-	out_printf(t->out, "  %-10s %10s %7s %10s %11s %12s\n", "generation", "objects", "count",
-		   "threshold", "collections", "collected");
+	out_printf(t->out, "  %-4s %10s %6s %9s %11s %11s %13s\n", "gen.", "objects", "count", "threshold",
+		   "collections", "collected", "uncollectable");
 	for (size_t i = 0; i < FACT_GC_GENERATIONS && i < g->generations; i++)
-		out_printf(t->out, "  %-10zu %10s %7d %10d %11s %12s\n", i,
+		out_printf(t->out, "  %-4zu %10s %6d %9d %11s %11s %13s\n", i,
 			   units_count(&a, g->gen[i].objects), g->gen[i].count, g->gen[i].threshold,
-			   units_count(&b, g->gen[i].collections), units_count(&c, g->gen[i].collected));
+			   units_count(&b, g->gen[i].collections), units_count(&c, g->gen[i].collected),
+			   units_count(&d, g->gen[i].uncollectable));
 	out_printf(t->out, "  frozen %s, gc.garbage %s\n", units_count(&a, g->frozen),
 		   units_count(&b, g->garbage));
 	if (g->cycles_known)

@@ -111,7 +111,7 @@ def main():
 	parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 	parser.add_argument("--pymemprof", default=os.environ.get("PYMEMPROF"))
 	parser.add_argument("--python", default=os.environ.get("PYMEMPROF_ONLY", ""), help="part of a name in tools/interpreters")
-	parser.add_argument("--objects", default="100000,1000000,5000000")
+	parser.add_argument("--objects", default="100000,1000000,5000000,10000000")
 	parser.add_argument("--turns", type=int, default=3)
 	options = parser.parse_args()
 	titles = ["objects", "RSS MiB", "stop ms", "of it work ms", "work ms/GiB", "seen inside ms", "wall s", "CPU s", "tool B/object",

@@ -33,13 +33,15 @@ Test(integration_snapshot_hard, without_room_for_a_copy_it_reads_the_stopped_pro
 		cr_skip_test("needs root, to make a process of another user");
 	for (size_t i = 0; i < n; i++) {
 		spawn(&t, &py[i], args);
-		json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
-		cr_expect_str_eq(text_of(json_object_get(report, "cost"), "pause_kind"), "stopped",
-				 "%s", py[i].name);
-		cr_expect(has_note(report, "clone-refused"), "%s: no note", py[i].name);
-		check_parts(report, py[i].name);
+		for (int k = 0; k < (i ? 1 : cycles_wanted(ROUNDS)); k++) {
+			json_t *report = snapshot(py[i].name, pid_word(&t), NULL);
+			cr_expect_str_eq(text_of(json_object_get(report, "cost"), "pause_kind"), "stopped",
+					 "%s", py[i].name);
+			cr_expect(has_note(report, "clone-refused"), "%s: no note", py[i].name);
+			check_parts(report, py[i].name);
+			json_decref(report);
+		}
 		check_unharmed(&t, py[i].name);
-		json_decref(report);
 		target_kill(&t);
 	}
 }
@@ -167,7 +169,7 @@ Test(integration_snapshot_hard, a_full_control_group_costs_the_target_nothing)
 	leave(&g);
 	usleep(1000000); /* until it has what it needs by itself */
 	group_limit(&g, get_number(g.dir, g.usage) + 6 * MIB);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < cycles_wanted(ROUNDS); i++) {
 		json_t *report = snapshot(py[0].name, pid_word(&t), NULL);
 
 		check_parts(report, py[0].name);

@@ -109,6 +109,50 @@ Test(report_view_json, suspects_and_threads_refer_to_sites)
 	json_decref(root);
 }
 
+/* Scripts rely on these names: pymemprof-json(5). */
+static void has_all(const json_t *object, const char *const *names)
+{
+	for (; *names; names++)
+		cr_assert(json_object_get(object, *names), "no %s", *names);
+}
+
+Test(report_view_json, a_snapshot_has_the_members_it_promises)
+{
+	static const char *const top[] = { "heap", "types", "size_classes", "arenas", "fragmentation", "malloc",
+					   "gc", "free_lists", "unknown_blocks", "ledger", "cost", NULL };
+	static const char *const type[] = { "type", "module", "count", "total_bytes", "payload_bytes",
+					    "header_bytes", "gc_head_bytes", "dict_bytes", "buffer_bytes",
+					    "slack_bytes", "rounding_bytes", "slots_would_save_bytes",
+					    "baseline_count", "baseline_total_bytes", NULL };
+	static const char *const class[] = { "block_bytes", "pools", "used_blocks", "free_blocks", "tail_bytes", NULL };
+	static const char *const arena[] = { "address", "pools", "used_pools", "free_pools", "live_bytes", "free_bytes",
+					     "free_pool_bytes", "header_bytes", "tail_bytes", "map", "pins", NULL };
+	static const char *const pin[] = { "type", "module", "buffer", "count", "bytes", "made", NULL };
+	static const char *const malloc_arena[] = { "system_bytes", "used_bytes", "free_bytes", "top_bytes",
+						    "largest_free_bytes", "trimmable_bytes", NULL };
+	static const char *const line[] = { "code", "label", "depth", "bytes", "estimate", NULL };
+	static const char *const gc[] = { "generations", "frozen", "garbage", "unreachable", "unreachable_bytes", NULL };
+	static const char *const generation[] = { "threshold", "count", "collections", "collected", "uncollectable",
+						  "objects", NULL };
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot(&r, 1, "Session");
+	sample_snapshot(&r, 2, "Session");
+	json_t *root = draw(), *first = json_array_get(json_object_get(root, "arenas"), 0);
+	const json_t *interpreter =
+		json_array_get(json_object_get(json_object_get(root, "gc"), "interpreters"), 0);
+	has_all(root, top);
+	has_all(json_array_get(json_object_get(root, "types"), 0), type);
+	has_all(json_array_get(json_object_get(root, "size_classes"), 0), class);
+	has_all(first, arena);
+	has_all(json_array_get(json_object_get(first, "pins"), 0), pin);
+	has_all(json_array_get(json_object_get(root, "malloc"), 0), malloc_arena);
+	has_all(json_array_get(json_object_get(root, "ledger"), 0), line);
+	has_all(interpreter, gc);
+	has_all(json_array_get(json_object_get(interpreter, "generations"), 0), generation);
+	json_decref(root);
+}
+
 Test(report_view_json, estimates_are_marked)
 {
 	sample_make(&r, 65536);
