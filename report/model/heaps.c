@@ -378,6 +378,11 @@ size_t heap_model_nearly_empty(const struct heap_model *m, double max_share, uin
 	return n;
 }
 
+bool heap_arena_told(const struct fact_heap_arena *a)
+{
+	return a->header_bytes || !a->used_pools;
+}
+
 uint64_t heap_arena_bytes(const struct heap_model *m, const struct fact_heap_arena *a)
 {
 	return (uint64_t)a->pools * m->heap.pool_size_bytes + a->align_bytes;

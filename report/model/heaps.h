@@ -103,6 +103,9 @@ double heap_model_fragmentation(const struct heap_model *m);
 size_t heap_model_nearly_empty(const struct heap_model *m, double max_share, uint64_t *ret_live_bytes,
 			       uint64_t *ret_arena_bytes);
 
+/* Are free, header and tail bytes of the arena told? Files of before they were have zeros. */
+bool heap_arena_told(const struct fact_heap_arena *a);
+
 /* Bytes of one arena. */
 uint64_t heap_arena_bytes(const struct heap_model *m, const struct fact_heap_arena *a);
 

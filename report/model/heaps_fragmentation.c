@@ -145,6 +145,8 @@ static int put_arena(struct table *t, const struct heap_model *m, const struct s
 		{ ALIGN_BYTES, f->align_bytes });
 	if (!c)
 		return err_nomem(err);
+	if (!heap_arena_told(f))
+		c[FREE_BLOCKS].none = c[FREE_BYTES].none = c[HEADER_BYTES].none = c[TAIL_BYTES].none = true;
 	c[MAP] = (struct table_cell){ .text = heap_arena_map(f, map) };
 	for (uint32_t i = 0; i < f->npins && i < FACT_HEAP_PINS && r == 0; i++)
 		r = put_pin(t, m, stacks, f, &f->pins[i], err);

@@ -177,10 +177,21 @@ static void put_classes(struct json *j, const struct heap_model *m)
 	json_close(j, ']');
 }
 
+/* null: the file is of before it was told. */
+static void put_told(struct json *j, const char *name, bool told, uint64_t v)
+{
+	if (told)
+		json_number(j, name, v);
+	else
+		json_null(j, name);
+}
+
 static int put_arena(struct json *j, const struct recording *r, const struct heap_model *m,
 		     const struct fact_heap_arena *a, struct err *err)
 {
 	AUTO_FREE char *map = malloc(a->occupancy ? (size_t)a->pools + 1 : 1);
+
+	bool told = heap_arena_told(a);
 
 	if (!map)
 		return err_nomem(err);
@@ -192,11 +203,11 @@ static int put_arena(struct json *j, const struct recording *r, const struct hea
 	json_number(j, "free_pools", a->free_pools);
 	json_number(j, "live_blocks", a->live_blocks);
 	json_number(j, "live_bytes", a->live_bytes);
-	json_number(j, "free_blocks", a->free_blocks);
-	json_number(j, "free_bytes", a->free_bytes);
 	json_number(j, "free_pool_bytes", (uint64_t)a->free_pools * m->heap.pool_size_bytes);
-	json_number(j, "header_bytes", a->header_bytes);
-	json_number(j, "tail_bytes", a->tail_bytes);
+	put_told(j, "free_blocks", told, a->free_blocks);
+	put_told(j, "free_bytes", told, a->free_bytes);
+	put_told(j, "header_bytes", told, a->header_bytes);
+	put_told(j, "tail_bytes", told, a->tail_bytes);
 	json_number(j, "align_bytes", a->align_bytes);
 	json_word(j, "map", heap_arena_map(a, map));
 	json_open(j, "pins", '[');
@@ -338,6 +349,7 @@ static void put_small_lists(struct json *j, const struct heap_model *m)
 		json_number(j, "block_bytes", m->unknown.at[i].block_bytes);
 		json_number(j, "count", m->unknown.at[i].count);
 		json_number(j, "bytes", m->unknown.at[i].bytes);
+		put_addr(j, "sample", m->unknown.at[i].sample_addr);
 		json_close(j, '}');
 	}
 	json_close(j, ']');

@@ -222,6 +222,7 @@ static void arena_row(struct text *t, const struct heap_model *m, const struct f
 {
 	static const char shade[] = ".:-=+*#";
 	size_t columns = map_columns(t);
+	bool told = heap_arena_told(a);
 	char map[MAP_COLUMNS_MAX + 1], head[160];
 	struct units count, used, left, pools, lost;
 
@@ -237,9 +238,9 @@ static void arena_row(struct text *t, const struct heap_model *m, const struct f
 	}
 	map[columns] = 0;
 	int n = snprintf(head, sizeof head, "%012" PRIx64 " %7s %7s %7s %6s [%s]", a->addr,
-			 brief(&used, a->live_bytes), brief(&left, a->free_bytes),
+			 brief(&used, a->live_bytes), told ? brief(&left, a->free_bytes) : "?",
 			 brief(&pools, (uint64_t)a->free_pools * m->heap.pool_size_bytes),
-			 brief(&lost, a->header_bytes + a->tail_bytes + a->align_bytes), map);
+			 told ? brief(&lost, a->header_bytes + a->tail_bytes + a->align_bytes) : "?", map);
 	if (a->npins)
 		n += snprintf(head + n, sizeof head - (size_t)n, " %s %s",
 			      units_count_short(&count, a->pins[0].count),
