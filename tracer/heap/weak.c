@@ -16,13 +16,17 @@
 
 #define BUDGET_BYTES (UINT64_C(64) << 20)
 #define PIECE_BYTES 65536
+#define LARGE_BYTES 65536
 #define CHUNK_MAX (UINT64_C(16) << 20)
 #define THREADS_MAX 4096
 
-/* Regions of C data still to be read. */
+/*
+ * Regions of C data still to be read. Large malloc'ed ones wait for all others, since what looks like a
+ * pointer to one may be none, and a few of them use up the budget.
+ */
 struct spread {
 	struct heap *h;
-	struct claim_queue queue;
+	struct claim_queue queue, large;
 	uint64_t budget;
 	uint8_t *piece;
 };
@@ -54,7 +58,10 @@ static void malloc_add(struct spread *s, uint64_t addr, uint32_t owner)
 		h->nomem = true;
 		return;
 	}
-	region_add(s, addr, chunk - 8, owner);
+	struct claim_late late = { .addr = addr, .bytes = chunk - 8, .owner = owner };
+
+	if (vec_push(chunk > LARGE_BYTES ? &s->large : &s->queue, late) < 0)
+		h->nomem = true;
 }
 
 static void word_spread(struct spread *s, uint64_t word, uint32_t owner)
@@ -98,6 +105,14 @@ static void drain(struct spread *s)
 	while (s->queue.len && s->budget && !s->h->nomem)
 		region_spread(s, s->queue.at[--s->queue.len]);
 	vec_clear(&s->queue);
+}
+
+static void drain_large(struct spread *s)
+{
+	while (s->large.len && s->budget && !s->h->nomem) {
+		region_spread(s, s->large.at[--s->large.len]);
+		drain(s);
+	}
 }
 
 /* Blocks already attributed to unknown C types, and their module states and nodes. */
@@ -199,6 +214,8 @@ void roots_weak(struct heap *h)
 	drain(&s);
 	seeds_static(&s);
 	drain(&s);
+	drain_large(&s);
 	free(s.piece);
 	vec_deinit(&s.queue);
+	vec_deinit(&s.large);
 }
