@@ -306,6 +306,50 @@ static void expect_debugmallocstats(struct walked *w)
 	}
 }
 
+/* "# bytes in available blocks          =            1,234,567": the figure; false: not such a line. */
+static bool total_told(const char *line, const char *label, uint64_t *ret)
+{
+	const char *p = strstr(line, label);
+
+	p = p ? strchr(p, '=') : NULL;
+	if (!p)
+		return false;
+	*ret = 0;
+	for (; *p; p++)
+		*ret = *p >= '0' && *p <= '9' ? *ret * 10 + (uint64_t)(*p - '0') : *ret;
+	return true;
+}
+
+/* What it says of all arenas together; the last lines count. */
+static void expect_totals(struct walked *w)
+{
+	const struct fact_heap *h = &w->view.heap;
+	const struct { const char *label; uint64_t seen; } totals[] = {
+		{ "# arenas allocated current", h->arenas },
+		{ " arenas * ", h->arena_bytes },
+		{ "# bytes in allocated blocks", h->block_bytes },
+		{ "# bytes in available blocks", h->free_bytes },
+		{ " unused pools * ", h->free_pool_bytes },
+		{ "# bytes lost to pool headers", h->pool_header_bytes },
+		{ "# bytes lost to quantization", h->pool_tail_bytes },
+		{ "# bytes lost to arena alignment", h->arena_align_bytes },
+	};
+	enum { TOTALS = sizeof(totals) / sizeof(*totals) };
+	uint64_t told[TOTALS];
+	char line[512];
+	FILE *f = fdopen(dup(w->stats_fd), "r");
+
+	memset(told, 0xff, sizeof(told));
+	rewind(f);
+	while (fgets(line, sizeof(line), f))
+		for (size_t i = 0; i < TOTALS; i++)
+			(void)total_told(line, totals[i].label, &told[i]);
+	fclose(f);
+	for (size_t i = 0; i < TOTALS; i++)
+		cr_expect_eq(totals[i].seen, told[i], "%s: %s: %" PRIu64 " told, %" PRIu64 " seen",
+			     w->python->name, totals[i].label, told[i], totals[i].seen);
+}
+
 static uint64_t on_list(const struct view *v, const char *name)
 {
 	for (size_t i = 0; i < v->nlists; i++)
@@ -407,6 +451,7 @@ static void check_heap(struct walked *w)
 		cr_expect_eq(compare_types(w, json_object_get(w->target.ready, "types")), 0);
 		expect_collector(w, w->target.ready, counts);
 		expect_debugmallocstats(w);
+		expect_totals(w);
 		size_t lists = expect_free_lists(w, json_object_get(w->target.ready, "free"));
 		expect_identities(w);
 		if (f->raw_blocks)
