@@ -17,6 +17,7 @@
 #define BUDGET_BYTES (UINT64_C(64) << 20)
 #define PIECE_BYTES 65536
 #define LARGE_BYTES 65536
+#define MALLOC_COST 2048 /* least price of a malloc'ed block: it is looked at again in other places */
 #define CHUNK_MAX (UINT64_C(16) << 20)
 #define THREADS_MAX 4096
 
@@ -82,6 +83,8 @@ static void word_spread(struct spread *s, uint64_t word, uint32_t owner)
 
 static void region_spread(struct spread *s, struct claim_late region)
 {
+	bool malloced = !pymalloc_has(&s->h->pm, region.addr);
+
 	while (region.bytes >= 8 && s->budget) {
 		size_t n = region.bytes < PIECE_BYTES ? (size_t)region.bytes : PIECE_BYTES;
 		size_t got;
@@ -92,9 +95,11 @@ static void region_spread(struct spread *s, struct claim_late region)
 			      : reader_bulk(&s->h->r, region.addr, s->piece, n);
 		for (size_t i = 0; i + 8 <= got; i += 8)
 			word_spread(s, le64(s->piece + i), region.owner);
+		if (malloced && n < MALLOC_COST)
+			n = MALLOC_COST < s->budget ? MALLOC_COST : (size_t)s->budget;
 		s->budget -= n;
 		if (got < n)
-			return;
+			return; /* unreadable, or all of it */
 		region.addr += n;
 		region.bytes -= n;
 	}
