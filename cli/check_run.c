@@ -28,7 +28,7 @@ static void note_end(const struct check_job *job, const struct session_result *r
 		if (m->failed)
 			snprintf(m->why, sizeof m->why, "the program failed with status %d",
 				 m->exit_status);
-	} else if (job->pid && res->end != FACT_END_DETACHED) {
+	} else if (job->pid && res->end != FACT_END_DETACHED && res->end != FACT_END_ELAPSED) {
 		m->failed = true;
 		snprintf(m->why, sizeof m->why, "the process ended before the recording did");
 	}
@@ -42,6 +42,7 @@ static int record_live(const struct check_job *job, const struct fact_sink *sink
 	struct signals signals;
 	const struct fact_sink *sinks[1] = { sink };
 	o.window_slots = 0;
+	o.past_final = true; /* what is left at the very end is a figure, too */
 	o.duration_ns = job->duration_ns;
 	o.snapshots = job->pid != 0;
 	o.snapshot_at_bytes = job->argv ? m->snapshot_at : 0;

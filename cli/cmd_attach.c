@@ -4,9 +4,6 @@
 
 static const struct opt options[] = {
 	{ 'p', "pid", "PID", "the process, when not given as a word", NULL, NULL },
-	{ 0, "no-snapshot", NULL,
-	  "take no snapshots of the whole heap when the recording begins and when it ends", NULL,
-	  NULL },
 	{ 0, "plain", NULL, "on a terminal, too: a line of progress instead of the live view", NULL, NULL },
 	RECORD_OPTIONS,
 	{ 0 },

@@ -184,7 +184,7 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	bool to_stdout = r->path && strcmp(r->path, "-") == 0;
 	r->wish.options.file = r->wish.source = to_stdout ? NULL : r->path;
 	int rc = take_options(args, &r->options, err);
-	r->options.snapshots = !running && !opt_given(args, "no-snapshot");
+	r->options.snapshots = !opt_given(args, "no-snapshot");
 	if (rc == 0 && format && !(r->wish.view = view_find(format)))
 		rc = err_set(err, ERR_USAGE,
 			     "unknown format '%.40s'; one of text, html, json, csv, folded", format);

@@ -32,6 +32,9 @@
 		{ 0,	"window", "SLOTS", "blocks that may die unseen; a power of two, 0: none",  \
 		  NULL, NULL },                                                                    \
 		{ 0, "interval", "TIME", "resolution of the time series", NULL, NULL },            \
+		{ 0, "no-snapshot", NULL,                                                          \
+		  "take no snapshots of the whole heap when the recording begins and ends", NULL,  \
+		  NULL },                                                                          \
 		{ 0, "max-frames", "N", "frames kept of a stack, innermost first", NULL, NULL },   \
 		{ 0,	     "suppressions",                                                       \
 		  "FILE",    "suspects that are explained, with reasons",                          \

@@ -266,7 +266,7 @@ static int collect_session(struct top *t, struct err *err)
 		const struct totals *n = &t->live->totals;
 		if (t->session->told->rc < 0)
 			say_gone(t, "RECORDING ENDED");
-		else if (n->have_end && n->end == FACT_END_EXITED)
+		else if (n->have_end && (n->end == FACT_END_EXITED || n->end == FACT_END_FINISHED))
 			say_gone(t, "TARGET EXITED");
 		else if (n->have_end && n->end == FACT_END_EXECED)
 			say_gone(t, "TARGET EXECED");

@@ -137,7 +137,10 @@ struct fact_cost {
 	uint64_t rss_peak_bytes; /* run: of the program that ended, by the kernel's account; 0: unknown */
 };
 
-enum fact_end { FACT_END_DETACHED = 0, FACT_END_EXITED, FACT_END_EXECED, FACT_END_STREAM_CLOSED, FACT_END_TRUNCATED };
+enum fact_end { FACT_END_DETACHED = 0, FACT_END_EXITED, FACT_END_EXECED, FACT_END_STREAM_CLOSED, FACT_END_TRUNCATED,
+		FACT_END_FINISHED, /* the program's own work was done, and the interpreter about to end */
+		FACT_END_ELAPSED   /* the time that was asked for was over */ };
+#define FACT_END_LAST FACT_END_ELAPSED
 
 /* Something the reader must know before believing a figure: one sentence, no newline. */
 struct fact_note {

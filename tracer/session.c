@@ -63,6 +63,7 @@ static struct inject_options inject_options_of(const struct session_options *o)
 	i.window_max_bytes = o->window_max_bytes;
 	i.max_frames = o->max_frames;
 	i.sample_bytes = o->sample_bytes;
+	i.past_final = o->past_final;
 	return i;
 }
 
@@ -319,6 +320,11 @@ static void say_attached(struct session *s)
 		s->hooks->attached(s->hooks->ctx, text);
 }
 
+static bool still_running(const struct session *s, enum fact_end end)
+{
+	return (end == FACT_END_DETACHED || end == FACT_END_ELAPSED) && !pidfd_exited(s->pidfd);
+}
+
 /* From live hooks to the last fact. Whatever happens, the agent is removed. */
 int session_record(struct session *s, struct err *err)
 {
@@ -338,6 +344,8 @@ int session_record(struct session *s, struct err *err)
 			r = session_snapshot_wait(s, &why);
 	}
 	session_snapshot_drop(s);
+	if (r == 0 && s->options->snapshots && end == FACT_END_FINISHED)
+		r = session_snapshot_hold(s, &why);
 	/* Another program runs there now, or none: there is nothing to take back. */
 	if (end == FACT_END_EXITED || end == FACT_END_EXECED)
 		s->hooked = false;
@@ -346,8 +354,9 @@ int session_record(struct session *s, struct err *err)
 	if (r == 0)
 		r = left;
 	s->result->end = end;
-	if (r == 0 && s->options->snapshots && !s->from_start && end == FACT_END_DETACHED)
+	if (r == 0 && s->options->snapshots && (s->held || still_running(s, end)))
 		r = session_snapshot_last(s, &why);
+	session_snapshot_drop(s);
 	/* What was learned is worth saying, also when something failed on the way. */
 	int pushed = session_push_end(s, end, r < 0 ? NULL : &why);
 	if (r == 0)

@@ -25,6 +25,7 @@ struct session_options {
 	uint32_t max_frames;
 	uint32_t stall_limit_ms;
 	bool drop_on_full;	    /* else the target waits for us, up to stall_limit_ms */
+	bool past_final;	    /* record also what the interpreter does to take itself down */
 	bool events;		    /* push every event too */
 	bool snapshots;		    /* attach: of the heap, at the beginning and at the end */
 	uint64_t snapshot_at_bytes; /* one more, as soon as so much is live; 0: none */

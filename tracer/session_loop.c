@@ -217,6 +217,10 @@ static int ended(struct session *s, uint64_t now, enum fact_end *ret_end, struct
 	uint64_t duration = s->options->duration_ns;
 
 	(void)forward_signal(s);
+	if (ledger_final(s->ledger)) {
+		*ret_end = FACT_END_FINISHED;
+		return 1;
+	}
 	if (pidfd_exited(s->pidfd)) {
 		int r = session_drain(s, err);
 		*ret_end = FACT_END_EXITED;
@@ -228,8 +232,10 @@ static int ended(struct session *s, uint64_t now, enum fact_end *ret_end, struct
 	}
 	*ret_end = s->stream_bad ? FACT_END_STREAM_CLOSED : FACT_END_DETACHED;
 	s->was_interrupted = session_stop_asked(s);
-	return s->stream_bad || s->was_interrupted || s->fanout.failed ||
-	       (duration && now >= duration);
+	if (s->stream_bad || s->was_interrupted || s->fanout.failed)
+		return 1;
+	*ret_end = FACT_END_ELAPSED;
+	return duration && now >= duration;
 }
 
 /* The agent's counters; when they cannot be read any more, another program is running there. */

@@ -53,6 +53,7 @@ struct session {
 	struct agent_public agent; /* newest counters read */
 	char activity[512];	   /* of an idle target, when we looked; "": we did not */
 	struct session_side *side; /* NULL: none */
+	struct session_side *held; /* the last one, when its copy was made while hooks were live */
 	uint32_t snapshots;	   /* begun so far */
 	uint64_t dropped_by_head;  /* newest count in a batch */
 	bool has_rest;		   /* what the agent had not sent was read */
@@ -99,7 +100,12 @@ int session_snapshot_begin(struct session *s, struct err *err) MUST_CHECK;
 int session_snapshot_poll(struct session *s, struct err *err) MUST_CHECK;
 /* Wait for it, reading the pipe meanwhile. */
 int session_snapshot_wait(struct session *s, struct err *err) MUST_CHECK;
-/* One more, without hooks, from beginning to end. */
+/*
+ * The program's work is done and its thread waits in the agent: make the copy for the last one now,
+ * before it is let go. Does nothing when it does not wait.
+ */
+int session_snapshot_hold(struct session *s, struct err *err) MUST_CHECK;
+/* One more, without hooks, from beginning to end; or what was held. */
 int session_snapshot_last(struct session *s, struct err *err) MUST_CHECK;
 /* Forget one that is being taken. */
 void session_snapshot_drop(struct session *s);

@@ -361,7 +361,8 @@ static int64_t add_site(void *ctx, const struct fact_site *f, struct err *err)
 	return ledger_add_site(((struct session *)ctx)->ledger, f, err);
 }
 
-int session_snapshot_last(struct session *s, struct err *err)
+/* The last one's copy. 1: *ret_side has it; 0: there is none, as a note says. */
+static int hold_last(struct session *s, struct session_side **ret_side, struct err *err)
 {
 	struct session_side *side = side_new(s);
 	struct err why = ERR_INIT;
@@ -371,20 +372,49 @@ int session_snapshot_last(struct session *s, struct err *err)
 		return err_nomem(err);
 	side->hooks.stop = s->hooks->stop;
 	side->snap.stop_from = s->hooks->stop ? *s->hooks->stop : 0;
+	side->snap.at_rest = s->hooked;
 	r = snapshot_hold(&side->snap, &why);
 	if (r == 0)
 		r = err_set(&why, ERR_SYS, "%.180s", side->snap.note);
 	if (r > 0) {
-		side->snap.fanout.sink = rows_only(&s->fanout.sink);
-		side->snap.sites.recorded = recorded;
-		side->snap.sites.add = add_site;
-		side->snap.sites.ctx = s;
-		side->snap.extra = session_join;
-		side->snap.extra_ctx = s;
-		r = snapshot_read_copy(&side->snap, &why);
+		*ret_side = side;
+		return 1;
 	}
 	side_free(s, side);
-	if (r == ERR_GONE) /* it ended just now: so does the recording */
+	return r == ERR_GONE ? 0 : refuse(s, &why, err); /* it ended just now: so does the recording */
+}
+
+int session_snapshot_hold(struct session *s, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = inject_waits(s->inject, s->mem) ? hold_last(s, &s->held, err) : 1;
+
+	/* Did it wait all the while? Then the copy is of that instant, too. */
+	if (r <= 0 || inject_waits(s->inject, s->mem))
+		return r < 0 ? r : 0;
+	side_free(s, TAKE(s->held));
+	(void)err_set(&why, ERR_GONE, "the program did not wait for it at its end (--stall-limit)");
+	return refuse(s, &why, err);
+}
+
+int session_snapshot_last(struct session *s, struct err *err)
+{
+	struct session_side *side = TAKE(s->held);
+	struct err why = ERR_INIT;
+	bool was_held = side != NULL;
+	int r = was_held ? 1 : hold_last(s, &side, err);
+
+	if (r <= 0)
+		return r;
+	side->snap.fanout.sink = rows_only(&s->fanout.sink);
+	side->snap.sites.recorded = recorded;
+	side->snap.sites.add = add_site;
+	side->snap.sites.ctx = s;
+	side->snap.extra = session_join;
+	side->snap.extra_ctx = s;
+	r = snapshot_read_copy(&side->snap, &why);
+	side_free(s, side);
+	if (r == ERR_GONE && !was_held)
 		return 0;
 	return r < 0 && r != s->fanout.failed ? refuse(s, &why, err) : r < 0 ? r : 0;
 }
@@ -392,4 +422,5 @@ int session_snapshot_last(struct session *s, struct err *err)
 void session_snapshot_drop(struct session *s)
 {
 	side_free(s, TAKE(s->side));
+	side_free(s, TAKE(s->held));
 }

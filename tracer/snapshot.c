@@ -171,7 +171,7 @@ static int good_instant(struct snapshot *s, struct err *err)
 	uint64_t most = s->options->max_pause_ns ? s->options->max_pause_ns : SNAPSHOT_MAX_PAUSE_NS;
 	uint64_t begin = snapshot_now_ns();
 
-	while (collecting(s) || inside_allocator(s)) {
+	while (!s->at_rest && (collecting(s) || inside_allocator(s))) {
 		/* the time it runs in between counts, too: somebody waits for us */
 		s->inside = snapshot_now_ns() - begin + STEP_US * UINT64_C(2000) > most;
 		if (s->inside)

@@ -59,6 +59,7 @@ struct snapshot {
 	snapshot_extra_fn *extra; /* NULL: none */
 	void *extra_ctx;
 	uint32_t retakes; /* how often a torn heap may still be taken anew */
+	bool at_rest;	/* the target waits for us where it is: no instant is better */
 	bool said_target;
 	bool no_room;	/* for a copy, in the control groups of the target: see note */
 	bool pushed;	/* rows have gone into the sink: it is too late to read again */

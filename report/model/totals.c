@@ -109,6 +109,10 @@ const char *totals_end_name(enum fact_end end)
 		return "execed";
 	case FACT_END_STREAM_CLOSED:
 		return "stream-closed";
+	case FACT_END_FINISHED:
+		return "finished";
+	case FACT_END_ELAPSED:
+		return "elapsed";
 	case FACT_END_TRUNCATED:
 		return "truncated";
 	}

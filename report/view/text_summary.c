@@ -252,6 +252,10 @@ static const char *until(enum fact_end end)
 		return "it executed another program";
 	case FACT_END_STREAM_CLOSED:
 		return "it closed our pipe";
+	case FACT_END_FINISHED:
+		return "the program was done";
+	case FACT_END_ELAPSED:
+		return "its time was over";
 	case FACT_END_TRUNCATED:
 		break;
 	}

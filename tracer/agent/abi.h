@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#define AGENT_ABI_VERSION 3
+#define AGENT_ABI_VERSION 4
 #define AGENT_MAGIC 0x746e656761504d50ull /* "PMPagent" */
 #define AGENT_MAP_BYTES (576 * 1024)
 #define AGENT_RESIDENT_MAX (512 * 1024)
@@ -99,6 +99,7 @@ struct agent_fixed {
 	uint64_t tstate_tls_module;
 	int64_t thread_id_bias; /* tstate.thread_id − thread pointer, for "is this the GIL holder" */
 	uint64_t main_interp;
+	uint64_t finalizing_addr; /* word that names the thread taking the interpreter down; 0: not looked at */
 	uint64_t code_type; /* &PyCode_Type: anything else in a frame is skipped */
 	struct agent_offsets off;
 	int32_t pipe_fd;
@@ -146,7 +147,8 @@ enum agent_mode {
 #define AGENT_GATE_CAREFUL 0x400u /* the originals call the tables again in their own ways */
 #define AGENT_GATE_SAMPLE 0x800u  /* sample_bytes is not 0 */
 
-enum agent_why_pass { AGENT_WHY_NONE = 0, AGENT_WHY_EPIPE = 1, AGENT_WHY_BADFD = 2, AGENT_WHY_TOLD = 3 };
+enum agent_why_pass { AGENT_WHY_NONE = 0, AGENT_WHY_EPIPE = 1, AGENT_WHY_BADFD = 2, AGENT_WHY_TOLD = 3,
+		      AGENT_WHY_FINAL = 4 /* the program's work is done; its thread waits for us */ };
 
 /* What a forked child still has, as zeros. The tracer writes it with all threads stopped. */
 struct agent_gate {
@@ -222,6 +224,7 @@ enum stream_meta {
 	STREAM_SAMPLE = 5, /* struct stream_sample: sampling interval from here on */
 	STREAM_RESET = 6,  /* no payload: all code, stack and thread serials start again at 1 */
 	STREAM_LABEL = 7,  /* struct stream_label + text: what the program does from here on */
+	STREAM_FINAL = 8,  /* no payload: the interpreter is about to take itself down; nothing follows */
 };
 
 struct stream_hello {

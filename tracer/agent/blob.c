@@ -3,6 +3,7 @@
  * The whole agent as one translation unit, so that the hot path is one piece of straight code.
  * Built twice: freestanding, as the blob that is written into a target, and hosted, for tests.
  */
+#include "tracer/agent/final.c"
 #include "tracer/agent/label.c"
 #include "tracer/agent/put.c"
 #include "tracer/agent/sample.c"
@@ -24,7 +25,7 @@ __asm__(".section .text.agent_head, \"ax\"\n"
 	".globl agent_head\n"
 	"agent_head:\n"
 	".quad 0x746e656761504d50\n" /* AGENT_MAGIC */
-	".long 3\n"		     /* AGENT_ABI_VERSION */
+	".long 4\n"		     /* AGENT_ABI_VERSION */
 	".long agent_end - agent_head\n"
 	".long hook_raw_malloc - agent_head, hook_raw_calloc - agent_head\n"
 	".long hook_raw_realloc - agent_head, hook_raw_free - agent_head\n"
@@ -33,7 +34,7 @@ __asm__(".section .text.agent_head, \"ax\"\n"
 	".long hook_obj_malloc - agent_head, hook_obj_calloc - agent_head\n"
 	".long hook_obj_realloc - agent_head, hook_obj_free - agent_head\n"
 	".previous\n");
-_Static_assert(AGENT_MAGIC == 0x746e656761504d50ull && AGENT_ABI_VERSION == 3,
+_Static_assert(AGENT_MAGIC == 0x746e656761504d50ull && AGENT_ABI_VERSION == 4,
 	       "the head above repeats both numbers");
 
 #endif

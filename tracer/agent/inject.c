@@ -119,6 +119,14 @@ bool inject_shared(const struct inject *in)
 	return in->share_fd >= 0;
 }
 
+bool inject_waits(const struct inject *in, struct mem_source *mem)
+{
+	struct agent_gate gate;
+
+	return mem_read(mem, taddr_add(in->base, AGENT_GATE_OFFSET), &gate, sizeof(gate), NULL) == 0 &&
+	       gate.why_pass == AGENT_WHY_FINAL;
+}
+
 int inject_public(const struct inject *in, struct mem_source *mem, struct agent_public *ret,
 		  struct err *err)
 {
@@ -506,6 +514,8 @@ static int read_interpreter(struct inject *in, struct err *err)
 	int r = 0;
 
 	agent_offsets_fill(in->py, fx);
+	if (in->options.past_final)
+		fx->finalizing_addr = 0;
 	fx->off.interp_gil = in->py->layout->PyInterpreterState_ceval_gil;
 	for (int d = 0; d < AGENT_DOMAINS && r == 0; d++)
 		r = mem_read(in->mem, taddr_of(fx->table_addr[d]), &fx->original[d],

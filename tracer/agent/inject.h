@@ -31,6 +31,7 @@ struct inject_options {
 	uint32_t window_max_bytes;
 	uint32_t max_frames;
 	uint64_t sample_bytes; /* 0: exact */
+	bool past_final;       /* the interpreter taking itself down is recorded, too */
 	uint32_t flush_ms;     /* a partly filled batch is sent after about that long */
 };
 
@@ -98,6 +99,9 @@ typedef int inject_drain_fn(void *ctx, struct err *err);
  */
 int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inject_drain_fn *drain,
 		  void *ctx, struct inject_audit *ret, struct err *err) MUST_CHECK;
+
+/* Does a thread wait in the agent, the program's work being done, until it is removed? The target may run. */
+bool inject_waits(const struct inject *in, struct mem_source *mem);
 
 /* The end of the stream that never reached the pipe, as ordinary stream bytes. */
 struct inject_rest {

@@ -173,6 +173,11 @@ bool label_knows(uint64_t addr, struct text name, struct text file);
 /* Look at its local variable; a new text is sent, after everything that came before it. */
 void label_look(void);
 
+/* --- final.c: the end of the program's work ------------------------------------------------------ */
+
+/* Does the calling thread take the interpreter down? Then the reader is told, once, and waited for. */
+void final_look(void);
+
 /* --- site.c: what the reader has been told --------------------------------------------------- */
 
 #define SITE_SETS (AGENT_SITES / AGENT_SITE_WAYS)

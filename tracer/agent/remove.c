@@ -50,6 +50,62 @@ static int restore_words(struct inject *in, struct inject_audit *ret, struct err
 	return 0;
 }
 
+/* The table of the domain whose four functions are ours at word[0 … 3]; -1: none. */
+static int copied_domain(const struct agent_fixed *fx, const uint64_t *word)
+{
+	for (int d = 0; d < AGENT_DOMAINS; d++)
+		if (memcmp(word, fx->hook[d], sizeof(fx->hook[d])) == 0)
+			return d;
+	return -1;
+}
+
+static int restore_in(struct inject *in, uint64_t start, uint64_t end, struct err *err)
+{
+	const struct agent_fixed *fx = &in->fixed;
+	size_t n = (size_t)(end - start) / 8;
+	AUTO_FREE uint64_t *word = malloc(n * 8 + 8);
+	int r = word ? mem_read(in->mem, taddr_of(start), word, n * 8, NULL) : err_nomem(err);
+
+	if (r < 0)
+		return r == ERR_NOMEM ? r : 0; /* not all of it is there: nothing was kept in it */
+	for (size_t i = 0; i + AGENT_FUNCS <= n; i++) {
+		int d = word[i] - in->base.v < AGENT_MAP_BYTES ? copied_domain(fx, &word[i]) : -1;
+
+		if (d < 0)
+			continue;
+		r = live_write(in->mem, taddr_of(start + i * 8), fx->original[d].func,
+			       sizeof(fx->original[d].func), err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * Copies the interpreter made of its tables while they were ours, and calls through later: those
+ * of tracemalloc, which keeps what it found when it was made ready, at start-up from 3.15 on
+ * (Python/tracemalloc.c). They lie in its own static data.
+ */
+static int restore_copies(struct inject *in, struct err *err)
+{
+	const struct maps *m = &in->maps;
+	const struct map_range *home = maps_find(m, taddr_of(in->fixed.table_addr[AGENT_RAW]));
+	uint64_t reached = 0;
+	int r = 0;
+
+	for (size_t i = 0; home && r == 0 && i < m->count; i++) {
+		const struct map_range *range = &m->ranges[i];
+		bool same = *range->path && strcmp(range->path, home->path) == 0;
+
+		if (range != home && !same && (*range->path || range->start != reached))
+			continue;
+		reached = range->end; /* static data without contents goes on behind it, unnamed */
+		if (range->flags & MAP_W && range->end - range->start <= PROBE_BYTES_MAX)
+			r = restore_in(in, range->start, range->end, err);
+	}
+	return r;
+}
+
 /* From here on the agent calls through and says nothing; nothing of its memory changes. */
 static int silence(struct inject *in, struct err *err)
 {
@@ -266,6 +322,11 @@ static int take_out(struct inject *in, inject_drain_fn *drain, void *ctx, struct
 	int r = restore_words(in, ret, err);
 
 	ret->not_outermost = ret->foreign_words > 0;
+	if (r == 0)
+		r = restore_copies(in, err);
+	/* a thread that waits for us (final.c) records nothing any more, and will not leave before */
+	if (r == 0 && inject_waits(in, in->mem))
+		r = silence(in, err);
 	if (r == 0)
 		r = wait_until_empty(in, drain, ctx, ret, err);
 	if (r == 0)

@@ -124,6 +124,8 @@ bool sample_free(uint64_t addr)
 	hole = i = (uint64_t)(place(addr) - agent_state.samples);
 	if (SYS_LIKELY(!agent_state.samples[hole]))
 		return false;
+	/* samples are too few to meet the first allocation of the interpreter's end */
+	final_look();
 	for (;;) {
 		uint64_t home;
 

@@ -439,7 +439,7 @@ static __attribute__((noinline)) bool look_again(void)
 /* Site of the stack in the cache, which was just changed. */
 static uint64_t site_of_cached(void)
 {
-	bool ordinary = !LANE->untold;
+	bool ordinary = !LANE->untold, frameless;
 	uint64_t hash, word;
 	uint32_t depth;
 	int32_t site;
@@ -448,6 +448,9 @@ static uint64_t site_of_cached(void)
 		return 0;
 	depth = LANE->depth;
 	hash = PLACES[depth].hash;
+	frameless = hash == COLD->thread_seed;
+	if (SYS_UNLIKELY(frameless))
+		final_look();
 	site = site_find(hash);
 	if (SYS_LIKELY(site >= 0)) {
 		word = AGENT_SITE_WORD(agent_state.sites[site].serial, site);
@@ -457,6 +460,10 @@ static uint64_t site_of_cached(void)
 			return 0;
 	}
 	LANE->site = word;
+	if (SYS_UNLIKELY(frameless)) {
+		LANE->depth = 0; /* the next event comes here again */
+		return word;
+	}
 	if (ordinary && depth)
 		*leaf_place(STACK[depth].instr, PLACES[depth - 1].hash) = (struct agent_leaf){
 			.instr = STACK[depth].instr,

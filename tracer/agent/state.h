@@ -156,6 +156,8 @@ struct agent_cold {
 	uint32_t thread_serial;	 /* of the lane's thread, 0: not looked up */
 	uint32_t samples_used;
 	uint32_t label_code;	 /* serial of the function that knows the label; 0: not seen */
+	uint32_t final;		 /* the interpreter takes itself down, as the reader was told */
+	uint32_t reserved;
 	uint32_t truncated;	 /* the cached stack lacks its outermost frames */
 	uint64_t label_frame;	 /* its frame in the cached stack */
 	uint64_t label;		 /* hash of the text last sent; 0: none */

@@ -182,6 +182,14 @@ static inline long sys_ppoll_out(int fd, struct sys_timespec *timeout)
 	return sys_call5(SYS_NR_PPOLL, (long)&p, 1, (long)timeout, 0, 8);
 }
 
+/* Waits for nothing but an error on fd, such as a pipe without a reader: more than 0. */
+static inline long sys_ppoll_gone(int fd, struct sys_timespec *timeout)
+{
+	struct sys_pollfd p = { fd, 0, 0 };
+
+	return sys_call5(SYS_NR_PPOLL, (long)&p, 1, (long)timeout, 0, 8);
+}
+
 static inline uint32_t sys_gettid(void)
 {
 	return (uint32_t)sys_call5(SYS_NR_GETTID, 0, 0, 0, 0, 0);

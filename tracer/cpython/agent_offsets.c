@@ -77,6 +77,16 @@ void agent_offsets_of(const struct py_layout *l, struct agent_offsets *ret)
 	frame_offsets(l, ret);
 }
 
+/* _PyRuntime.finalizing (3.8), _finalizing (3.9 on): the thread state that takes the interpreter down. */
+static uint64_t finalizing(const struct py *py)
+{
+	const struct py_layout *l = py->layout;
+	int32_t at = l->_PyRuntimeState__finalizing >= 0 ? l->_PyRuntimeState__finalizing :
+							   l->_PyRuntimeState_finalizing;
+
+	return at >= 0 && py->runtime.v ? py->runtime.v + (uint64_t)at : 0;
+}
+
 void agent_offsets_fill(const struct py *py, struct agent_fixed *ret)
 {
 	const struct py_layout *l = py->layout;
@@ -91,6 +101,7 @@ void agent_offsets_fill(const struct py *py, struct agent_fixed *ret)
 	ret->line_kind = (uint32_t)l->line_kind;
 	ret->lasti_scale = (uint32_t)l->lasti_scale;
 	ret->main_interp = py->main_interp.v;
+	ret->finalizing_addr = finalizing(py);
 	ret->code_type = py->code_type.v;
 	for (int d = 0; d < PY_DOMAINS; d++)
 		ret->table_addr[d] = py->table[d].v;

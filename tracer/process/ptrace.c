@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/process/procfs.h"
+
 /* Linux 5.13; its number and struct are not in older C libraries. */
 #define REQUEST_GET_RSEQ 0x420f
 struct rseq_configuration {
@@ -179,6 +181,36 @@ taddr ptrace_rseq(pid_t tid)
 	return taddr_of(c.pointer);
 }
 
+/* The first thread of a process we started: its end is told to us twice, as tracer and as parent. */
+static bool is_own_child(pid_t tid)
+{
+	struct procfs_status st;
+
+	return procfs_status(tid, 0, &st, NULL) == 0 && st.tgid == tid && st.ppid == getpid();
+}
+
+/*
+ * waitpid without waiting; but the status of a child of ours that ended stays with the kernel, for
+ * who started it and wants to know (session_run). Traced threads that are no children have to be
+ * reaped, or their own parent is not told.
+ */
+static pid_t wait_once(pid_t tid, int *ret_status)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0)
+		return -1;
+	if (info.si_pid == 0)
+		return 0;
+	if ((info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
+	     info.si_code == CLD_DUMPED) && is_own_child(tid)) {
+		*ret_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 :
+							   info.si_status;
+		return tid;
+	}
+	return waitpid(tid, ret_status, WNOHANG | __WALL);
+}
+
 /*
  * Most stops come within microseconds, so yielding first is both fast and fair to a target on
  * our own CPU; waitpid has no time limit, hence no blocking wait.
@@ -189,7 +221,7 @@ int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err
 	long pause_ns = SLEEP_MIN_NS;
 
 	for (unsigned spin = 0;; spin++) {
-		pid_t got = waitpid(tid, ret_status, WNOHANG | __WALL);
+		pid_t got = wait_once(tid, ret_status);
 
 		if (got == tid)
 			return 0;
@@ -212,7 +244,7 @@ int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err
 
 int ptrace_poll(pid_t tid, int *ret_status)
 {
-	return waitpid(tid, ret_status, WNOHANG | __WALL) == tid;
+	return wait_once(tid, ret_status) == tid;
 }
 
 static int transfer_result(ssize_t done, size_t n, taddr addr, const char *what, struct err *err)

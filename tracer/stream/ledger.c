@@ -47,6 +47,7 @@ struct ledger {
 	const struct fact_sink *sink;
 	struct fact_sink own; /* what sites push goes by here */
 	struct tests tests;
+	bool final; /* the program has done its work */
 	const double *ns_per_tick;
 	uint64_t ticks;	 /* when the batch being read was written */
 	uint32_t moment; /* of tests: what blocks born now keep */
@@ -446,6 +447,9 @@ static int on_meta(struct ledger *l, const struct record *r, struct err *err)
 		memcpy(&sample, r->meta, sizeof sample);
 		sample_from(l, sample.sample_bytes);
 		return 0;
+	case STREAM_FINAL:
+		l->final = true;
+		return 0;
 	case STREAM_LABEL:
 		e = tests_label(&l->tests, r, label_at(l, r), err);
 		l->moment = tests_moment(&l->tests, l->at_ns);
@@ -760,6 +764,11 @@ const struct ledger_oddities *ledger_oddities(const struct ledger *l)
 const struct sites_limits_hit *ledger_limits_hit(const struct ledger *l)
 {
 	return &l->sites->hit;
+}
+
+bool ledger_final(const struct ledger *l)
+{
+	return l->final;
 }
 
 struct stream_hello ledger_hello(const struct ledger *l)

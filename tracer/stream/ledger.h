@@ -84,6 +84,8 @@ struct ledger_live ledger_live(const struct ledger *l);
 uint64_t ledger_births(const struct ledger *l);
 const struct ledger_oddities *ledger_oddities(const struct ledger *l);
 const struct sites_limits_hit *ledger_limits_hit(const struct ledger *l);
+/* Has the program done its work: was the interpreter about to take itself down? */
+bool ledger_final(const struct ledger *l);
 /* The hello of the stream, zero until it came. */
 struct stream_hello ledger_hello(const struct ledger *l);
 

@@ -498,7 +498,7 @@ static int read_cost(struct pmp_reader *r, struct cursor *c, struct err *err)
 static int read_end(struct pmp_reader *r, struct cursor *c, struct err *err)
 {
 	(void)err;
-	r->recording->end = (enum fact_end)cursor_bounded(c, FACT_END_TRUNCATED);
+	r->recording->end = (enum fact_end)cursor_bounded(c, FACT_END_LAST);
 	r->recording->end_seen = !c->failed;
 	return c->failed;
 }

@@ -383,6 +383,7 @@ int sites_meta(struct sites *s, const struct record *r, struct err *err)
 	case STREAM_HELLO:
 	case STREAM_SAMPLE:
 	case STREAM_LABEL:
+	case STREAM_FINAL:
 		break;
 	}
 	return 1;

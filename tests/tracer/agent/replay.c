@@ -221,6 +221,9 @@ static bool take_meta(struct replay *r, const uint64_t *w, size_t n)
 		return true;
 	case STREAM_LABEL:
 		return take_label(r, w + 1, n - 1);
+	case STREAM_FINAL:
+		r->finals++;
+		return true;
 	case STREAM_RESET:
 		r->resets++;
 		forget_serials(r);

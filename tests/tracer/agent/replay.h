@@ -38,7 +38,7 @@ struct replay {
 	size_t table_size, table_used;
 	uint64_t live, live_bytes;
 	uint64_t frees, foreign_frees, unfrees, doubled; /* doubled: ALLOC of a live address */
-	uint64_t stacks, codes, threads, resets, hellos, batches;
+	uint64_t stacks, codes, threads, resets, hellos, batches, finals;
 	uint64_t sample_bytes;
 	uint64_t labels, label_live; /* how many; live blocks when the last one came */
 	char label[64];		     /* its first characters */

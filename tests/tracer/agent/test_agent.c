@@ -619,6 +619,66 @@ static void label(struct fake_code *f, const char *text, uint32_t instr)
 #define RUNNER "site-packages/_pytest/runner.py"
 #define SETTER "_update_current_test_var"
 
+/* --- the end of the program's work ------------------------------------------------------------ */
+
+static uint64_t finalizing; /* what _PyRuntime says of it */
+
+static void finalize_begins(void)
+{
+	finalizing = agent_state.lane.tstate;
+}
+
+Test(tracer_agent, the_interpreters_end_is_told_last_and_nothing_after_it)
+{
+	void *p, *q;
+
+	agent_fixed.finalizing_addr = (uint64_t)&finalizing;
+	agent_fixed.stall_limit_ms = 20;
+	fake_go();
+	p = hook_obj_malloc(NULL, 100); /* makes this thread state the lane's */
+	fake_call(fake_code("finalizer", 1, 8), 0);
+	finalize_begins();
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 8));
+	cr_assert_eq(agent_gate.mode & AGENT_MODE_MASK, AGENT_MODE_RECORD, "Python code still runs");
+	fake_return();
+	hook_obj_malloc(NULL, 24);
+	cr_assert_eq(agent_gate.mode, AGENT_MODE_PASS);
+	cr_assert_eq(agent_gate.why_pass, AGENT_WHY_FINAL);
+	q = hook_obj_malloc(NULL, 200);
+	hook_obj_free(NULL, p);
+	collect();
+	cr_assert_eq(replay.finals, 1);
+	cr_assert_not_null(replay_find(&replay, (uint64_t)p), "it was alive then");
+	cr_assert_null(replay_find(&replay, (uint64_t)q));
+}
+
+Test(tracer_agent, a_thread_at_its_end_does_not_wait_for_a_reader_that_is_gone)
+{
+	agent_fixed.finalizing_addr = (uint64_t)&finalizing;
+	agent_fixed.stall_limit_ms = 600000;
+	fake_go();
+	hook_obj_malloc(NULL, 100);
+	fake_flush();
+	finalize_begins();
+	close(fake.pipe_read);
+	fake.pipe_read = -1;
+	hook_obj_malloc(NULL, 24); /* would take ten minutes */
+	cr_assert_eq(agent_gate.mode, AGENT_MODE_PASS);
+}
+
+Test(tracer_agent, an_end_nobody_asked_for_is_recorded_like_everything_else)
+{
+	void *p;
+
+	fake_go();
+	p = hook_obj_malloc(NULL, 100);
+	finalize_begins();
+	hook_obj_free(NULL, p);
+	collect();
+	cr_assert_eq(replay.finals, 0);
+	cr_assert_eq(replay.live, 0);
+}
+
 Test(tracer_agent, what_a_test_runner_says_it_is_doing_is_told_in_order)
 {
 	struct fake_code *f, *g;
