@@ -9,6 +9,7 @@
  */
 #include <criterion/criterion.h>
 #include <glob.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,20 @@ static size_t choose(size_t n, struct python *p)
 	return 3;
 }
 
+/* Criterion shows nothing of what a test prints when it writes TAP: tools/test shows this file. */
+static __attribute__((format(printf, 1, 2))) void say(const char *fmt, ...)
+{
+	const char *path = getenv("PYMEMPROF_VERDICTS_LOG");
+	FILE *out = path ? fopen(path, "a") : stdout;
+	va_list ap;
+	va_start(ap, fmt);
+	if (out)
+		vfprintf(out, fmt, ap);
+	va_end(ap);
+	if (out && out != stdout)
+		fclose(out);
+}
+
 static bool begin(struct service *s, const struct python *py)
 {
 	const char *seconds = getenv("PYMEMPROF_SECONDS");
@@ -132,7 +147,8 @@ static bool holder_matches(const json_t *row, const json_t *truth)
 {
 	size_t i;
 	json_t *word;
-	json_array_foreach(json_object_get(truth, "holder"), i, word) {
+	json_array_foreach(json_object_get(truth, "holder"), i, word)
+	{
 		const char *w = json_string_value(word);
 		if (strstr(text(row, "holder"), w) || strstr(text(row, "path"), w) ||
 		    (strcmp(w, "C code") == 0 && strcmp(text(row, "reach"), "c-reference") == 0) ||
@@ -145,7 +161,7 @@ static bool holder_matches(const json_t *row, const json_t *truth)
 static bool leads(const json_t *row)
 {
 	return strcmp(text(row, "state"), "accused") == 0 &&
-		json_is_null(json_object_get(row, "part_of"));
+	       json_is_null(json_object_get(row, "part_of"));
 }
 
 /* The truth this row tells, or -1. */
@@ -153,7 +169,8 @@ static int truth_of(const json_t *row, const json_t *truths)
 {
 	size_t i;
 	json_t *truth;
-	json_array_foreach(truths, i, truth) {
+	json_array_foreach(truths, i, truth)
+	{
 		if (type_matches(text(row, "type"), text(truth, "type")) &&
 		    same_tail(text(row, "function"), text(truth, "site")) &&
 		    holder_matches(row, truth))
@@ -169,7 +186,8 @@ static void judge(const struct service *s, const struct python *py, struct score
 	bool told[16] = { false };
 	size_t i;
 	json_t *row;
-	json_array_foreach(json_object_get(s->report, "leaks"), i, row) {
+	json_array_foreach(json_object_get(s->report, "leaks"), i, row)
+	{
 		own.acquitted += strcmp(text(row, "state"), "acquitted") == 0;
 		if (!leads(row))
 			continue;
@@ -185,8 +203,8 @@ static void judge(const struct service *s, const struct python *py, struct score
 	}
 	cr_expect_eq(own.found, own.leaks, "%s: %s: %u of %u leaks named", py->name, s->name,
 		     own.found, own.leaks);
-	printf("# %-14s %-18s %u of %u leaks named, %u accused, %u acquitted\n", py->name, s->name,
-	       own.found, own.leaks, own.accused, own.acquitted);
+	say("# %-14s %-18s %u of %u leaks named, %u accused, %u acquitted\n", py->name, s->name,
+	    own.found, own.leaks, own.accused, own.acquitted);
 	sum->accused += own.accused;
 	sum->rightly += own.rightly;
 	sum->leaks += own.leaks;
@@ -215,7 +233,8 @@ static void try_all(struct service *services, size_t n, const struct python *py,
 	}
 }
 
-Test(integration_verdicts, every_leak_is_named_with_type_site_and_holder_and_nothing_else_is_accused)
+Test(integration_verdicts,
+     every_leak_is_named_with_type_site_and_holder_and_nothing_else_is_accused)
 {
 	static struct python pythons[PYTHONS_MAX];
 	static struct service services[SERVICES_MAX];
@@ -227,12 +246,11 @@ Test(integration_verdicts, every_leak_is_named_with_type_site_and_holder_and_not
 	npythons = choose(npythons, pythons);
 	for (size_t i = 0; i < npythons; i++)
 		try_all(services, n, &pythons[i], &sum);
-	printf("# %zu services on %zu interpreters: precision %.3f (%u of %u accused), recall %.3f (%u of "
-	       "%u leaks), %u acquitted\n",
-	       n, npythons, sum.accused ? (double)sum.rightly / sum.accused : 1.0, sum.rightly,
-	       sum.accused, sum.leaks ? (double)sum.found / sum.leaks : 1.0, sum.found, sum.leaks,
-	       sum.acquitted);
-	fflush(stdout);
+	say("# %zu services on %zu interpreters: precision %.3f (%u of %u accused), recall %.3f (%u "
+	    "of %u leaks), %u acquitted\n",
+	    n, npythons, sum.accused ? (double)sum.rightly / sum.accused : 1.0, sum.rightly,
+	    sum.accused, sum.leaks ? (double)sum.found / sum.leaks : 1.0, sum.found, sum.leaks,
+	    sum.acquitted);
 }
 
 /* --- diff --------------------------------------------------------------------------------- */
@@ -247,13 +265,14 @@ static void snapshot(const struct target *t, const char *file)
 	cli_done(&done);
 }
 
-static const json_t *row_of(const json_t *report, const char *table, const char *key, const char *value)
+static const json_t *row_of(const json_t *report, const char *table, const char *key,
+			    const char *value)
 {
 	size_t i;
 	json_t *row;
-	json_array_foreach(json_object_get(json_object_get(report, table), "rows"), i, row)
-		if (strstr(text(row, key), value) && strstr(text(row, "name"), "Listener"))
-			return row;
+	json_array_foreach(json_object_get(json_object_get(report, table), "rows"), i,
+			   row) if (strstr(text(row, key), value) &&
+				    strstr(text(row, "name"), "Listener")) return row;
 	return NULL;
 }
 

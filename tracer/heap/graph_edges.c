@@ -4,6 +4,7 @@
  * are looked up once: by the key's address, or by type and place.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/own.h"
 #include "base/strtab.h"
@@ -23,6 +24,7 @@ struct export {
 	uint32_t pushed; /* names so far */
 	struct map by_key;   /* address of a key → name << 8 | kind */
 	struct map by_place; /* type, place, index → the same */
+	struct map closure_of; /* a function's tuple of cells → the function */
 	struct VEC(uint64_t) keys; /* of the dict being read */
 	uint32_t from;
 	struct VEC(uint64_t) addr, own;
@@ -36,6 +38,7 @@ static void export_deinit(struct export *x)
 	strtab_free(x->names);
 	map_deinit(&x->by_key);
 	map_deinit(&x->by_place);
+	map_deinit(&x->closure_of);
 	vec_deinit(&x->keys);
 	vec_deinit(&x->addr);
 	vec_deinit(&x->own);
@@ -72,9 +75,14 @@ static uint64_t edge_word(struct export *x, enum ref_place place, uint64_t index
 {
 	struct heap_graph *g = x->g;
 	struct map *known = NULL;
-	struct edge_name e;
+	struct edge_name e = { 0 };
 	uint64_t key = 0, word, *at;
 
+	if (place == REF_ITEM && map_has(&x->closure_of, x->from) &&
+	    edge_name_cell(g, (uint32_t)map_get(&x->closure_of, x->from, 0), index, e.name)) {
+		e.edge = FACT_EDGE_CELL;
+		return word_of(x, &e);
+	}
 	if (place == REF_ITEM)
 		return (index < UINT32_MAX ? index : UINT32_MAX) << 8 | FACT_EDGE_INDEX;
 	if (place == REF_VALUE && index < x->keys.len && x->keys.at[index]) {
@@ -186,6 +194,26 @@ static int push_piece(struct export *x, uint32_t node, struct err *err)
 	return r;
 }
 
+/* Items of those tuples are closure variables, whose names only the function's code knows. */
+static void find_closures(struct export *x)
+{
+	struct heap_graph *g = x->g;
+	uint64_t tuple;
+
+	for (uint32_t v = 0; v < g->objects && !x->nomem; v++) {
+		const struct heap_type *t = types_at(&g->h->types, graph_type(g, v));
+
+		if (strcmp(t->name, "function") || strcmp(t->module, "builtins") ||
+		    !reader_u64(&g->h->r,
+				graph_addr(g, v) + (uint64_t)g->h->l->PyFunctionObject_func_closure,
+				&tuple) ||
+		    !tuple)
+			continue;
+		uint32_t to = graph_vertex(g, tuple);
+		x->nomem = to < g->objects && map_set(&x->closure_of, to, v) < 0;
+	}
+}
+
 int graph_push_edges(struct heap_graph *g, const struct fact_sink *sink, struct err *err)
 {
 	AUTO(export_deinit) struct export x = { .g = g, .sink = sink };
@@ -195,6 +223,8 @@ int graph_push_edges(struct heap_graph *g, const struct fact_sink *sink, struct 
 	if (!sink->heap_edges)
 		return 0;
 	r = strtab_new(&x.names, err);
+	if (r == 0)
+		find_closures(&x);
 	for (uint32_t v = 0; v < g->n && r == 0; v++) {
 		vertex_put(&x, v);
 		if (x.nomem)

@@ -181,7 +181,8 @@ static uint32_t frame_root(struct heap_graph *g, uint32_t thread, const struct f
 
 		name = c.name;
 		file = slash ? slash + 1 : c.file;
-		snprintf(where, sizeof(where), "%.120s:%d", file, code_line(&c, f->lasti));
+		snprintf(where, sizeof(where), "%.100s:%d, thread %.20s", file, code_line(&c, f->lasti),
+			 g->roots.at[thread].name);
 	}
 	root = graph_root_add(g, FACT_ROOT_FRAME, thread, f->addr.v, name, where);
 	if (root)
