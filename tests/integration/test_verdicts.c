@@ -309,6 +309,9 @@ static void compare_snapshots(const struct python *py, const char *folder)
 	cr_expect(holder && figure(holder, "delta_count") == figure(type, "delta_count"),
 		  "%s: holders: %lld, not %lld", py->name, (long long)figure(holder, "delta_count"),
 		  (long long)figure(type, "delta_count"));
+	cr_expect(holder && figure(holder, "delta_bytes") == figure(type, "delta_bytes"),
+		  "%s: all are held there: %lld bytes, not %lld", py->name,
+		  (long long)figure(holder, "delta_bytes"), (long long)figure(type, "delta_bytes"));
 	json_decref(report);
 	cli_done(&done);
 	CLI(&done, 20000, "diff", a, b, c, "--format", "json");

@@ -22,6 +22,7 @@
 #define PATTERNS_PER_TYPE 6
 #define PATTERN_SHARE 50   /* of a type's objects: patterns of fewer are not told */
 #define PATTERN_SAMPLE 6
+#define MEASURED_MAX (1u << 20) /* objects: with more of them, those that come first stand for all */
 
 void held_deinit(struct held *h)
 {
@@ -323,7 +324,8 @@ int held_owners(struct held *h, const struct map *blocks, held_owner_fn *fn, voi
 
 struct pattern {
 	uint32_t type, hash;
-	uint64_t objects;
+	uint64_t objects, bytes; /* bytes of those measured */
+	uint32_t measured;
 	uint32_t vertex[PATTERN_SAMPLE], n;
 };
 
@@ -331,6 +333,7 @@ struct patterns {
 	struct VEC(struct pattern) at;
 	struct map index; /* type << 32 | pattern */
 	uint8_t *wanted;  /* by type */
+	uint32_t measured; /* objects whose bytes were looked up */
 };
 
 static void patterns_deinit(struct patterns *p)
@@ -397,6 +400,11 @@ static int count(struct patterns *p, const struct held *h, struct err *err)
 		if (x->n < PATTERN_SAMPLE && (x->objects & (x->objects + 1)) == 0)
 			x->vertex[x->n++] = v; /* the 1st, 2nd, 4th, 8th … */
 		x->objects++;
+		if (p->measured < MEASURED_MAX) {
+			p->measured++;
+			x->measured++;
+			x->bytes += heap_object_bytes(h->g->h, h->g->id[v]);
+		}
 	}
 	return 0;
 }
@@ -421,9 +429,11 @@ static int push_pattern(struct held *h, const struct pattern *x, const struct fa
 		return err_nomem(err);
 	group->type = x->type;
 	group->objects = x->objects;
-	group->bytes = t->count ? (uint64_t)((double)t->total_bytes * (double)x->objects /
-					     (double)t->count) :
-				  0;
+	group->bytes = x->measured == x->objects ? x->bytes :
+		       x->measured ? (uint64_t)((double)x->bytes * (double)x->objects / x->measured) :
+		       t->count	   ? (uint64_t)((double)t->total_bytes * (double)x->objects /
+					  (double)t->count) :
+				     0;
 	for (uint32_t i = 0; i < x->n; i++)
 		held_add(group, x->vertex[i]);
 	return held_push(h, group, sink, err);
