@@ -109,14 +109,14 @@ static int note(struct session *s, const char *code, const char *text, struct er
 	return sink->note ? sink->note(sink->ctx, &f, err) : 0;
 }
 
-static int note_count(struct session *s, const char *code, uint64_t n, const char *what,
+static int note_count(struct session *s, const char *code, uint64_t n, const char *one, const char *more,
 		      struct err *err)
 {
 	char text[200];
 
 	if (n == 0)
 		return 0;
-	snprintf(text, sizeof text, "%llu %s", (unsigned long long)n, what);
+	snprintf(text, sizeof text, "%llu %s", (unsigned long long)n, n == 1 ? one : more);
 	return note(s, code, text, err);
 }
 
@@ -146,15 +146,17 @@ static int push_notes(struct session *s, enum fact_end end, struct err *err)
 	const struct session_audit *audit = &s->result->audit;
 	char text[200], idle[sizeof s->activity + 80];
 	int r = note_count(s, "dropped", dropped(s),
+			   "event was dropped because the tracer did not keep up; figures are too low",
 			   "events were dropped because the tracer did not keep up; figures are too low",
 			   err);
 
 	if (r == 0)
 		r = note_count(s, "offgil-dropped", s->agent.offgil_dropped,
+			       "event of a thread without the GIL was dropped",
 			       "events of threads without the GIL were dropped", err);
 	if (r == 0)
 		r = note_count(s, "lost-batches", decode_counts(s->decode)->lost_batches,
-			       "batches of the stream never arrived", err);
+			       "batch of the stream never arrived", "batches of the stream never arrived", err);
 	if (r == 0 && s->stream_bad)
 		r = note(s, "stream-corrupt",
 			 "the stream turned into something else; the rest of it is missing", err);
@@ -163,6 +165,7 @@ static int push_notes(struct session *s, enum fact_end end, struct err *err)
 			 "what the target did in its last tenth of a second may be missing", err);
 	if (r == 0)
 		r = note_count(s, "torn-tail", s->torn + interrupted_calls(s),
+			       "call under way when the target ended is left out",
 			       "calls under way when the target ended are left out", err);
 	if (r == 0 && s->activity[0] && s->result->cost.first_event_ns == 0) {
 		snprintf(idle, sizeof idle, "the program allocated nothing meanwhile; at the beginning: %s",

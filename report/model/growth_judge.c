@@ -351,10 +351,16 @@ const char *growth_confidence_name(enum growth_confidence c)
 	return "low";
 }
 
+static const char *s_of(uint32_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 /* "grew in 118 of 118 samples, never fell" */
 static int say_course(const struct growth_verdict *v, char *buf, size_t cap)
 {
-	int n = snprintf(buf, cap, "grew in %u of %u samples, ", v->grew, v->samples);
+	int n = snprintf(buf, cap, "grew in %u of %u sample%s, ", v->grew, v->samples,
+			 s_of(v->samples));
 	if (v->fell == 0)
 		return n + snprintf(buf + n, cap - (size_t)n, "never fell");
 	return n + snprintf(buf + n, cap - (size_t)n, "fell in %u, last %.1f s before the end",
@@ -388,19 +394,20 @@ const char *growth_reason(const struct growth_verdict *v, char buf[GROWTH_REASON
 		break;
 	case GROWTH_STABLE:
 		snprintf(buf, cap,
-			 "grew in %u of %u samples, but not above its level for the last %.1f s",
-			 v->grew, v->samples, quiet_s);
+			 "grew in %u of %u sample%s, but not above its level for the last %.1f s",
+			 v->grew, v->samples, s_of(v->samples), quiet_s);
 		break;
 	case GROWTH_SAWTOOTH:
-		snprintf(buf, cap, "comes and goes: rose in %u and fell in %u of %u samples",
-			 v->grew, v->fell, v->samples);
+		snprintf(buf, cap, "comes and goes: rose in %u and fell in %u of %u sample%s",
+			 v->grew, v->fell, v->samples, s_of(v->samples));
 		break;
 	case GROWTH_FLAT:
-		snprintf(buf, cap, "no growth after its first sample (%u samples)", v->samples);
+		snprintf(buf, cap, "no growth after its first sample (%u sample%s)", v->samples,
+			 s_of(v->samples));
 		break;
 	case GROWTH_SHORT:
-		snprintf(buf, cap, "grew in %u of %u samples: too few to tell; record for longer",
-			 v->grew, v->samples);
+		snprintf(buf, cap, "grew in %u of %u sample%s: too few to tell; record for longer",
+			 v->grew, v->samples, s_of(v->samples));
 		break;
 	}
 	return buf;

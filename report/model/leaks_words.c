@@ -84,8 +84,10 @@ static void put_what(struct buf *b, const struct leak *row)
 		return;
 	}
 	put_count(b, row->objects);
-	(void)buf_printf(b, *row->type_name ? " objects of type %s" : "%s",
-			 *row->type_name ? row->type_name : " blocks");
+	if (*row->type_name)
+		(void)buf_printf(b, " object%s of type %s", row->objects == 1 ? "" : "s", row->type_name);
+	else
+		(void)buf_str(b, row->objects == 1 ? " block" : " blocks");
 	if (row->objects_per_s >= 0.05)
 		(void)buf_printf(b, row->objects_per_s < 10 ? " (+%.1f/s)" : " (+%.0f/s)",
 				 row->objects_per_s);

@@ -167,7 +167,8 @@ int text_section_types(struct text *t, size_t top, struct err *err)
 			type_made(t, m, list[i]);
 	}
 	if (n > top)
-		out_printf(t->out, "%7s  (%zu more types)\n", brief(&a, rest), n - top);
+		out_printf(t->out, "%7s  (%zu more type%s)\n", brief(&a, rest), n - top,
+			   n - top == 1 ? "" : "s");
 	if (m->heap.unknown_bytes)
 		out_printf(t->out, "%7s  (blocks of unknown use: %.2f %% of allocated block bytes)\n",
 			   brief(&a, m->heap.unknown_bytes),
@@ -327,7 +328,8 @@ static int arena_map(struct text *t, const struct heap_model *m, size_t top, str
 	for (size_t i = 0; i < m->arenas.len && i < top; i++)
 		arena_row(t, m, list[i]);
 	if (m->arenas.len > top)
-		out_printf(t->out, "  (%zu more arenas)\n", m->arenas.len - top);
+		out_printf(t->out, "  (%zu more arena%s)\n", m->arenas.len - top,
+			   m->arenas.len - top == 1 ? "" : "s");
 	return 0;
 }
 

@@ -218,7 +218,8 @@ static int asked_paths(struct text *t, const struct heap_model *m, size_t top, s
 	if (r == 0)
 		r = direct_lines(t, m, &p, err);
 	if (r == 0 && p.ways_found > p.ways.len)
-		out_printf(t->out, "            %" PRIu64 " more ways\n", p.ways_found - p.ways.len);
+		out_printf(t->out, "            %" PRIu64 " more way%s\n", p.ways_found - p.ways.len,
+			   p.ways_found - p.ways.len == 1 ? "" : "s");
 	if (r == 0)
 		paths_deinit(&p);
 	return r;

@@ -70,7 +70,7 @@ int text_section_sites(struct text *t, size_t top, struct err *err)
 		left += more > 0;
 	}
 	if (left > 0)
-		out_printf(t->out, "(%llu more sites, %s)\n", (unsigned long long)left,
+		out_printf(t->out, "(%llu more site%s, %s)\n", (unsigned long long)left, left == 1 ? "" : "s",
 			   text_bytes(t, &a, rest));
 	return 0;
 }
