@@ -127,7 +127,7 @@ static void leave(const struct group *g)
 }
 
 /* A snapshot within the group: its status, 128 + the signal that ended it. */
-static int snapshot_within(const struct group *g, const char *word)
+static int snapshot_within(const struct group *g, const char *word, const char *file)
 {
 	const char *program = getenv("PYMEMPROF");
 	pid_t pid = fork();
@@ -139,7 +139,7 @@ static int snapshot_within(const struct group *g, const char *word)
 		(void)!dup2(null, STDERR_FILENO);
 		if (enter(g->dir))
 			execl(program ? program : "pymemprof", "pymemprof", "snapshot", word, "-q", "-o",
-			      "/dev/null", "-f", (char *)NULL);
+			      file, "-f", (char *)NULL);
 		_exit(127);
 	}
 	cr_assert(pid > 0 && waitpid(pid, &status, 0) == pid);
@@ -189,6 +189,62 @@ Test(integration_snapshot_hard, a_full_control_group_costs_the_target_nothing)
 	unlink(file);
 }
 
+/* A program with that many objects more, which has made them all. */
+static pid_t spawn_large(const struct python *py)
+{
+	const char *args[PYTHON_ARGS_MAX + 3];
+	int made[2];
+	char byte;
+	size_t n = 0;
+
+	cr_assert_eq(pipe2(made, O_CLOEXEC), 0);
+	for (; py->argv[n]; n++)
+		args[n] = py->argv[n];
+	args[n++] = "-c";
+	args[n++] = "import time; kept = [(float(i),) for i in range(400000)]; print('made', flush=True); "
+		    "time.sleep(60)";
+	args[n] = NULL;
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)!dup2(made[1], STDOUT_FILENO);
+		execvp(args[0], (char *const *)args);
+		_exit(127);
+	}
+	close(made[1]);
+	cr_assert(pid > 0 && read(made[0], &byte, 1) == 1, "%s: no target", py->name);
+	close(made[0]);
+	return pid;
+}
+
+Test(integration_snapshot_hard, a_heap_larger_than_our_memory_has_types_and_says_why_it_has_no_graph)
+{
+	char folder[] = "/tmp/pymemprof-large-XXXXXX", file[64], word[16];
+	struct group g;
+	struct python *py;
+	struct cli done;
+
+	(void)all_pythons(&py);
+	group_new(&g);
+	cr_assert(mkdtemp(folder));
+	snprintf(file, sizeof file, "%s/large.pmp", folder);
+	pid_t pid = spawn_large(&py[0]);
+	snprintf(word, sizeof word, "%d", (int)pid);
+	group_limit(&g, 48 * MIB); /* the graph takes 60, the walk 25 */
+	cr_expect_eq(snapshot_within(&g, word, file), 0, "%s", py[0].name);
+	CLI(&done, 20000, "report", file, "--format", "json");
+	json_t *report = cli_json(&done);
+	const char *why = text_of(json_object_get(report, "graph"), "skipped");
+	cr_expect(why && strstr(why, "memory"), "%s: %s", py[0].name, why ? why : "a graph, or no word of it");
+	cr_expect_gt(json_array_size(json_object_get(report, "types")), 50, "%s: no types", py[0].name);
+	json_decref(report);
+	cli_done(&done);
+	kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	unlink(file);
+	rmdir(folder);
+	group_end(&g);
+}
+
 Test(integration_snapshot_hard, without_memory_for_ourselves_the_target_goes_on)
 {
 	char file[] = "/tmp/pymemprof-hard-XXXXXX";
@@ -204,7 +260,7 @@ Test(integration_snapshot_hard, without_memory_for_ourselves_the_target_goes_on)
 	spawn(&t, &py[0], args);
 	for (long long mib = 4; mib <= 96; mib += 4) {
 		group_limit(&g, mib * MIB);
-		int status = snapshot_within(&g, pid_word(&t));
+		int status = snapshot_within(&g, pid_word(&t), "/dev/null");
 		cr_expect(status == 0 || status == 3 || status == 128 + SIGKILL,
 			  "%lld MiB: status %d", mib, status);
 		killed += status != 0;

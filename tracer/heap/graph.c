@@ -9,14 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/own.h"
 #include "tracer/heap/graph_inside.h"
 #include "tracer/heap/ids.h"
 #include "tracer/heap/object.h"
 #include "tracer/heap/refs.h"
+#include "tracer/process/cgroup.h"
 
-#define MARGIN (UINT64_C(64) << 20) /* of available memory that is left to others at least */
+#define UNKNOWN_MEMORY (UINT64_C(64) << 20) /* what we allow ourselves where nobody says what there is */
 #define EDGE_STEP (1u << 20)
 /* Constants of 3.11's frozen modules begin with 999999999 (Include/internal/pycore_object.h) */
 #define FROZEN_COUNT_LEAST 500000000
@@ -57,17 +59,23 @@ void graph_free(struct heap_graph *g)
 
 /* --- memory ------------------------------------------------------------------------------- */
 
-/* "MemAvailable:   12345 kB" of /proc/meminfo (proc(5)); half of it is ours to use. */
+/*
+ * "MemAvailable:   12345 kB" of /proc/meminfo (proc(5)), or what our control groups leave us, if that
+ * is less; half of it is ours to use.
+ */
 static uint64_t memory_allowed(void)
 {
 	AUTO_FCLOSE FILE *f = fopen("/proc/meminfo", "re");
 	unsigned long long kib = 0;
 	char line[128];
+	uint64_t room;
 
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
 			break;
-	return kib * 1024 / 2 > MARGIN ? kib * 1024 / 2 : MARGIN;
+	if (cgroup_memory_room(getpid(), &room) && room / 1024 < kib)
+		kib = room / 1024;
+	return kib ? kib * 1024 / 2 : UNKNOWN_MEMORY;
 }
 
 bool graph_allow(struct heap_graph *g, uint64_t bytes)
