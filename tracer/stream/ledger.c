@@ -53,6 +53,8 @@ struct ledger {
 	uint32_t moment; /* of tests: what blocks born now keep */
 	struct sites *sites;
 	struct blocks *blocks;
+	struct block_slot *sorted; /* all of them by address, kept until the next batch; NULL: not known */
+	size_t nsorted;
 	struct site_sum *sum; /* by site */
 	struct site_past *past;
 	uint32_t cap; /* of both */
@@ -181,6 +183,7 @@ void ledger_free(struct ledger *l)
 	if (!l)
 		return;
 	blocks_free(l->blocks);
+	free(l->sorted);
 	sites_free(l->sites);
 	tests_deinit(&l->tests);
 	free(l->sum);
@@ -495,6 +498,8 @@ int ledger_apply(struct ledger *l, const struct decode_batch *batch, uint64_t at
 	struct record group[GROUP];
 	size_t n;
 
+	free(l->sorted);
+	l->sorted = NULL;
 	l->at_ns = at_ns;
 	l->ticks = batch->head.ticks_written;
 	l->moment = tests_moment(&l->tests, at_ns);
@@ -662,14 +667,14 @@ static int push_peaks(struct ledger *l, struct err *err)
 	return 0;
 }
 
-int ledger_each_block(const struct ledger *l, ledger_block_fn *fn, void *ctx, struct err *err)
+int ledger_each_block(struct ledger *l, ledger_block_fn *fn, void *ctx, struct err *err)
 {
-	AUTO_FREE struct block_slot *all = NULL;
-	size_t n;
-	int r = blocks_sorted(l->blocks, &all, &n, err);
+	/* the snapshot at the end asks first, the end itself again */
+	int r = l->sorted ? 0 : blocks_sorted(l->blocks, &l->sorted, &l->nsorted, err);
+	const struct block_slot *all = l->sorted;
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; all && i < l->nsorted; i++) {
 		uint64_t size = blocks_slot_size(l->blocks, &all[i]), word = all[i].word;
 		struct fact_block f = {
 			.addr = blocks_slot_addr(&all[i]),
@@ -703,7 +708,7 @@ int64_t ledger_add_site(struct ledger *l, const struct fact_site *fact, struct e
 	return r < 0 ? r : site;
 }
 
-static int push_blocks(const struct ledger *l, struct err *err)
+static int push_blocks(struct ledger *l, struct err *err)
 {
 	return l->sink->block ? ledger_each_block(l, l->sink->block, l->sink->ctx, err) : 0;
 }

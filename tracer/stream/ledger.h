@@ -70,8 +70,7 @@ int ledger_finish(struct ledger *l, uint64_t duration_ns, struct err *err) MUST_
 /* Called once for each block alive, ascending by address. A negative return ends it. */
 typedef int ledger_block_fn(void *ctx, const struct fact_block *f, struct err *err);
 /* What is alive now. Errors: NOMEM, or what fn returned. */
-int ledger_each_block(const struct ledger *l, ledger_block_fn *fn, void *ctx,
-		      struct err *err) MUST_CHECK;
+int ledger_each_block(struct ledger *l, ledger_block_fn *fn, void *ctx, struct err *err) MUST_CHECK;
 
 /* Site of the block alive at addr; 0: none is known there. */
 uint32_t ledger_site_of(const struct ledger *l, uint64_t addr);
