@@ -34,6 +34,14 @@ static void note_end(const struct check_job *job, const struct session_result *r
 	}
 }
 
+/* Places are all a gate speaks of: folded, the stacks of any suite of tests are a few thousand. */
+static enum fact_part part_of(const char *function, const char *file)
+{
+	if (!check_own_code(file))
+		return FACT_PART_OTHER;
+	return check_inlined_later(function) ? FACT_PART_OF_OWN : FACT_PART_OWN;
+}
+
 static int record_live(const struct check_job *job, const struct fact_sink *sink,
 		       struct check_measured *m, struct err *err)
 {
@@ -45,6 +53,7 @@ static int record_live(const struct check_job *job, const struct fact_sink *sink
 	o.past_final = true; /* what is left at the very end is a figure, too */
 	o.duration_ns = job->duration_ns;
 	o.snapshots = job->pid != 0;
+	o.part = job->argv ? part_of : NULL;
 	o.snapshot_at_bytes = job->argv ? m->snapshot_at : 0;
 	int rc = signals_catch(&signals, job->argv != NULL, err);
 	if (rc < 0)

@@ -59,6 +59,13 @@ struct fact_site {
 	const struct fact_frame *frames; /* innermost first */
 };
 
+/* Whose code a function is, to somebody who only wants to know where in his own code he is. */
+enum fact_part {
+	FACT_PART_OTHER = 0,
+	FACT_PART_OWN = 1,
+	FACT_PART_OF_OWN = 2, /* own, and spoken of as part of the function around it */
+};
+
 /* What happened at one site during one interval. Counts are exact, or weighted when sampled. */
 struct fact_delta {
 	uint32_t site;

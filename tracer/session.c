@@ -73,7 +73,7 @@ int session_init(struct session *s, pid_t pid, const struct session_options *opt
 	struct ledger_options ledger = {
 		.live_max = options->live_max,
 		.events = options->events,
-		.namer = { s, name_thread },
+		.sites = { .namer = { s, name_thread }, .part = options->part },
 		.ns_per_tick = &s->clock.ns_per_tick,
 	};
 	struct inject_options inject = inject_options_of(options);

@@ -30,6 +30,8 @@ struct session_options {
 	bool snapshots;		    /* attach: of the heap, at the beginning and at the end */
 	uint64_t snapshot_at_bytes; /* one more, as soon as so much is live; 0: none */
 	uint64_t live_max;	    /* most live blocks followed; 0: default */
+	/* Not NULL: stacks are folded to places in own code, see sites_ways. */
+	enum fact_part (*part)(const char *function, const char *file);
 	const char *assume_layout;  /* "3.15" for an unknown version, or NULL */
 };
 

@@ -255,6 +255,11 @@ int check_comparable(const struct check_figures *now, const struct check_figures
 void check_file_name(const char *file, const char *root, char *ret, size_t n);
 const char *check_function_name(const char *function);
 
+/* Code its owner can change: no standard library, no installed package, nothing frozen. */
+bool check_own_code(const char *file);
+/* Comprehensions: from 3.12 on they have no frame of their own. */
+bool check_inlined_later(const char *function);
+
 bool check_needs_snapshot(enum check_kind k);
 const char *check_verdict_name(enum check_verdict v); /* "ok", "failed" … */
 const char *check_kind_unit(enum check_kind k);	      /* "bytes", "count", "bytes/s", "share" */

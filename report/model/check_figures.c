@@ -52,13 +52,13 @@ const char *check_function_name(const char *function)
 	return dot && dot[1] ? dot + 1 : function;
 }
 
-static bool own_code(const char *file)
+bool check_own_code(const char *file)
 {
 	return file[0] != '<' && !behind_library(file);
 }
 
 /* From 3.12 on these have no frame of their own (PEP 709): what they make is their function's. */
-static bool inlined_later(const char *function)
+bool check_inlined_later(const char *function)
 {
 	const char *name = check_function_name(function);
 	return strcmp(name, "<listcomp>") == 0 || strcmp(name, "<dictcomp>") == 0 ||
@@ -74,9 +74,9 @@ bool check_place_of(const struct stacks *s, uint32_t stack, struct stack_text *r
 	*ret_importing = false;
 	while (stacks_next(s, &place, &f)) {
 		*ret_importing |= strncmp(f.file, "<frozen importlib", 17) == 0;
-		if (!found || (!own && own_code(f.file))) {
+		if (!found || (!own && check_own_code(f.file))) {
 			*ret = f;
-			own = own_code(f.file) && !inlined_later(f.function);
+			own = check_own_code(f.file) && !check_inlined_later(f.function);
 		}
 		found = true;
 	}

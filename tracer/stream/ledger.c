@@ -145,7 +145,7 @@ static int on_thread(void *ctx, const struct fact_thread *f, struct err *err)
 static int on_site(void *ctx, const struct fact_site *f, struct err *err)
 {
 	struct ledger *l = ctx;
-	int r = tests_define(&l->tests, f, err);
+	int r = tests_define(&l->tests, f->site, l->sites->whose, err);
 
 	return r < 0 || !l->sink->site ? r : l->sink->site(l->sink->ctx, f, err);
 }
@@ -169,7 +169,7 @@ int ledger_new(const struct ledger_options *options, const struct fact_sink *sin
 		r = tests_init(&l->tests, err);
 	l->own = (struct fact_sink){ .ctx = l, .thread = on_thread, .site = on_site };
 	if (r == 0)
-		r = sites_new(&l->own, options->namer, &l->sites, err);
+		r = sites_new(&l->own, &options->sites, &l->sites, err);
 	if (r < 0) {
 		ledger_free(l);
 		return r;
@@ -635,6 +635,9 @@ static int push_notes(struct ledger *l, struct err *err)
 		  l->odd.unfree_unknown },
 		{ "site-limit", "stacks are counted as one: there were too many different ones",
 		  hit->sites },
+		{ "stacks-cut",
+		  "stacks are known by their innermost frames only: there were too many different ones",
+		  hit->cut },
 		{ "code-limit", "code objects have no name: there were too many", hit->codes },
 		{ "thread-limit", "threads are counted as one: there were too many", hit->threads },
 		{ "string-limit", "names are shown as ?: there were too many", hit->strings },

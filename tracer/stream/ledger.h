@@ -24,7 +24,7 @@
 struct ledger_options {
 	uint64_t live_max;     /* 0: LEDGER_LIVE_MAX */
 	bool events;	       /* push every event as well */
-	struct sites_namer namer;
+	struct sites_ways sites;
 	const double *ns_per_tick; /* of the cycle counter, may change; NULL: unknown */
 };
 

@@ -12,6 +12,7 @@
 #include "base/strtab.h"
 #include "base/utf8.h"
 #include "tracer/stream/idmap.h"
+#include "tracer/stream/tests.h"
 
 #define FRAMES_MAX (DECODE_BATCH_BYTES_MAX / 8)
 #define THREAD_NAME_BYTES 64
@@ -21,11 +22,13 @@ struct code {
 	uint32_t function, file; /* string numbers */
 	int32_t first_line;	 /* 0 … */
 	bool known;
+	uint8_t kind; /* enum tests_kind */
+	uint8_t part; /* enum fact_part */
 };
 
 struct sites_private {
 	const struct fact_sink *sink;
-	struct sites_namer namer;
+	struct sites_ways ways;
 	struct idmap thread_ids, site_ids;
 	struct strtab *strings; /* its 0, the empty one, is shown as "?" */
 	struct code *codes; /* by the agent's serial */
@@ -36,11 +39,14 @@ struct sites_private {
 	} *threads; /* by the agent's serial */
 	size_t nthreads;
 	uint32_t thread_count;
+	/* The stack being read: frames, their codes, and what those say for tests_whose. */
 	struct fact_frame frames[FRAMES_MAX];
+	const struct code *of[FRAMES_MAX];
+	uint8_t kinds[FRAMES_MAX];
 	struct buf text;
 };
 
-int sites_new(const struct fact_sink *sink, struct sites_namer namer, struct sites **ret,
+int sites_new(const struct fact_sink *sink, const struct sites_ways *ways, struct sites **ret,
 	      struct err *err)
 {
 	struct sites *s = calloc(1, sizeof *s);
@@ -58,7 +64,9 @@ int sites_new(const struct fact_sink *sink, struct sites_namer namer, struct sit
 		return r;
 	}
 	s->p->sink = sink;
-	s->p->namer = namer;
+	s->p->ways = *ways;
+	if (s->p->ways.whole_max == 0)
+		s->p->ways.whole_max = SITES_WHOLE_MAX;
 	*ret = s;
 	return 0;
 }
@@ -185,7 +193,16 @@ static int take_code(struct sites *s, const struct record *r, struct err *err)
 	if (e < 0)
 		return e;
 	int32_t line = c.firstlineno > 0 ? c.firstlineno : 0;
-	p->codes[c.serial] = (struct code){ digest_word(d, (uint32_t)line), function, file, line, true };
+	const char *name = string_of(p, function), *path = string_of(p, file);
+	p->codes[c.serial] = (struct code){
+		.digest = digest_word(d, (uint32_t)line),
+		.function = function,
+		.file = file,
+		.first_line = line,
+		.known = true,
+		.kind = (uint8_t)tests_kind(name, path),
+		.part = p->ways.part ? (uint8_t)p->ways.part(name, path) : FACT_PART_OTHER,
+	};
 	return 0;
 }
 
@@ -215,8 +232,8 @@ static int take_thread(struct sites *s, const struct record *r, struct err *err)
 		if (!idmap_put(&p->thread_ids, key, id))
 			return err_nomem(err);
 		p->thread_count = id;
-		if (p->namer.name)
-			p->namer.name(p->namer.ctx, t.tid, name, sizeof name);
+		if (p->ways.namer.name)
+			p->ways.namer.name(p->ways.namer.ctx, t.tid, name, sizeof name);
 		struct fact_thread fact = { id, t.tid, t.tstate_id, name };
 		if (p->sink->thread) {
 			e = p->sink->thread(p->sink->ctx, &fact, err);
@@ -256,6 +273,7 @@ int64_t sites_unknown(struct sites *s, struct err *err)
 {
 	if (s->nobody == 0) {
 		struct fact_site fact = { .frames = s->p->frames };
+		s->whose = 0;
 		/* The digest of an empty stack in no thread: the same site the agent would send. */
 		int r = canonical(s, digest_word(digest_word(DIGEST_INIT, 0), 0), &fact, &s->nobody,
 				  err);
@@ -280,6 +298,7 @@ int64_t sites_foreign(struct sites *s, const struct fact_site *fact, struct err 
 		d = digest_word(d, f->line);
 	}
 	d = digest_word(d, fact->truncated);
+	s->whose = 0;
 	if (s->count >= SITES_MAX && !idmap_get(&s->p->site_ids, d)) {
 		s->hit.sites++;
 		return 0;
@@ -288,26 +307,118 @@ int64_t sites_foreign(struct sites *s, const struct fact_site *fact, struct err 
 	return r < 0 ? r : (int64_t)id;
 }
 
-static struct digest frame_fact(struct sites_private *p, uint64_t word, struct digest d,
-				struct fact_frame *ret)
+/* Frame i of the stack that is read. word: its code's serial | line << 32. */
+static void read_frame(struct sites_private *p, uint32_t i, uint64_t word)
 {
 	uint32_t serial = (uint32_t)word, line = (uint32_t)(word >> 32);
 	static const struct code UNKNOWN;
 	const struct code *c = serial < p->ncodes && p->codes[serial].known ? &p->codes[serial] :
 									     &UNKNOWN;
 
-	*ret = (struct fact_frame){
+	p->of[i] = c;
+	p->kinds[i] = c->kind;
+	p->frames[i] = (struct fact_frame){
 		.function = string_of(p, c->function),
 		.file = string_of(p, c->file),
 		.line = line,
 		.first_line = (uint32_t)c->first_line,
 	};
-	return digest_word(digest_word(digest_word(d, c->digest.a), c->digest.b), line);
+}
+
+static void keep_frame(struct sites_private *p, uint32_t to, uint32_t from)
+{
+	p->frames[to] = p->frames[from];
+	p->of[to] = p->of[from];
+}
+
+/* What sites_ways.part asks for, in place. How many frames stay: at least one of any. */
+static uint32_t fold(struct sites_private *p, uint32_t n)
+{
+	const struct code *innermost = NULL;
+	uint32_t kept = 0, import = n;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (p->kinds[i] & TESTS_IMPORTLIB) {
+			import = i;
+			break;
+		}
+	/* Kept aside: the frame may be overwritten before it is reached. */
+	struct fact_frame frame = import < n ? p->frames[import] : (struct fact_frame){ 0 };
+	const struct code *of = import < n ? p->of[import] : NULL;
+	for (uint32_t i = 0; i < n && kept < SITES_CUT_FRAMES; i++) {
+		const struct code *c = p->of[i];
+
+		if (c->part == FACT_PART_OTHER || c == innermost) /* itself again: that is no caller */
+			continue;
+		keep_frame(p, kept++, i);
+		if (c->part == FACT_PART_OWN && innermost)
+			break;
+		if (c->part == FACT_PART_OWN)
+			innermost = c;
+	}
+	if (kept == 0 && n > 0)
+		kept = 1;
+	if (of && of != p->of[0] && kept < n) {
+		p->frames[kept] = frame;
+		p->of[kept++] = of;
+	}
+	return kept;
+}
+
+static struct digest digest_of(const struct sites_private *p, const struct fact_site *f,
+			       const struct digest *thread)
+{
+	struct digest d = digest_word(DIGEST_INIT, f->truncated);
+
+	d = thread ? digest_word(digest_word(d, thread->a), f->thread) : digest_word(d, 0);
+	for (uint32_t i = 0; i < f->nframes; i++) {
+		const struct code *c = p->of[i];
+
+		d = digest_word(digest_word(digest_word(d, c->digest.a), c->digest.b),
+				p->frames[i].line);
+	}
+	return d;
+}
+
+/* The site of the stack in p->frames: whole, folded, cut or, when there are too many, nobody's. */
+static int take_site(struct sites *s, struct fact_site *fact, const struct digest *thread,
+		     uint32_t *ret, struct err *err)
+{
+	struct sites_private *p = s->p;
+
+	s->whose = tests_whose(p->kinds, fact->nframes, fact->truncated);
+	if (p->ways.part) {
+		uint32_t whole = fact->nframes;
+		fact->nframes = fold(p, whole);
+		fact->truncated |= fact->nframes < whole;
+		fact->thread = 0;
+		thread = NULL;
+	}
+	struct digest d = digest_of(p, fact, thread);
+	if (p->ways.part)
+		d = digest_word(d, s->whose);
+	if (s->count >= p->ways.whole_max && fact->nframes > SITES_CUT_FRAMES &&
+	    !idmap_get(&p->site_ids, d)) {
+		s->hit.cut++;
+		fact->nframes = SITES_CUT_FRAMES;
+		fact->truncated = true;
+		d = digest_word(digest_of(p, fact, thread), s->whose);
+	}
+	if (s->count >= SITES_MAX && !idmap_get(&p->site_ids, d)) {
+		int64_t nobody = sites_unknown(s, err);
+		if (nobody < 0)
+			return (int)nobody;
+		s->hit.sites++;
+		*ret = (uint32_t)nobody;
+		return 0;
+	}
+	return canonical(s, d, fact, ret, err);
 }
 
 static int take_stack(struct sites *s, const struct record *r, struct err *err)
 {
 	struct sites_private *p = s->p;
+	const struct digest *thread = NULL;
 	struct stream_stack k;
 
 	if (r->blocks < sizeof k)
@@ -327,33 +438,21 @@ static int take_stack(struct sites *s, const struct record *r, struct err *err)
 		.truncated = k.flags & 1,
 		.frames = p->frames,
 	};
-	struct digest d = digest_word(DIGEST_INIT, k.flags & 1);
 	if (k.thread != 0 && k.thread < p->nthreads && p->threads[k.thread].id) {
 		fact.thread = p->threads[k.thread].id;
-		d = digest_word(digest_word(d, p->threads[k.thread].digest.a), fact.thread);
-	} else {
-		d = digest_word(d, 0);
+		thread = &p->threads[k.thread].digest;
 	}
 	const char *words = (const char *)r->meta + sizeof k;
 	for (uint32_t i = 0; i < k.nframes; i++) {
 		uint64_t w;
 		memcpy(&w, words + (size_t)i * 8, sizeof w);
-		d = frame_fact(p, w, d, &p->frames[i]);
-	}
-	if (s->count >= SITES_MAX && !idmap_get(&p->site_ids, d)) {
-		int64_t nobody = sites_unknown(s, err);
-		if (nobody < 0)
-			return (int)nobody;
-		s->hit.sites++;
-		s->by_serial[k.site] = (uint32_t)nobody;
-		return 0;
+		read_frame(p, i, w);
 	}
 	uint32_t id;
-	e = canonical(s, d, &fact, &id, err);
-	if (e < 0)
-		return e;
-	s->by_serial[k.site] = id;
-	return 0;
+	e = take_site(s, &fact, thread, &id, err);
+	if (e == 0)
+		s->by_serial[k.site] = id;
+	return e;
 }
 
 static void forget_serials(struct sites *s)

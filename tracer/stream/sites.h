@@ -17,6 +17,8 @@
 
 /* Bounds on what a target can make us keep. Reaching one is counted, never fatal. */
 #define SITES_MAX ((1u << 22) - 2)	       /* canonical sites */
+#define SITES_WHOLE_MAX (1u << 18)	       /* of whole stacks; see sites_ways.whole_max */
+#define SITES_CUT_FRAMES 16
 #define SITES_SERIAL_MAX (1u << 24)	       /* agent's serials of stacks */
 #define SITES_CODES_MAX (1u << 22)	       /* agent's serials of code objects */
 #define SITES_THREADS_MAX (1u << 16)
@@ -24,6 +26,7 @@
 
 struct sites_limits_hit {
 	uint64_t sites, codes, threads, strings;
+	uint64_t cut; /* stacks of which only the innermost frames were kept */
 	uint64_t undefined; /* records naming a serial nobody defined */
 };
 
@@ -33,17 +36,31 @@ struct sites_namer {
 	void (*name)(void *ctx, uint32_t tid, char *buf, size_t n);
 };
 
+/* How stacks become sites. Zeroed: whole ones, by thread. */
+struct sites_ways {
+	struct sites_namer namer;
+	/*
+	 * Not NULL: of a stack only the innermost function of own code, the nearest other one that
+	 * called it, and one frame of an import are kept, and no thread. A few thousand sites are
+	 * left of millions, and what tests_whose said of the whole stack is still told apart.
+	 */
+	enum fact_part (*part)(const char *function, const char *file);
+	/* So many sites with whole stacks; of what is new beyond, the innermost frames. 0: SITES_WHOLE_MAX */
+	uint32_t whole_max;
+};
+
 struct sites {
 	uint32_t *by_serial; /* agent's serial → site, 0: undefined */
 	size_t nserials;
 	uint32_t count; /* sites are 1 … count */
 	uint32_t nobody; /* the site of what cannot be attributed; 0: not needed yet */
+	unsigned whose; /* of the site being pushed: what tests_whose said */
 	struct sites_limits_hit hit;
 	struct sites_private *p;
 };
 
 /* sink is borrowed and must outlive it. The caller owns *ret: sites_free. */
-int sites_new(const struct fact_sink *sink, struct sites_namer namer, struct sites **ret,
+int sites_new(const struct fact_sink *sink, const struct sites_ways *ways, struct sites **ret,
 	      struct err *err) MUST_CHECK;
 void sites_free(struct sites *s); /* accepts NULL */
 

@@ -113,7 +113,7 @@ static const char *last_name(const char *function)
 }
 
 /* From these functions pytest, or a plug-in in its place, calls what belongs to a test. */
-static bool calls_tests(const struct fact_frame *f)
+static bool calls_tests(const char *function, const char *file)
 {
 	static const struct {
 		const char *function, *file; /* file "": any */
@@ -124,42 +124,48 @@ static bool calls_tests(const struct fact_frame *f)
 		{ "runtest", "_pytest/unittest.py" },
 		{ "runtest", "_pytest/doctest.py" },
 	};
-	const char *name = last_name(f->function);
+	const char *name = last_name(function);
 
 	for (size_t i = 0; i < sizeof callers / sizeof *callers; i++)
-		if (strcmp(name, callers[i].function) == 0 && ends_with(f->file, callers[i].file))
+		if (strcmp(name, callers[i].function) == 0 && ends_with(file, callers[i].file))
 			return true;
 	return false;
 }
 
-static unsigned whose(const struct fact_site *f)
+unsigned tests_kind(const char *function, const char *file)
+{
+	return (calls_tests(function, file) ? TESTS_CALLER : 0) |
+	       (ends_with(file, "/conftest.py") ? TESTS_CONFTEST : 0) |
+	       (strncmp(file, "<frozen importlib", 17) == 0 ? TESTS_IMPORTLIB : 0) |
+	       (strstr(file, "/_pytest/") ? TESTS_PYTEST : 0);
+}
+
+unsigned tests_whose(const uint8_t *kinds, uint32_t n, bool truncated)
 {
 	unsigned import = 0;
 	bool pytest = false;
 
-	for (uint32_t i = 0; i < f->nframes; i++) {
-		const struct fact_frame *frame = &f->frames[i];
-
-		if ((i > 0 && calls_tests(frame)) || ends_with(frame->file, "/conftest.py"))
+	for (uint32_t i = 0; i < n; i++) {
+		if ((i > 0 && (kinds[i] & TESTS_CALLER)) || (kinds[i] & TESTS_CONFTEST))
 			return TESTS_OWN | import;
-		if (strncmp(frame->file, "<frozen importlib", 17) == 0)
+		if (kinds[i] & TESTS_IMPORTLIB)
 			import = TESTS_IMPORT;
-		pytest |= strstr(frame->file, "/_pytest/") != NULL;
+		pytest |= (kinds[i] & TESTS_PYTEST) != 0;
 	}
 	/* without pytest below it: another thread */
-	return f->nframes > 0 && !pytest && !f->truncated ? TESTS_OWN | import : 0;
+	return n > 0 && !pytest && !truncated ? TESTS_OWN | import : 0;
 }
 
-int tests_define(struct tests *t, const struct fact_site *f, struct err *err)
+int tests_define(struct tests *t, uint32_t site, unsigned whose, struct err *err)
 {
-	if (f->site >= t->sites.len) {
-		size_t more = f->site + 1 - t->sites.len;
+	if (site >= t->sites.len) {
+		size_t more = site + 1 - t->sites.len;
 		if (vec_reserve(&t->sites, more) < 0)
 			return err_nomem(err);
 		memset(t->sites.at + t->sites.len, 0, more);
 		t->sites.len += more;
 	}
-	t->sites.at[f->site] = (uint8_t)whose(f);
+	t->sites.at[site] = (uint8_t)whose;
 	return 0;
 }
 

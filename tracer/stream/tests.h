@@ -36,11 +36,18 @@ struct tests {
 
 enum tests_site { TESTS_OWN = 1, TESTS_IMPORT = 2 };
 
+/* What a frame says about whose code runs: bits, of its function and file. */
+enum tests_kind { TESTS_CALLER = 1, TESTS_CONFTEST = 2, TESTS_IMPORTLIB = 4, TESTS_PYTEST = 8 };
+
 int tests_init(struct tests *t, struct err *err) MUST_CHECK;
 void tests_deinit(struct tests *t); /* accepts NULL and zeroed */
 
-/* A site was defined: whose code is it? Errors: NOMEM. */
-int tests_define(struct tests *t, const struct fact_site *f, struct err *err) MUST_CHECK;
+/* Kind of a code object; whose code a whole stack of n of them is (enum tests_site), innermost first. */
+unsigned tests_kind(const char *function, const char *file);
+unsigned tests_whose(const uint8_t *kinds, uint32_t n, bool truncated);
+
+/* A site was defined; whose is what tests_whose said. Errors: NOMEM. */
+int tests_define(struct tests *t, uint32_t site, unsigned whose, struct err *err) MUST_CHECK;
 
 /* Take a STREAM_LABEL record. 1: it makes no sense. Errors: NOMEM. */
 int tests_label(struct tests *t, const struct record *r, uint64_t at_ns, struct err *err) MUST_CHECK;

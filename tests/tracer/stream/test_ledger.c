@@ -29,7 +29,7 @@ static void name_thread(void *ctx, uint32_t tid, char *buf, size_t n)
 
 static void setup(struct bed *b, struct ledger_options options)
 {
-	options.namer.name = name_thread;
+	options.sites.namer.name = name_thread;
 	stream_image_init(&b->s);
 	fact_log_init(&b->log);
 	cr_assert_eq(ledger_new(&options, &b->log.sink, &b->l, NULL), 0);
@@ -382,5 +382,94 @@ Test(tracer_stream_ledger, what_the_sink_refuses_ends_the_push)
 	cr_assert_str_eq(err.text, "the sink is full");
 	b.log.fail_after = 3;
 	cr_assert_eq(ledger_finish(b.l, 2, &err), ERR_SYS);
+	teardown(&b);
+}
+
+/* Files in /lib are others' code, a comprehension is part of the function around it. */
+static enum fact_part part_of(const char *function, const char *file)
+{
+	if (strncmp(file, "/lib/", 5) == 0 || *file == '<')
+		return FACT_PART_OTHER;
+	return *function == '<' ? FACT_PART_OF_OWN : FACT_PART_OWN;
+}
+
+static void define_folded(struct stream_image *s)
+{
+	static const char *const codes[][2] = {
+		{ "dumps", "/lib/json.py" }, { "helper", "app.py" },
+		{ "<listcomp>", "app.py" },  { "page", "pages.py" },
+		{ "main", "app.py" },	     { "_find_and_load", "<frozen importlib._bootstrap>" },
+	};
+	/* stacks as codes, innermost first; the line of each frame is ten times its code */
+	static const unsigned stacks[][8] = {
+		{ 1, 2, 4, 5 },	       /* 1 helper page */
+		{ 1, 1, 2, 1, 4, 1, 5 }, /* the same */
+		{ 2, 2, 2, 4, 5 },     /* the same: itself is no caller */
+		{ 3, 2, 3, 4, 5 },     /* 2 comprehensions stay with their functions */
+		{ 1, 1, 1 },	       /* 3 nothing of one's own: the innermost frame */
+		{ 2, 5, 6, 1 },	       /* 4 an import stays one */
+		{ 2, 5 },	       /* 5 */
+	};
+
+	stream_image_hello(s, 0);
+	stream_image_thread(s, 1, 100, 1);
+	for (uint32_t i = 0; i < 6; i++)
+		stream_image_code(s, i + 1, codes[i][0], codes[i][1], 1);
+	for (uint32_t k = 0; k < 7; k++) {
+		uint64_t frames[8];
+		uint32_t n = 0;
+		for (; n < 8 && stacks[k][n]; n++)
+			frames[n] = stacks[k][n] | 10ull * stacks[k][n] << 32;
+		stream_image_stack(s, k + 1, 1, 0, frames, n);
+		stream_image_alloc(s, 0x1000 * (k + 1), 100, k + 1, AGENT_OBJ);
+	}
+}
+
+Test(tracer_stream_ledger, folded_stacks_are_places_in_own_code_with_their_callers)
+{
+	struct bed b;
+
+	setup(&b, (struct ledger_options){ .sites.part = part_of });
+	define_folded(&b.s);
+	apply(&b, 0);
+	cr_assert_eq(ledger_interval(b.l, 1, NULL), 0);
+	expect(&b, "thread 1 tid=100 tstate=1 'worker-100'\n"
+		   "site 1 thread=0 truncated helper@app.py:20(1) page@pages.py:40(1).\n"
+		   "site 2 thread=0 truncated <listcomp>@app.py:30(1) helper@app.py:20(1) "
+		   "<listcomp>@app.py:30(1) page@pages.py:40(1).\n"
+		   "site 3 thread=0 truncated dumps@/lib/json.py:10(1).\n"
+		   "site 4 thread=0 truncated helper@app.py:20(1) main@app.py:50(1) "
+		   "_find_and_load@<frozen importlib._bootstrap>:60(1).\n"
+		   "site 5 thread=0 helper@app.py:20(1) main@app.py:50(1).\n"
+		   "interval 0-1 1:+3/300-0/0t0/0 2:+1/100-0/0t0/0 3:+1/100-0/0t0/0 "
+		   "4:+1/100-0/0t0/0 5:+1/100-0/0t0/0.\n");
+	teardown(&b);
+}
+
+Test(tracer_stream_ledger, beyond_a_number_of_sites_only_the_innermost_frames_tell_stacks_apart)
+{
+	struct bed b;
+	uint64_t frames[40];
+
+	setup(&b, (struct ledger_options){ .sites.whole_max = 3 });
+	stream_image_hello(&b.s, 0);
+	stream_image_code(&b.s, 1, "deep", "app.py", 1);
+	stream_image_code(&b.s, 2, "pytest_runtestloop", "/x/_pytest/main.py", 1);
+	for (uint32_t k = 1; k <= 8; k++) {
+		for (uint32_t i = 0; i < 40; i++)
+			frames[i] = 1 | (i == 39 ? k : 1ull) << 32;
+		if (k == 8) /* what is cut says whose it is: not a test's, so it is told apart */
+			frames[20] = 2 | 1ull << 32;
+		stream_image_stack(&b.s, k, 0, 0, frames, k == 7 ? 3 : 40);
+		stream_image_alloc(&b.s, 0x1000 * k, 100, k, AGENT_OBJ);
+	}
+	apply(&b, 0);
+	cr_expect_eq(ledger_live(b.l).sites, 6, "3 whole, 1 cut, 1 short, 1 of pytest");
+	cr_expect_eq(ledger_limits_hit(b.l)->cut, 4);
+	cr_assert_eq(ledger_finish(b.l, 1, NULL), 0);
+	const char *text = fact_log_text(&b.log);
+	cr_expect_not_null(strstr(text, " 4:+3/300-0/0t0/0 5:+1/100-0/0t0/0 6:+1/100-0/0t0/0."), "%s",
+			   text);
+	cr_expect_not_null(strstr(text, "note stacks-cut"), "%s", text);
 	teardown(&b);
 }
