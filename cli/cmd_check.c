@@ -442,8 +442,10 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 	c->report.answer = answer;
 	c->report.runs = m->runs;
 	c->report.exit_status = m->exit_status;
-	if (m->failed || m->incomplete)
+	if (m->failed || m->incomplete) {
+		c->report.why = m->why;
 		note(c, m->why);
+	}
 	if (m->failed || m->late) /* what it did until then is no measure of anything */
 		q.nrules = 0;
 	int rc = check_judge(&q, answer, err);

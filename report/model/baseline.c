@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "report/model/check_private.h"
 
 #define FIGURE_MAX 9e15 /* above, a double is no exact count */
 
@@ -56,22 +57,71 @@ static int read_series(struct check_figures *f, const char *name, const json_t *
 	return 0;
 }
 
+static bool line_of(const json_t *o, const char *name, uint32_t *ret)
+{
+	json_int_t v = json_integer_value(json_object_get(o, name));
+	*ret = (uint32_t)v;
+	return v >= 0 && v <= UINT32_MAX;
+}
+
+static int read_values(const json_t *o, double value[CHECK_SITE_KINDS], struct err *err)
+{
+	for (size_t k = 0; k < CHECK_SITE_KINDS; k++) {
+		const json_t *v = json_object_get(o, site_names[k]);
+		if (v && !figure_of(v, &value[k]))
+			return bad(err, site_names[k]);
+	}
+	return 0;
+}
+
+static char *keep_text(struct check_figures *f, const json_t *v)
+{
+	const char *text = json_is_string(v) ? json_string_value(v) : "";
+	return arena_str(&f->arena, text, strlen(text));
+}
+
+static int read_part(struct check_figures *f, const json_t *o, struct err *err)
+{
+	struct check_part p = { .file = keep_text(f, json_object_get(o, "caller_file")),
+				.caller = keep_text(f, json_object_get(o, "caller")) };
+	if (!line_of(o, "line", &p.line) || !line_of(o, "caller_line", &p.caller_line))
+		return bad(err, "parts");
+	int rc = read_values(o, p.value, err);
+	if (rc < 0)
+		return rc;
+	return !p.file || !p.caller || vec_push(&f->parts, p) < 0 ? err_nomem(err) : 0;
+}
+
+/* A site without parts is one: its line and its figures, called by nobody that is known. */
+static int read_parts(struct check_figures *f, const json_t *site, struct check_site *s,
+		      struct err *err)
+{
+	const json_t *parts = json_object_get(site, "parts");
+	size_t n = json_array_size(parts);
+	int rc = 0;
+	if (parts && (!json_is_array(parts) || n > BASELINE_PARTS_MAX))
+		return bad(err, "parts");
+	s->part = (uint32_t)f->parts.len;
+	s->nparts = n ? (uint32_t)n : 1;
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = read_part(f, json_array_get(parts, i), err);
+	return n ? rc : read_part(f, site, err);
+}
+
 static int read_site(struct check_figures *f, const json_t *site, struct err *err)
 {
 	const char *file = json_string_value(json_object_get(site, "file"));
 	const char *function = json_string_value(json_object_get(site, "function"));
-	const json_t *line = json_object_get(site, "line");
-	if (!file || !function || json_integer_value(line) < 0 ||
-	    json_integer_value(line) > UINT32_MAX)
+	struct check_site s = { 0 };
+	if (!file || !function || !line_of(site, "line", &s.line))
 		return bad(err, "sites");
-	struct check_site s = { .file = arena_str(&f->arena, file, strlen(file)),
-				.function = arena_str(&f->arena, function, strlen(function)),
-				.line = (uint32_t)json_integer_value(line) };
-	for (size_t k = 0; k < CHECK_SITE_KINDS; k++) {
-		const json_t *v = json_object_get(site, site_names[k]);
-		if (v && !figure_of(v, &s.value[k]))
-			return bad(err, site_names[k]);
-	}
+	s.file = arena_str(&f->arena, file, strlen(file));
+	s.function = arena_str(&f->arena, function, strlen(function));
+	int rc = read_values(site, s.value, err);
+	if (rc == 0)
+		rc = read_parts(f, site, &s, err);
+	if (rc < 0)
+		return rc;
 	return !s.file || !s.function || vec_push(&f->sites, s) < 0 ? err_nomem(err) : 0;
 }
 
@@ -137,13 +187,6 @@ static int read_tests(struct check_figures *f, const json_t *tests, struct err *
 	return rc;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct check_site *x = a, *y = b;
-	int c = strcmp(x->file, y->file);
-	return c ? c : strcmp(x->function, y->function);
-}
-
 static int read_all(struct check_figures *f, const json_t *root, struct err *err)
 {
 	const json_t *metrics = json_object_get(root, "metrics");
@@ -179,7 +222,7 @@ static int read_all(struct check_figures *f, const json_t *root, struct err *err
 		rc = bad(err, "sites");
 	for (size_t i = 0; rc == 0 && i < json_array_size(sites); i++)
 		rc = read_site(f, json_array_get(sites, i), err);
-	vec_sort(&f->sites, by_name);
+	vec_sort(&f->sites, check_by_site);
 	if (rc == 0)
 		rc = read_shares(f, root, true, err);
 	if (rc == 0)
@@ -223,15 +266,69 @@ static json_t *figure(double v)
 	return v == floor(v) ? json_integer((json_int_t)v) : json_real(v);
 }
 
-static void put_site(struct buf *out, const struct check_site *s)
+static void put_figures(json_t *o, const double value[CHECK_SITE_KINDS])
+{
+	for (size_t k = 0; k < CHECK_SITE_KINDS; k++)
+		if (value[k] > 0)
+			json_object_set_new(o, site_names[k], figure(value[k]));
+}
+
+/* The largest share a part has of any figure of its site. */
+static double part_share(const struct check_site *s, const struct check_part *p)
+{
+	double most = 0;
+	for (size_t k = 0; k < CHECK_SITE_KINDS; k++)
+		if (s->value[k] > 0)
+			most = fmax(most, p->value[k] / s->value[k]);
+	return most;
+}
+
+static json_t *part_of(const struct check_part *p)
+{
+	json_t *o = json_object();
+	json_object_set_new(o, "line", json_integer(p->line));
+	if (*p->caller) {
+		json_object_set_new(o, "caller_file", json_string(p->file));
+		json_object_set_new(o, "caller", json_string(p->caller));
+		json_object_set_new(o, "caller_line", json_integer(p->caller_line));
+	}
+	put_figures(o, p->value);
+	return o;
+}
+
+static size_t parts_above(const struct check_figures *f, const struct check_site *s, double least)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < s->nparts; i++)
+		n += part_share(s, &f->parts.at[s->part + i]) >= least;
+	return n;
+}
+
+/* Lines and callers of a site, the largest; a site without them has its own line and no caller. */
+static void put_parts(const struct check_figures *f, const struct check_site *s, json_t *o)
+{
+	json_t *parts = json_array();
+	double least = 0.01;
+	while (parts_above(f, s, least) > BASELINE_PARTS_MAX)
+		least *= 1.5;
+	for (uint32_t i = 0; i < s->nparts; i++) {
+		const struct check_part *p = &f->parts.at[s->part + i];
+		if (part_share(s, p) >= least && (s->nparts > 1 || *p->caller))
+			json_array_append_new(parts, part_of(p));
+	}
+	if (json_array_size(parts))
+		json_object_set(o, "parts", parts);
+	json_decref(parts);
+}
+
+static void put_site(const struct check_figures *f, struct buf *out, const struct check_site *s)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "file", json_string(s->file));
 	json_object_set_new(o, "function", json_string(s->function));
 	json_object_set_new(o, "line", json_integer(s->line));
-	for (size_t k = 0; k < CHECK_SITE_KINDS; k++)
-		if (s->value[k] > 0)
-			json_object_set_new(o, site_names[k], figure(s->value[k]));
+	put_figures(o, s->value);
+	put_parts(f, s, o);
 	put_value(out, o);
 }
 
@@ -271,7 +368,7 @@ static int put_sites(const struct check_figures *f, struct buf *out, struct err 
 		if (shares[i] < least)
 			continue;
 		(void)buf_str(out, n++ ? ",\n  " : "\n  ");
-		put_site(out, &f->sites.at[i]);
+		put_site(f, out, &f->sites.at[i]);
 	}
 	(void)buf_str(out, "\n ]");
 	return 0;

@@ -14,6 +14,7 @@
 #define BASELINE_SCHEMA "pymemprof-baseline/1"
 #define BUDGET_SCHEMA "pymemprof-budget/1"
 #define BASELINE_SITES_MAX 200
+#define BASELINE_PARTS_MAX 12 /* of a site */
 #define BASELINE_TESTS_MAX 20000
 #define BASELINE_BYTES_MAX ((size_t)4 << 20) /* longer files are refused */
 

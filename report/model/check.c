@@ -14,7 +14,6 @@
 
 #define RSS_FLOOR_BYTES (1 << 20)
 #define RSS_FLOOR_SHARE 0.02
-#define CULPRIT_SHARE 0.02 /* of the difference: less is no culprit, and not kept in baselines */
 
 void check_figures_deinit(struct check_figures *f)
 {
@@ -27,6 +26,7 @@ void check_figures_deinit(struct check_figures *f)
 			vec_deinit(&f->tests.at[i].figure[k].runs);
 	vec_deinit(&f->series);
 	vec_deinit(&f->sites);
+	vec_deinit(&f->parts);
 	vec_deinit(&f->tests);
 	vec_deinit(&f->types);
 	vec_deinit(&f->holders);
@@ -80,8 +80,8 @@ int check_comparable(const struct check_figures *now, const struct check_figures
 	return rc < 0 ? err_hint(err, rc, "baseline") : 0;
 }
 
-static bool suppressed(const struct check_question *q, const struct check_rule *rule,
-		       const struct check_site *site, bool count)
+bool check_suppressed(const struct check_question *q, const struct check_rule *rule,
+		      const struct check_site *site, bool count)
 {
 	char name[1024];
 	snprintf(name, sizeof name, "%s:%s", site->file, site->function);
@@ -97,13 +97,6 @@ static bool suppressed(const struct check_question *q, const struct check_rule *
 	return false;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct check_site *x = a, *y = b;
-	int c = strcmp(x->file, y->file);
-	return c ? c : strcmp(x->function, y->function);
-}
-
 /* What suppressed sites have of a metric: it is taken off the figures. */
 static double taken_off(const struct check_question *q, const struct check_rule *rule,
 			const struct check_figures *f, bool count)
@@ -113,47 +106,9 @@ static double taken_off(const struct check_question *q, const struct check_rule 
 		return 0;
 	for (size_t i = 0; i < f->sites.len; i++)
 		if (f->sites.at[i].value[rule->metric.kind] > 0 &&
-		    suppressed(q, rule, &f->sites.at[i], count))
+		    check_suppressed(q, rule, &f->sites.at[i], count))
 			sum += f->sites.at[i].value[rule->metric.kind];
 	return sum;
-}
-
-static void keep_culprit(struct check_finding *f, struct check_culprit c)
-{
-	size_t at = f->nculprits;
-	while (at > 0 && c.now - c.base > f->culprits[at - 1].now - f->culprits[at - 1].base)
-		at--;
-	if (at >= CHECK_CULPRITS)
-		return;
-	if (f->nculprits < CHECK_CULPRITS)
-		f->nculprits++;
-	memmove(&f->culprits[at + 1], &f->culprits[at],
-		(f->nculprits - 1 - at) * sizeof *f->culprits);
-	f->culprits[at] = c;
-}
-
-/* Sites by what they have more than in the baseline; without one, by what they have. */
-static void find_culprits(const struct check_question *q, struct check_finding *f)
-{
-	enum check_kind kind = f->rule->metric.kind;
-	const struct check_figures *base = f->have_base && f->rule->increase ? q->base : NULL;
-	if (kind == CHECK_LEAK_RATE && q->least)
-		base = q->least;
-	if (kind == CHECK_LEAK_RATE || kind == CHECK_RSS_PEAK)
-		kind = CHECK_PEAK;
-	if (kind >= CHECK_SITE_KINDS)
-		return;
-	bool summed = kind == f->rule->metric.kind;
-	double least = summed ? (f->now - (base ? f->base : 0)) * CULPRIT_SHARE : 1;
-	for (size_t i = 0; i < q->now->sites.len; i++) {
-		const struct check_site *s = &q->now->sites.at[i], *b = NULL;
-		if (base && base->sites.len)
-			b = bsearch(s, base->sites.at, base->sites.len, sizeof *s, by_name);
-		double before = b ? b->value[kind] : 0;
-		if (s->value[kind] - before >= fmax(least, 1) && !suppressed(q, f->rule, s, false))
-			keep_culprit(f, (struct check_culprit){ s->file, s->function, s->line,
-								before, s->value[kind] });
-	}
 }
 
 static double lowest(const struct check_series *s)
@@ -252,7 +207,7 @@ static int judge_rule(const struct check_question *q, const struct check_rule *r
 					rule->metric.name),
 				"baseline");
 	if (check_wants_culprits(f))
-		find_culprits(q, f);
+		check_find_culprits(q, f);
 	check_find_shares(q, f);
 	return 0;
 }

@@ -63,7 +63,16 @@ int check_rule_parse(enum check_option option, const char *text, struct check_ru
 bool check_size_parse(const char *text, double *ret);
 
 struct check_site {
-	const char *file, *function; /* in the arena of the figures; see check_site_names */
+	const char *file, *function; /* in the arena of the figures; see check_file_name */
+	uint32_t line;
+	double value[CHECK_SITE_KINDS];
+	uint32_t part, nparts; /* in parts of the figures */
+};
+
+/* What one line of a site has when one function of own code calls it. */
+struct check_part {
+	const char *file, *caller; /* "": nobody in own code */
+	uint32_t caller_line;	   /* 0: not known */
 	uint32_t line;
 	double value[CHECK_SITE_KINDS];
 };
@@ -110,6 +119,7 @@ struct check_figures {
 	uint32_t word_bytes;
 	struct VEC(struct check_series) series;
 	struct VEC(struct check_site) sites; /* by file, then function */
+	struct VEC(struct check_part) parts; /* by site, line and caller */
 	struct VEC(struct check_test) tests; /* by id */
 	/* Of the newest snapshot, largest first; empty without one. */
 	struct VEC(struct check_share) types, holders;
@@ -181,6 +191,10 @@ struct check_culprit {
 	uint32_t line;
 	double base, now;
 	enum check_what what;
+	/* Of a site that several functions call: the one for which it makes most of the difference. */
+	const char *caller_file, *caller; /* NULL: none is told */
+	uint32_t caller_line;
+	double caller_base, caller_now;
 };
 
 struct check_finding {

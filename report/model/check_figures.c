@@ -65,82 +65,131 @@ bool check_inlined_later(const char *function)
 	       strcmp(name, "<setcomp>") == 0;
 }
 
-bool check_place_of(const struct stacks *s, uint32_t stack, struct stack_text *ret,
-		    bool *ret_importing)
+bool check_place_of(const struct stacks *s, uint32_t stack, struct check_where *ret)
 {
 	struct stack_text f;
 	uint32_t place = s->stacks.at[stack];
 	bool own = false, found = false;
-	*ret_importing = false;
+	memset(ret, 0, sizeof *ret);
 	while (stacks_next(s, &place, &f)) {
-		*ret_importing |= strncmp(f.file, "<frozen importlib", 17) == 0;
-		if (!found || (!own && check_own_code(f.file))) {
-			*ret = f;
-			own = check_own_code(f.file) && !check_inlined_later(f.function);
+		bool mine = check_own_code(f.file), part = check_inlined_later(f.function);
+		ret->importing |= strncmp(f.file, "<frozen importlib", 17) == 0;
+		if (!found || (!own && mine)) {
+			ret->frame = f;
+			own = mine && !part;
+		} else if (own && mine && !part && !ret->has_caller &&
+			   (strcmp(f.function, ret->frame.function) != 0 ||
+			    strcmp(f.file, ret->frame.file) != 0)) {
+			ret->caller = f;
+			ret->has_caller = true;
 		}
 		found = true;
 	}
 	return found;
 }
 
-struct where {
-	struct stack_text frame;
-	bool found, importing;
-};
-
-static struct where place_of(const struct stacks *s, uint32_t stack)
-{
-	struct where w = { 0 };
-	w.found = check_place_of(s, stack, &w.frame, &w.importing);
-	return w;
-}
-
-static int by_name(const void *a, const void *b)
+int check_by_site(const void *a, const void *b)
 {
 	const struct check_site *x = a, *y = b;
 	int c = strcmp(x->file, y->file);
 	return c ? c : strcmp(x->function, y->function);
 }
 
-/* Sorted; sites of one name become one, with the line of its largest part. */
-static void merge(struct check_figures *f)
+/* A stack before its like are one: a site of one line and one caller. */
+struct whole {
+	struct check_site site;
+	struct check_part part;
+};
+
+struct wholes VEC(struct whole);
+
+static int by_part(const void *a, const void *b)
 {
-	size_t kept = 0;
-	double largest = 0;
-	vec_sort(&f->sites, by_name);
-	for (size_t i = 0; i < f->sites.len; i++) {
-		struct check_site *s = &f->sites.at[i], *last = kept ? &f->sites.at[kept - 1] : NULL;
-		double weight = s->value[CHECK_PEAK] + s->value[CHECK_ALLOC_BYTES];
-		if (!last || by_name(last, s) != 0) {
-			f->sites.at[kept++] = *s;
-			largest = weight;
-			continue;
-		}
-		for (size_t k = 0; k < CHECK_SITE_KINDS; k++)
-			last->value[k] += s->value[k];
-		if (weight > largest) {
-			largest = weight;
-			last->line = s->line;
-		}
-	}
-	f->sites.len = kept;
+	const struct whole *x = a, *y = b;
+	int c = check_by_site(&x->site, &y->site);
+	if (c == 0)
+		c = x->part.line < y->part.line ? -1 : x->part.line > y->part.line;
+	if (c == 0)
+		c = strcmp(x->part.file, y->part.file);
+	return c ? c : strcmp(x->part.caller, y->part.caller);
 }
 
-static int add_site(struct check_figures *f, const struct where *w, const char *root,
-		    const double *value, struct err *err)
+static double weight(const double *value)
+{
+	return value[CHECK_PEAK] + value[CHECK_ALLOC_BYTES];
+}
+
+static void add_values(double *sum, const double *value)
+{
+	for (size_t k = 0; k < CHECK_SITE_KINDS; k++)
+		sum[k] += value[k];
+}
+
+/* Into sites and parts, in order; a site has the line, a part its caller's, of the largest share. */
+static int merge(struct wholes *all, struct check_figures *f, struct err *err)
+{
+	double largest = 0, largest_call = 0;
+	vec_sort(all, by_part);
+	for (size_t i = 0; i < all->len; i++) {
+		const struct whole *w = &all->at[i], *last = i ? w - 1 : NULL;
+		double heavy = weight(w->part.value);
+		if (!last || check_by_site(&last->site, &w->site) != 0) {
+			if (vec_push(&f->sites, w->site) < 0)
+				return err_nomem(err);
+			vec_last(&f->sites)->part = (uint32_t)f->parts.len;
+			largest = 0;
+			last = NULL;
+		}
+		if (!last || by_part(last, w) != 0) {
+			if (vec_push(&f->parts, w->part) < 0)
+				return err_nomem(err);
+			vec_last(&f->sites)->nparts++;
+			largest_call = heavy;
+		} else {
+			add_values(vec_last(&f->parts)->value, w->part.value);
+			if (heavy > largest_call) {
+				largest_call = heavy;
+				vec_last(&f->parts)->caller_line = w->part.caller_line;
+			}
+		}
+		add_values(vec_last(&f->sites)->value, w->part.value);
+		if (heavy > largest) {
+			largest = heavy;
+			vec_last(&f->sites)->line = w->part.line;
+		}
+	}
+	return 0;
+}
+
+static int put_names(struct check_figures *f, const struct stack_text *frame, const char *root,
+		     const char **ret_file, const char **ret_function, struct err *err)
 {
 	char name[512];
-	check_file_name(w->frame.file, root, name, sizeof name);
-	const char *function = check_function_name(w->frame.function);
-	struct check_site s = { .line = w->frame.line,
-				.file = arena_str(&f->arena, name, strlen(name)),
-				.function = arena_str(&f->arena, function, strlen(function)) };
-	memcpy(s.value, value, sizeof s.value);
-	return !s.file || !s.function || vec_push(&f->sites, s) < 0 ? err_nomem(err) : 0;
+	check_file_name(frame->file, root, name, sizeof name);
+	const char *function = check_function_name(frame->function);
+	*ret_file = arena_str(&f->arena, name, strlen(name));
+	*ret_function = arena_str(&f->arena, function, strlen(function));
+	return *ret_file && *ret_function ? 0 : err_nomem(err);
+}
+
+static int add_whole(struct check_figures *f, const struct check_where *w, const char *root,
+		     const double *value, struct wholes *all, struct err *err)
+{
+	struct whole one = { .site = { .line = w->frame.line },
+			     .part = { .file = "", .caller = "", .line = w->frame.line } };
+	int rc = put_names(f, &w->frame, root, &one.site.file, &one.site.function, err);
+	if (rc == 0 && w->has_caller) {
+		rc = put_names(f, &w->caller, root, &one.part.file, &one.part.caller, err);
+		one.part.caller_line = w->caller.line;
+	}
+	if (rc < 0)
+		return rc;
+	memcpy(one.part.value, value, sizeof one.part.value);
+	return vec_push(all, one) < 0 ? err_nomem(err) : 0;
 }
 
 /* A program that ended left what it left; in one that runs only what grows without end is a leak. */
-static bool is_leak(const struct recording *r, uint32_t stack, const struct where *w)
+static bool is_leak(const struct recording *r, uint32_t stack, const struct check_where *w)
 {
 	if (r->totals.end == FACT_END_EXITED || (r->totals.target.from_start &&
 						 r->totals.end == FACT_END_STREAM_CLOSED))
@@ -155,25 +204,26 @@ static int sum_sites(struct check_figures *f, const struct recording *r, const c
 		     double *sum, struct err *err)
 {
 	bool first = f->sites.len == 0;
+	struct wholes all = VEC_INIT;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < r->stacks.stacks.len; i++) {
-		struct where w = place_of(&r->stacks, (uint32_t)i);
+		struct check_where w;
 		const struct counters *c = &r->by_stack[i];
 		double live = (double)counters_live_bytes(c);
 		double v[CHECK_SITE_KINDS] = { [CHECK_ALLOC_BYTES] = (double)c->alloc_bytes,
 					       [CHECK_ALLOCS] = (double)c->alloc_blocks,
 					       [CHECK_PEAK] = (double)c->peak_bytes,
 					       [CHECK_LIVE] = live };
-		if (!w.found)
+		if (!check_place_of(&r->stacks, (uint32_t)i, &w))
 			continue;
 		v[CHECK_LEAKED] = is_leak(r, (uint32_t)i, &w) ? live : 0;
-		for (size_t k = 0; k < CHECK_SITE_KINDS; k++)
-			sum[k] += v[k];
+		add_values(sum, v);
 		if (first && (c->alloc_bytes || c->peak_bytes))
-			rc = add_site(f, &w, root, v, err);
+			rc = add_whole(f, &w, root, v, &all, err);
 	}
-	if (first)
-		merge(f);
+	if (rc == 0 && first)
+		rc = merge(&all, f, err);
+	vec_deinit(&all);
 	return rc;
 }
 

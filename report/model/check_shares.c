@@ -207,8 +207,11 @@ static void pick(struct check_finding *f, enum check_what what, const struct che
 	struct check_culprit best[CHECK_SHARE_CULPRITS + 1];
 	size_t have = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct check_culprit c = { "", now[i].name, 0, share_in(base, nbase, now[i].name),
-					   now[i].bytes, what };
+		struct check_culprit c = { .file = "",
+					   .function = now[i].name,
+					   .base = share_in(base, nbase, now[i].name),
+					   .now = now[i].bytes,
+					   .what = what };
 		size_t at = have;
 		if (c.now - c.base < 1 || !concerns(f, what, &now[i]))
 			continue;

@@ -65,12 +65,11 @@ static int put_sites(struct check_figures *f, const struct recording *r, const c
 	for (uint32_t i = 0; i < n; i++) {
 		const struct stack_site *s = stacks_site(&r->stacks, sites[i].site);
 		struct check_place *p = &t->places[k][t->nplaces[k]];
-		struct stack_text frame;
-		bool importing;
+		struct check_where w;
 		size_t same = 0;
-		if (!s || !check_place_of(&r->stacks, s->stack, &frame, &importing))
+		if (!s || !check_place_of(&r->stacks, s->stack, &w))
 			continue;
-		int rc = put_place(f, root, frame.file, frame.function, frame.line, p, err);
+		int rc = put_place(f, root, w.frame.file, w.frame.function, w.frame.line, p, err);
 		if (rc < 0)
 			return rc;
 		p->value = (double)sites[i].bytes;
@@ -160,12 +159,16 @@ static void find_culprits(const struct check_test *t, struct check_finding *f)
 	for (size_t i = 0; i < t->nplaces[k]; i++) {
 		const struct check_place *p = &t->places[k][i];
 		f->culprits[f->nculprits++] =
-			(struct check_culprit){ p->file, p->function, p->line, 0, p->value };
+			(struct check_culprit){ .file = p->file, .function = p->function,
+						.line = p->line, .now = p->value };
 	}
 	if (f->nculprits || !t->own.file)
 		return;
-	f->culprits[f->nculprits++] = (struct check_culprit){ t->own.file, t->own.function,
-							      t->own.line, f->base, f->now };
+	f->culprits[f->nculprits++] = (struct check_culprit){ .file = t->own.file,
+							      .function = t->own.function,
+							      .line = t->own.line,
+							      .base = f->base,
+							      .now = f->now };
 }
 
 static int name_finding(struct check_answer *ret, const struct check_test *t,

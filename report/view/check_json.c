@@ -38,6 +38,26 @@ static void put_shares(struct json *j, const struct check_finding *f, enum check
 	json_close(j, ']');
 }
 
+static void put_culprit(struct json *j, const struct check_culprit *c)
+{
+	json_open(j, NULL, '{');
+	text(j, "file", c->file);
+	json_number(j, "line", c->line);
+	text(j, "function", c->function);
+	number(j, "base", c->base);
+	number(j, "now", c->now);
+	if (c->caller) {
+		json_open(j, "caller", '{');
+		text(j, "file", c->caller_file);
+		json_number(j, "line", c->caller_line);
+		text(j, "function", c->caller);
+		number(j, "base", c->caller_base);
+		number(j, "now", c->caller_now);
+		json_close(j, '}');
+	}
+	json_close(j, '}');
+}
+
 static void put_finding(struct json *j, const struct check_finding *f)
 {
 	char sentence[CHECK_SENTENCE_MAX];
@@ -59,15 +79,8 @@ static void put_finding(struct json *j, const struct check_finding *f)
 	number(j, "allowed", f->allowed);
 	number(j, "noise", f->noise);
 	json_open(j, "culprits", '[');
-	for (size_t i = 0; i < f->nculprits; i++) {
-		json_open(j, NULL, '{');
-		text(j, "file", f->culprits[i].file);
-		json_number(j, "line", f->culprits[i].line);
-		text(j, "function", f->culprits[i].function);
-		number(j, "base", f->culprits[i].base);
-		number(j, "now", f->culprits[i].now);
-		json_close(j, '}');
-	}
+	for (size_t i = 0; i < f->nculprits; i++)
+		put_culprit(j, &f->culprits[i]);
 	json_close(j, ']');
 	put_shares(j, f, CHECK_OF_TYPE, "types");
 	put_shares(j, f, CHECK_HOLDER, "holders");

@@ -17,6 +17,7 @@ struct check_report {
 	const struct check_answer *answer;
 	const char *notes[CHECK_NOTES_MAX]; /* what a reader must know first */
 	size_t nnotes;
+	const char *why; /* nothing was judged, or not to be trusted (status 4, 6); else NULL */
 	int status;	 /* exit status of the check */
 	int exit_status; /* of the program; -1: none was started, or it has not ended */
 	unsigned runs;
@@ -56,6 +57,10 @@ const char *check_value(enum check_kind kind, double v, bool delta, char buf[CHE
 /* The figure as a JSON number, exact. */
 const char *check_number(double v, char buf[CHECK_VALUE_MAX]);
 
+/* "; +3.9 MiB of it for feed/read.py:30 load", escaped; nothing when no caller is told. */
+void check_put_caller(struct out *out, enum check_escape to, const struct check_culprit *c,
+		      enum check_kind kind);
+
 /* "peak 3.2 MiB is above the limit of 3.0 MiB" … into buf. The names of types
  * and tests are the target's: to be escaped. */
 #define CHECK_SENTENCE_MAX 480
@@ -63,6 +68,9 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 
 /* Findings that a build server shows: failed, and warned. */
 bool check_is_told(const struct check_finding *f);
+
+/* What came of it, in one or two words: "FAILED", "passed" … */
+const char *check_headline(const struct check_report *r);
 
 /* Stable over runs and lines: 16 hexadecimal digits of rule and place. */
 const char *check_fingerprint(const struct check_finding *f, char buf[CHECK_VALUE_MAX]);

@@ -158,6 +158,32 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 	return buf;
 }
 
+void check_put_caller(struct out *out, enum check_escape to, const struct check_culprit *c,
+		      enum check_kind kind)
+{
+	char delta[CHECK_VALUE_MAX];
+	if (!c->caller)
+		return;
+	if (kind >= CHECK_SITE_KINDS)
+		kind = CHECK_PEAK;
+	out_printf(out, "; %s of it for ",
+		   check_value(kind, c->caller_now - c->caller_base, true, delta));
+	check_put(out, to, c->caller_file);
+	out_printf(out, ":%u ", c->caller_line);
+	check_put(out, to, c->caller);
+}
+
+const char *check_headline(const struct check_report *r)
+{
+	const struct check_answer *a = r->answer;
+	if (r->why)
+		return a->findings.len ? "NOT TO BE TRUSTED" : "NOT JUDGED";
+	return a->failed	 ? "FAILED" :
+	       a->warned	 ? "passed with warnings" :
+	       a->findings.len ? "passed" :
+				 "measured";
+}
+
 /* FNV-1a, 64 bits: offset basis and prime of its definition. */
 static uint64_t mix(uint64_t h, const char *text)
 {

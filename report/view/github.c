@@ -11,6 +11,12 @@ static void draw(const struct check_report *r, struct out *out)
 {
 	char text[CHECK_SENTENCE_MAX];
 	unsigned n = 0;
+	if (r->why) {
+		out_str(out, "::error title=pymemprof::");
+		check_put(out, CHECK_COMMAND, r->why);
+		out_str(out, "\n");
+		n++;
+	}
 	for (size_t i = 0; i < r->answer->findings.len && n < ANNOTATIONS_MAX; i++) {
 		const struct check_finding *f = &r->answer->findings.at[i];
 		if (!check_is_told(f))
@@ -30,6 +36,7 @@ static void draw(const struct check_report *r, struct out *out)
 		if (f->nculprits) {
 			out_str(out, "; most of it in ");
 			check_put(out, CHECK_COMMAND, f->culprits[0].function);
+			check_put_caller(out, CHECK_COMMAND, &f->culprits[0], f->kind);
 		}
 		out_str(out, "\n");
 	}

@@ -13,6 +13,7 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 		check_put(out, CHECK_XML, c->file);
 		out_printf(out, ":%u ", c->line);
 		check_put(out, CHECK_XML, c->function);
+		check_put_caller(out, CHECK_XML, c, k);
 		out_str(out, "\n");
 	}
 	for (size_t i = 0; i < f->nshares; i++) {
@@ -49,15 +50,29 @@ static void put_case(const struct check_report *r, const struct check_finding *f
 	}
 }
 
+/* A program that failed has broken no rule, and is not well either. */
+static void put_error(const struct check_report *r, struct out *out)
+{
+	out_str(out, "    <testcase classname=\"pymemprof.");
+	check_put(out, CHECK_XML, r->name);
+	out_str(out, "\" name=\"measurement\" time=\"0\">\n      <error type=\"memory\" message=\"");
+	check_put(out, CHECK_XML, r->why);
+	out_str(out, "\"></error>\n    </testcase>\n");
+}
+
 static void draw(const struct check_report *r, struct out *out)
 {
 	const struct check_answer *a = r->answer;
+	size_t tests = a->findings.len + (r->why != NULL);
+	unsigned errors = r->why != NULL;
 	out_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
 	out_printf(out,
-		   "<testsuites tests=\"%zu\" failures=\"%u\" errors=\"0\">\n"
+		   "<testsuites tests=\"%zu\" failures=\"%u\" errors=\"%u\">\n"
 		   "  <testsuite name=\"pymemprof check\" tests=\"%zu\" failures=\"%u\" "
-		   "errors=\"0\" skipped=\"0\" time=\"0\">\n",
-		   a->findings.len, a->failed, a->findings.len, a->failed);
+		   "errors=\"%u\" skipped=\"0\" time=\"0\">\n",
+		   tests, a->failed, errors, tests, a->failed, errors);
+	if (r->why)
+		put_error(r, out);
 	for (size_t i = 0; i < a->findings.len; i++)
 		put_case(r, &a->findings.at[i], out);
 	out_str(out, "  </testsuite>\n</testsuites>\n");

@@ -5,7 +5,7 @@
  */
 #include "report/view/check_view.h"
 
-#define RULES_MAX 20
+#define RULES_MAX 16
 
 static void put_row(const struct check_finding *f, struct out *out)
 {
@@ -38,6 +38,7 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 		check_put(out, CHECK_MARKDOWN, c->file);
 		out_printf(out, ":%u ", c->line);
 		check_put(out, CHECK_MARKDOWN, c->function);
+		check_put_caller(out, CHECK_MARKDOWN, c, k);
 		out_str(out, "\n");
 	}
 	for (size_t i = 0; i < f->nshares; i++) {
@@ -54,12 +55,11 @@ static void draw(const struct check_report *r, struct out *out)
 	const struct check_answer *a = r->answer;
 	out_str(out, "<!-- pymemprof:check -->\n### Memory: ");
 	check_put(out, CHECK_MARKDOWN, r->name);
-	out_printf(out, " %s\n\n",
-		   a->failed ? "**failed**" :
-		   a->warned ? "passed with warnings" :
-			       "passed");
-	out_str(out, "| metric | baseline | now | change | allowed | verdict |\n"
-		     "|---|---:|---:|---:|---:|---|\n");
+	bool bad = a->failed || r->why;
+	out_printf(out, bad ? " **%s**\n\n" : " %s\n\n", check_headline(r));
+	if (a->findings.len)
+		out_str(out, "| metric | baseline | now | change | allowed | verdict |\n"
+			     "|---|---:|---:|---:|---:|---|\n");
 	for (size_t i = 0; i < a->findings.len && i < RULES_MAX; i++)
 		put_row(&a->findings.at[i], out);
 	if (a->findings.len > RULES_MAX)

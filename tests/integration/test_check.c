@@ -85,10 +85,15 @@ static const struct change {
 	const char *knob, *value, *rule;
 	int status;
 	const char *culprit; /* function */
+	const char *text;    /* of the culprit's line in gate.py; NULL: any */
+	const char *caller;  /* for whom; NULL: nobody in particular */
 } changes[] = {
 	{ NULL, NULL, "peak=5%", 0, NULL },
 	{ "GATE_TABLE", "4050", "peak=5%", 0, NULL },
-	{ "GATE_TABLE", "4600", "peak=5%", 1, "table" },
+	{ "GATE_TABLE", "4140", "peak=1%", 1, "table", "bytes(1000) for _ in range(n)", NULL },
+	{ "GATE_TABLE", "4800", "peak=5%", 1, "table", "bytes(1000) for _ in range(n)", NULL },
+	{ "GATE_MAKE", "1300", "peak=5%", 1, "make", "bytes(1000) for _ in range(n)", "second" },
+	{ "GATE_LINES", "900", "peak=5%", 1, "lines", "bytes(1001)", NULL },
 	{ "GATE_TABLE", "3000", "peak=5%", 0, NULL },
 	{ "GATE_LEAK", "100", "leaked=64KiB", 1, "leak" },
 	{ "GATE_CACHE", "500", "peak=5%", 1, "cache" },
@@ -104,6 +109,19 @@ static unsigned repeats(void)
 {
 	const char *text = getenv("PYMEMPROF_REPEATS");
 	return text ? (unsigned)strtoul(text, NULL, 10) : 2;
+}
+
+/* The text of the line a culprit names, or "". */
+static const char *line_of_script(const json_t *culprit)
+{
+	static char text[256];
+	FILE *f = fopen(script, "re");
+	cr_assert(f);
+	for (json_int_t left = json_integer_value(json_object_get(culprit, "line")); left > 0; left--)
+		if (!fgets(text, sizeof text, f))
+			*text = '\0';
+	fclose(f);
+	return text;
 }
 
 Test(integration_check, each_change_gets_its_verdict_status_and_culprit)
@@ -128,7 +146,14 @@ Test(integration_check, each_change_gets_its_verdict_status_and_culprit)
 			cr_expect(name && strcmp(name, c->culprit) == 0 && strstr(file, "gate.py") &&
 				  json_integer_value(json_object_get(culprit, "line")) > 0,
 				  "%s: culprit %s", c->knob, name);
-		else if (strncmp(c->rule, "rss", 3) != 0) /* not proven is told with culprits */
+		if (c->text)
+			cr_expect(strstr(line_of_script(culprit), c->text), "%s: line %s", c->knob,
+				  line_of_script(culprit));
+		const json_t *caller = json_object_get(culprit, "caller");
+		const char *called = json_string_value(json_object_get(caller, "function"));
+		cr_expect(c->caller ? called && strcmp(called, c->caller) == 0 : !called, "%s: for %s",
+			  c->knob, called);
+		if (!c->culprit && strncmp(c->rule, "rss", 3) != 0) /* not proven is told with culprits */
 			cr_expect_null(name, "%s: culprit %s", c->knob, name);
 		json_decref(r);
 		cli_done(&done);

@@ -27,6 +27,28 @@ def cache(n):
         kept.append(bytes(2000))
 
 
+def make(n):
+    """A helper that many call."""
+    return [bytes(1000) for _ in range(n)]
+
+
+def first():
+    return make(500)
+
+
+def second():
+    return make(knob('MAKE', 500))
+
+
+def third():
+    return [make(50) for _ in range(10)]
+
+
+def lines(n):
+    much = [bytes(1000) for _ in range(1000)]
+    return much, [bytes(1001) for _ in range(n)]
+
+
 class Session:
     def __init__(self):
         self.data = bytes(1000)
@@ -56,7 +78,7 @@ def knob(name, otherwise=0):
     return int(os.environ.get('GATE_' + name, otherwise))
 
 
-held = table(knob('TABLE', 4000))
+held = table(knob('TABLE', 4000)), first(), second(), third(), lines(knob('LINES', 100))
 temporaries(knob('TEMPORARY', 20))
 leak(knob('LEAK'))
 cache(knob('CACHE'))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/model/check.h"
 
+#include "report/model/baseline.h"
+
 #include "feed.h"
 
 static struct check_rule rule(enum check_option o, const char *text)
@@ -256,6 +258,71 @@ Test(report_model_check, figures_of_a_recording_name_the_programs_own_code)
 	cr_expect(strstr(err.text, "snapshot"), "%s", err.text);
 	check_figures_deinit(&f);
 	recording_deinit(&r);
+}
+
+/* Figures of a recording in which stack i made bytes[i]; as written to a baseline and read again. */
+static struct check_figures recorded(const char *const *stacks, const uint64_t *bytes, size_t n)
+{
+	struct recording r;
+	struct check_figures f = { 0 }, again;
+	AUTO_BUF struct buf text = BUF_INIT;
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	for (uint32_t i = 0; i < n; i++) {
+		struct fact_delta d = { .site = i + 1, .alloc_blocks = 1, .alloc_bytes = bytes[i] };
+		feed_site(&r, i + 1, 1, stacks[i]);
+		feed_interval(&r, i, i + 1, &d, 1);
+	}
+	struct fact_sink s = recording_sink(&r);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_EXITED, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	cr_assert_eq(check_figures_add(&f, &r, "/w", NULL, 0, NULL), 0);
+	cr_assert_eq(baseline_print(&f, &text, NULL), 0);
+	cr_assert_eq(baseline_parse((char *)text.bytes, text.len, &again, NULL), 0);
+	check_figures_deinit(&f);
+	recording_deinit(&r);
+	return again;
+}
+
+Test(report_model_check, the_line_that_has_more_is_named_and_for_whom)
+{
+	static const char *const before[] = {
+		"make /w/util.py:5 < load /w/a.py:10 < main /w/app.py:1",
+		"make /w/util.py:5 < grow /w/b.py:20 < main /w/app.py:2",
+		"main /w/app.py:3",
+	};
+	/* A line was added above each: what was at 5 is at 6, what was at 3 is at 5. */
+	static const char *const after[] = {
+		"make /w/util.py:6 < load /w/a.py:11 < main /w/app.py:1",
+		"make /w/util.py:6 < grow /w/b.py:21 < main /w/app.py:2",
+		"main /w/app.py:5",
+		"main /w/app.py:4",
+		"rows /w/c.py:8 < main /w/app.py:6",
+	};
+	struct check_figures b = recorded(before, (uint64_t[]){ 4000000, 1000000, 2000000 }, 3);
+	struct check_figures n = recorded(
+		after, (uint64_t[]){ 4000000, 2000000, 2000000, 500000, 300000 }, 5);
+	struct check_rule r = rule(CHECK_OPTION_MAX_INCREASE, "alloc_bytes=5%");
+	struct check_question q = { .now = &n, .base = &b, .rules = &r, .nrules = 1 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	const struct check_finding *f = a.findings.at;
+	cr_assert_eq(f->nculprits, 3);
+	cr_expect_str_eq(f->culprits[0].function, "make");
+	cr_expect_eq(f->culprits[0].line, 6);
+	cr_assert_not_null(f->culprits[0].caller);
+	cr_expect_str_eq(f->culprits[0].caller, "grow");
+	cr_expect_str_eq(f->culprits[0].caller_file, "b.py");
+	cr_expect_eq(f->culprits[0].caller_line, 21);
+	cr_expect(f->culprits[0].caller_base == 1000000 && f->culprits[0].caller_now == 2000000);
+	cr_expect_str_eq(f->culprits[1].function, "main");
+	cr_expect_eq(f->culprits[1].line, 4, "not 5, which is what 3 was: %u", f->culprits[1].line);
+	cr_expect_null(f->culprits[1].caller);
+	cr_expect_str_eq(f->culprits[2].function, "rows");
+	cr_expect_null(f->culprits[2].caller, "one caller explains itself");
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
 }
 
 Test(report_model_check, what_was_not_measured_is_not_nothing)

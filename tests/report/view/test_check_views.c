@@ -24,8 +24,12 @@ static void setup(void)
 		struct check_finding f = { .rule = &rules[i], .name = "peak", .kind = CHECK_PEAK, .now = 1500, .allowed = 1000 };
 		f.verdict = i == 11 ? CHECK_WARNED : CHECK_FAILED;
 		f.nculprits = 2;
-		f.culprits[0] = (struct check_culprit){ hostile, hostile, 7, 0, 500 };
-		f.culprits[1] = (struct check_culprit){ "a b.py", "f", 0, 0, 400 };
+		f.culprits[0] = (struct check_culprit){
+			.file = hostile, .function = hostile, .line = 7, .now = 500,
+			.caller_file = hostile, .caller = hostile, .caller_line = 3, .caller_now = 490
+		};
+		f.culprits[1] = (struct check_culprit){ .file = "a b.py", .function = "f",
+							  .now = 400 };
 		cr_assert_eq(check_rule_parse(CHECK_OPTION_MAX, "peak=1000", &rules[i], NULL), 0);
 		cr_assert_eq(vec_push(&answer.findings, f), 0);
 	}
@@ -48,6 +52,12 @@ static void teardown(void)
 	out_deinit(&out);
 	check_answer_deinit(&answer);
 	check_figures_deinit(&now);
+}
+
+static void teardown_out(void)
+{
+	out_deinit(&out);
+	out_init(&out, OUT_MEMORY);
 }
 
 TestSuite(report_view_check_views, .init = setup, .fini = teardown);
@@ -179,10 +189,44 @@ Test(report_view_check_views, markdown_is_short_and_has_its_marker)
 	cr_expect_eq(lines_with(text, "<b>"), 0);
 }
 
+Test(report_view_check_views, markdown_has_sixty_lines_when_everything_has_gone_wrong)
+{
+	for (size_t i = 0; i < 30; i++) {
+		struct check_finding f = answer.findings.at[0];
+		for (f.nculprits = 0; f.nculprits < CHECK_CULPRITS; f.nculprits++)
+			f.culprits[f.nculprits] = answer.findings.at[0].culprits[0];
+		for (f.nshares = 0; f.nshares < 2 * CHECK_SHARE_CULPRITS; f.nshares++)
+			f.shares[f.nshares] = f.culprits[0];
+		cr_assert_eq(vec_push(&answer.findings, f), 0);
+	}
+	memmove(&answer.findings.at[0], &answer.findings.at[20], 20 * sizeof *answer.findings.at);
+	for (report.nnotes = 0; report.nnotes < CHECK_NOTES_MAX; report.nnotes++)
+		report.notes[report.nnotes] = hostile;
+	const char *text = draw(&check_view_markdown);
+	cr_expect_eq(lines_with(text, "\n"), 60, "%zu: %s", lines_with(text, "\n"), text);
+}
+
+Test(report_view_check_views, what_was_not_judged_has_not_passed)
+{
+	answer.findings.len = 0;
+	answer.failed = answer.warned = 0;
+	report.why = "the program failed with status 3";
+	cr_expect(strstr(draw(&check_view_markdown), "**NOT JUDGED**\n"));
+	teardown_out();
+	cr_expect(strstr(draw(&check_view_junit), "tests=\"1\" failures=\"0\" errors=\"1\""));
+	cr_expect(strstr((char *)out.buf.bytes, "message=\"the program failed with status 3\""));
+	teardown_out();
+	cr_expect_str_eq(draw(&check_view_github),
+			 "::error title=pymemprof::the program failed with status 3\n");
+	teardown_out();
+	cr_expect(strstr(draw(&check_view_text), ": NOT JUDGED\n"));
+}
+
 Test(report_view_check_views, text_names_file_and_line)
 {
 	const char *text = draw(&check_view_text);
 	cr_expect(strstr(text, "FAILED"));
+	cr_expect(strstr(text, "+490 B of it for "), "%s", text);
 	cr_expect(strstr(text, "a b.py:0 f"), "%s", text);
 }
 
