@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -196,6 +197,19 @@ static int measure_counts(const struct check_job *job, struct check_measured *m,
 	return rc;
 }
 
+/*
+ * What is left to chance in a program that does the same again: hashes of strings, and those of addresses,
+ * which decide how many digits an int has. Both are inherited by what we start. Not everywhere may
+ * addresses be fixed: a container's seccomp profile may forbid it.
+ */
+static void leave_nothing_to_chance(struct check_measured *m)
+{
+	int now = personality(0xffffffff);
+	setenv("PYTHONHASHSEED", "0", 0);
+	m->addresses_fixed = now >= 0 && ((now & ADDR_NO_RANDOMIZE) ||
+					  personality((unsigned long)now | ADDR_NO_RANDOMIZE) >= 0);
+}
+
 int check_measure(struct cli *cli, const struct check_job *job, struct check_measured *ret,
 		  struct err *err)
 {
@@ -203,7 +217,7 @@ int check_measure(struct cli *cli, const struct check_job *job, struct check_mea
 	(void)cli;
 	*ret = (struct check_measured){ .exit_status = -1 };
 	if (job->argv)
-		setenv("PYTHONHASHSEED", "0", 0);
+		leave_nothing_to_chance(ret);
 	if (job->variable)
 		tell_count(job, job->counts[0]);
 	for (uint64_t i = 0; rc == 0 && !ret->failed && i < job->warmup; i++)

@@ -30,6 +30,7 @@ struct check_measured {
 	bool failed;	 /* the program failed, or the process went away */
 	bool incomplete;
 	bool late;	 /* incomplete: a heap was looked at too late, no rule can be judged */
+	bool addresses_fixed; /* of a program: the kernel was allowed not to randomise them */
 	char why[200]; /* of failed or incomplete */
 	uint64_t height; /* live bytes at the highest peak so far */
 	uint64_t snapshot_at; /* of runs to come, live bytes at which they are looked at; 0: never */
@@ -37,7 +38,7 @@ struct check_measured {
 
 /*
  * Measure. Stops at the first run that fails. PYTHONHASHSEED becomes 0 for a program unless it
- * is set. Errors: those of the session and of reading; USAGE of check_figures_add. *ret is to
+ * is set, and its addresses are not randomised where that is allowed. Errors: those of the session and of reading; USAGE of check_figures_add. *ret is to
  * be released in any case.
  */
 int check_measure(struct cli *cli, const struct check_job *job, struct check_measured *ret,

@@ -467,16 +467,30 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 	return rc < 0 ? rc : c->report.status;
 }
 
+/* What was done that runs are alike. */
+static void note_chance(struct checker *c, bool seeded)
+{
+	static const char *const texts[2][2] = {
+		{ "addresses stay random here: figures may differ by some bytes",
+		  "addresses are not random, so that runs can be compared" },
+		{ "PYTHONHASHSEED is set to 0, so that runs can be compared; addresses stay random here: "
+		  "figures may differ by some bytes",
+		  "PYTHONHASHSEED is set to 0 and addresses are not random, so that runs can be compared" },
+	};
+	note(c, texts[seeded][c->measured.addresses_fixed]);
+}
+
 static int check(struct checker *c, struct err *err)
 {
 	struct check_answer answer = { 0 };
 	int rc = take(c, err);
 	if (rc == 0)
 		rc = load_baseline(c, err);
-	if (rc == 0 && c->job.argv && !getenv("PYTHONHASHSEED"))
-		note(c, "PYTHONHASHSEED is set to 0, so that runs can be compared");
+	bool seeded = !getenv("PYTHONHASHSEED");
 	if (rc == 0)
 		rc = check_measure(c->cli, &c->job, &c->measured, err);
+	if (rc >= 0 && c->job.argv)
+		note_chance(c, seeded);
 	if (rc >= 0)
 		rc = compare_targets(c, err);
 	if (rc >= 0)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <unistd.h>
 
 #include "tests/support/cli.h"
@@ -175,24 +176,42 @@ Test(integration_check, a_leak_that_was_mended_is_an_improvement)
 	cli_done(&done);
 }
 
-Test(integration_check, allocations_of_an_unchanged_program_repeat_exactly)
+static void expect_same_runs(const struct python *py, const char *times)
 {
 	struct cli done;
-	json_t *r = check(&pythons[0], NULL, NULL,
-			  OPTIONS("--warmup", "1", "--repeat", "20", "--max", "peak=1GiB"), &done);
-	cr_assert_eq(done.status, 0, "%d: %s", done.status, done.err);
+	json_t *r = check(py, NULL, NULL,
+			  OPTIONS("--warmup", "1", "--repeat", times, "--max", "peak=1GiB"), &done);
+	cr_assert_eq(done.status, 0, "%s: %d: %s", py->name, done.status, done.err);
 	json_t *metrics = json_object_get(r, "metrics"), *bytes = json_object_get(metrics, "alloc_bytes");
 	json_t *count = json_object_get(metrics, "allocs");
-	cr_assert_eq(json_array_size(bytes), 20);
-	for (size_t i = 1; i < 20; i++) {
+	size_t n = json_array_size(bytes);
+	cr_assert_eq(n, strtoul(times, NULL, 10));
+	for (size_t i = 1; i < n; i++) {
 		cr_expect(json_equal(json_array_get(bytes, i), json_array_get(bytes, 0)),
-			  "run %zu: %lld, %lld bytes", i,
+			  "%s: run %zu: %lld, %lld bytes", py->name, i,
 			  json_integer_value(json_array_get(bytes, i)),
 			  json_integer_value(json_array_get(bytes, 0)));
 		cr_expect(json_equal(json_array_get(count, i), json_array_get(count, 0)));
 	}
 	json_decref(r);
 	cli_done(&done);
+}
+
+/* Where addresses stay random, an int made of one may have a digit more. */
+static bool addresses_can_be_fixed(void)
+{
+	int now = personality(0xffffffff);
+	bool can = personality((unsigned long)now | ADDR_NO_RANDOMIZE) >= 0;
+	(void)personality((unsigned long)now);
+	return can;
+}
+
+Test(integration_check, allocations_of_an_unchanged_program_repeat_exactly)
+{
+	if (!addresses_can_be_fixed())
+		cr_skip_test("addresses stay random here");
+	for (size_t i = 0; i < npythons; i++)
+		expect_same_runs(&pythons[i], i == 0 ? "20" : "5");
 }
 
 Test(integration_check, a_leak_for_each_iteration_has_a_rate_and_a_culprit)
