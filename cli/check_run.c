@@ -17,7 +17,6 @@
 #include "tracer/stream/pmp.h"
 
 #define STILL_NEAR 0.8 /* of what was live then: less, and the program was past it */
-#define NEAR_PEAK 0.98 /* of the peak of an earlier run: then the heap is looked at */
 
 static void note_end(const struct check_job *job, const struct session_result *res,
 		     struct check_measured *m)
@@ -146,7 +145,7 @@ static bool wants_snapshot(const struct check_job *job)
 
 int check_look(const struct check_job *job, struct check_measured *m, struct err *err)
 {
-	m->snapshot_at = (uint64_t)((double)m->height * NEAR_PEAK);
+	m->snapshot_at = m->height;
 	int rc = run_once(job, m, NULL, true, err);
 	m->snapshot_at = 0;
 	return rc;
@@ -225,7 +224,7 @@ int check_measure(struct cli *cli, const struct check_job *job, struct check_mea
 	if (rc == 0 && !ret->failed && wants_snapshot(job)) {
 		if (ret->height == 0)
 			rc = measure_once(job, ret, NULL, err);
-		ret->snapshot_at = (uint64_t)((double)ret->height * NEAR_PEAK);
+		ret->snapshot_at = ret->height;
 	}
 	if (rc == 0 && !ret->failed && job->variable)
 		rc = measure_counts(job, ret, err);

@@ -33,7 +33,7 @@ struct check_measured {
 	bool addresses_fixed; /* of a program: the kernel was allowed not to randomise them */
 	char why[200]; /* of failed or incomplete */
 	uint64_t height; /* live bytes at the highest peak so far */
-	uint64_t snapshot_at; /* of runs to come, live bytes at which they are looked at; 0: never */
+	uint64_t snapshot_at; /* of runs to come, the height at which they are looked at; 0: never */
 };
 
 /*

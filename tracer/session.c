@@ -64,6 +64,9 @@ static struct inject_options inject_options_of(const struct session_options *o)
 	i.max_frames = o->max_frames;
 	i.sample_bytes = o->sample_bytes;
 	i.past_final = o->past_final;
+	i.lockstep = o->snapshot_at_bytes != 0;
+	if (i.lockstep)
+		i.flush_ms = 1;
 	return i;
 }
 

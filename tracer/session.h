@@ -28,7 +28,11 @@ struct session_options {
 	bool past_final;	    /* record also what the interpreter does to take itself down */
 	bool events;		    /* push every event too */
 	bool snapshots;		    /* attach: of the heap, at the beginning and at the end */
-	uint64_t snapshot_at_bytes; /* one more, as soon as so much is live; 0: none */
+	/*
+	 * One more at the height, which is about so much; 0: none. The target is then kept in step with us, so that it
+	 * is still near there when it is looked at: for its recorded calls it is some times slower.
+	 */
+	uint64_t snapshot_at_bytes;
 	uint64_t live_max;	    /* most live blocks followed; 0: default */
 	/* Not NULL: stacks are folded to places in own code, see sites_ways. */
 	enum fact_part (*part)(const char *function, const char *file);

@@ -16,6 +16,8 @@
 #include "tracer/process/procfs.h"
 #include "tracer/session_private.h"
 
+#define NEAR_PEAK 50 /* a part in so many: near */
+#define LOCKSTEP_BLOCKS 600 /* at most so many more does it make until it waits for us, about */
 #define MS 1000000ull
 #define INTERVAL_MIN_NS (100 * MS)
 #define INTERVAL_MAX_NS (10000 * MS)
@@ -55,7 +57,38 @@ static int apply_all(struct session *s, struct err *err)
 	return 0;
 }
 
-/* Read until the pipe is empty, or much was read; *ret_n is how much. */
+/* Waiting for something, and not just for a processor. */
+static bool resting(const struct session *s)
+{
+	struct procfs_stat stat;
+
+	return procfs_stat(s->pid, 0, &stat, NULL) == 0 && stat.state == 'S';
+}
+
+/*
+ * Is it time for the one snapshot near the peak? Before the height is reached, by as many blocks as the
+ * program may be ahead of us: else it would be on its way down when it is looked at. Or when it
+ * rests near it, with nothing left in the pipe; or leaves it.
+ */
+static bool at_its_height(struct session *s, bool pipe_empty)
+{
+	uint64_t want = s->options->snapshot_at_bytes, near = want / NEAR_PEAK, ahead;
+	struct ledger_live live;
+
+	if (want == 0 || s->snapshots > 0)
+		return false;
+	live = ledger_live(s->ledger);
+	if (live.bytes > s->highest)
+		s->highest = live.bytes;
+	if (s->highest < want - near)
+		return false;
+	ahead = live.blocks ? live.bytes / live.blocks * LOCKSTEP_BLOCKS : 0;
+	ahead = ahead < near / 4 ? near / 4 : ahead < near ? ahead : near;
+	return live.bytes >= want - ahead || live.bytes + near < s->highest ||
+	       (pipe_empty && resting(s));
+}
+
+/* Read until the pipe is empty, the height is reached, or much was read; *ret_n is how much. */
 static int drain(struct session *s, size_t *ret_n, struct err *err)
 {
 	int fd = inject_fd(s->inject);
@@ -81,6 +114,8 @@ static int drain(struct session *s, size_t *ret_n, struct err *err)
 		int r = apply_all(s, err);
 		if (r < 0)
 			return r;
+		if (at_its_height(s, false)) /* what was read further would be past it */
+			break;
 	}
 	return 0;
 }
@@ -250,14 +285,6 @@ static int look_at_agent(struct session *s, enum fact_end *ret_end, struct err *
 	return 1;
 }
 
-/* Is it time for the one snapshot that was asked for near the peak? */
-static bool at_its_height(const struct session *s)
-{
-	uint64_t want = s->options->snapshot_at_bytes;
-
-	return want && s->snapshots == 0 && ledger_live(s->ledger).bytes >= want;
-}
-
 int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 {
 	uint64_t read_at = clock_now(&s->clock), pause_until = 0;
@@ -268,7 +295,7 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 	while (r == 0) {
 		uint64_t now = clock_now(&s->clock), until = s->next_tick_ns;
 		uint64_t duration = s->options->duration_ns;
-		size_t got;
+		size_t got = 1;
 
 		if (duration && duration < until)
 			until = duration;
@@ -280,7 +307,7 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 			pause_until = got ? now + pause_of(s, got, now - read_at) : 0;
 			read_at = now;
 		}
-		if (r == 0 && at_its_height(s))
+		if (r == 0 && at_its_height(s, got == 0))
 			r = session_snapshot_begin(s, err);
 		if (r == 0)
 			r = ended(s, now, ret_end, err);

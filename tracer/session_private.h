@@ -55,6 +55,7 @@ struct session {
 	struct session_side *side; /* NULL: none */
 	struct session_side *held; /* the last one, when its copy was made while hooks were live */
 	uint32_t snapshots;	   /* begun so far */
+	uint64_t highest;	   /* live bytes, while a snapshot of the height is wanted */
 	uint64_t dropped_by_head;  /* newest count in a batch */
 	bool has_rest;		   /* what the agent had not sent was read */
 	uint64_t torn;		   /* pieces of it that made no sense */

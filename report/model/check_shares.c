@@ -57,14 +57,30 @@ static int add(struct check_figures *f, struct check_shares *v, const char *name
 	return !s.name || vec_push(v, s) < 0 ? err_nomem(err) : 0;
 }
 
-/* One more piece of an expression: a root, or an edge. Bytes used. */
+/* Where a root is, without what another run or another version has otherwise: ids, lines. */
+static const char *lasting(enum fact_root root, const char *where, char *ret, size_t n)
+{
+	const char *colon = root == FACT_ROOT_FRAME ? strrchr(where, ':') : NULL;
+	if (root == FACT_ROOT_THREAD)
+		return "";
+	if (!colon)
+		return where;
+	snprintf(ret, n, "%.*s", (int)(colon - where), where);
+	return ret;
+}
+
+/* One more piece of an expression: a root, or an edge. Bytes used. A frame stands for its thread. */
 static size_t put_piece(enum fact_root root, enum fact_edge edge, const char *name, const char *where,
 			size_t used, char *ret, size_t n)
 {
-	char part[256];
-	const char *text = root != FACT_ROOT_NONE ?
-				   holders_root_text(root, name, where, part, sizeof part) :
-				   holders_edge_text(edge, name, 0, true, part, sizeof part);
+	char part[256], place[256];
+	const char *text =
+		root != FACT_ROOT_NONE ?
+			holders_root_text(root, name, lasting(root, where, place, sizeof place), part,
+					  sizeof part) :
+			holders_edge_text(edge, name, 0, true, part, sizeof part);
+	if (root != FACT_ROOT_NONE)
+		used = 0;
 	bool bare = used && edge == FACT_EDGE_GLOBAL && text[0] != '.';
 	if (used < n)
 		used += (size_t)snprintf(ret + used, n - used, "%s%s", bare ? "." : "", text);

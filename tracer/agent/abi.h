@@ -125,6 +125,8 @@ struct agent_fixed {
 	uint64_t tracer_start;
 	uint32_t mode;		 /* value agent_gate.mode is set to when the hooks go live */
 	uint32_t shared;	 /* 1: the state is the memfd */
+	uint32_t batch_words;	 /* a batch is sent when it has so many, ≤ AGENT_OUT_WORDS */
+	uint32_t reserved;
 };
 
 #define AGENT_FRAMES_MAX 256

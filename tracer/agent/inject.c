@@ -32,6 +32,8 @@
 
 #define PIPE_BYTES (1 << 20)
 #define PIPE_BYTES_MIN (64 << 10)
+#define LOCKSTEP_PIPE_BYTES 4096 /* the kernel's least, where pages are so small */
+#define LOCKSTEP_WORDS 128
 #define FD_TOP 1024 /* descriptors go below this: select(2) and the size of the kernel's table */
 #define FD_ROOM 16
 #define CALLER_TRIES 30
@@ -324,6 +326,7 @@ static void fill_fixed(struct inject *in)
 	fx->window_max_bytes = o->window_max_bytes;
 	fx->max_frames = o->max_frames;
 	fx->sample_bytes = o->sample_bytes;
+	fx->batch_words = o->lockstep ? LOCKSTEP_WORDS : AGENT_OUT_WORDS;
 	fill_clock(in);
 	if (getrandom(&fx->seed, sizeof(fx->seed), GRND_NONBLOCK) != sizeof(fx->seed))
 		fx->seed = sys_ticks();
@@ -401,8 +404,12 @@ static uint64_t high_fd(pid_t pid)
 	return limit.rlim_cur > 2 * FD_ROOM ? limit.rlim_cur - FD_ROOM : 3;
 }
 
-static void grow_pipe(int fd)
+static void size_pipe(int fd, bool lockstep)
 {
+	if (lockstep) {
+		(void)fcntl(fd, F_SETPIPE_SZ, LOCKSTEP_PIPE_BYTES);
+		return;
+	}
 	/* an unprivileged owner may be over the limit of pipe-user-pages-soft (pipe(7)) */
 	for (int bytes = PIPE_BYTES; bytes > PIPE_BYTES_MIN; bytes /= 2)
 		if (fcntl(fd, F_SETPIPE_SZ, bytes) >= 0)
@@ -426,7 +433,7 @@ static int take_read_end(struct inject *in, struct err *err)
 		return err_sys(err, errno, "read end of the pipe");
 	in->fixed.pipe_dev = st.st_dev;
 	in->fixed.pipe_ino = st.st_ino;
-	grow_pipe(in->read_fd);
+	size_pipe(in->read_fd, in->options.lockstep);
 	return 0;
 }
 

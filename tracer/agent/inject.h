@@ -33,6 +33,8 @@ struct inject_options {
 	uint64_t sample_bytes; /* 0: exact */
 	bool past_final;       /* the interpreter taking itself down is recorded, too */
 	uint32_t flush_ms;     /* a partly filled batch is sent after about that long */
+	/* Short batches and a short pipe: the target is never more than some thousand events ahead. */
+	bool lockstep;
 };
 
 #define INJECT_OPTIONS_DEFAULT                                                                     \

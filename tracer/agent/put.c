@@ -172,7 +172,8 @@ uint64_t *put_reserve_slow(uint32_t words)
 	}
 	lane_order();
 	c->hello_sent = 1;
-	l->out_end = AGENT_OUT_WORDS;
+	/* in lockstep batches are short; a long record still has one of its own */
+	l->out_end = at + words > agent_fixed.batch_words ? at + words : agent_fixed.batch_words;
 	lane_order();
 	l->out_len = at;
 	return &agent_state.out[at];

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import sys
-import time
 
 kept = []
 
@@ -67,6 +66,14 @@ def sessions(n):
         app.sessions.append(Session())
 
 
+def churn(n):
+    """Goes a little higher, and on for a while."""
+    more = [bytes(1000) for _ in range(n and 1000)]
+    for i in range(n):
+        bytes(100 + i % 7)
+    return len(more)
+
+
 def rss(n):
     """n KiB of memory that is none of Python's."""
     libc = ctypes.CDLL(None)
@@ -83,9 +90,8 @@ temporaries(knob('TEMPORARY', 20))
 leak(knob('LEAK'))
 cache(knob('CACHE'))
 sessions(knob('SESSIONS'))
+churn(knob('CHURN'))
 if knob('NOISE'):
     rss(os.getpid() * 7919 % knob('NOISE') + 1)
 
-# Long enough at its peak to be looked at there.
-time.sleep(knob('SLEEP') / 1000)
 sys.exit(knob('EXIT'))

@@ -268,6 +268,7 @@ void fake_init(enum agent_frame_kind kind)
 	agent_fixed.seed = 12345;
 	agent_fixed.cookie = 0xc00c1e;
 	agent_fixed.stall_limit_ms = 1000;
+	agent_fixed.batch_words = AGENT_OUT_WORDS;
 	agent_fixed.ticks_per_ms = 1000000;
 	agent_fixed.flush_ticks = UINT64_MAX / 2;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0 && fstat(fds[1], &st) == 0) {

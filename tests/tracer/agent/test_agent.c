@@ -432,6 +432,29 @@ Test(tracer_agent, a_slow_reader_loses_nothing)
 	close(fds[1]);
 }
 
+Test(tracer_agent, in_lockstep_batches_are_short_and_lose_nothing)
+{
+	size_t n, batches = 0;
+	uint8_t *bytes;
+
+	agent_fixed.window = 0;
+	agent_fixed.batch_words = 64;
+	fake_go();
+	cr_assert_eq(fill(3000), 3000);
+	fake_flush();
+	bytes = fake_read(&n);
+	for (size_t at = 0; at < n; batches++) {
+		const struct stream_batch *b = (const struct stream_batch *)(bytes + at);
+		if (batches > 1) /* the first hold definitions, which may be long */
+			cr_assert_leq(b->bytes, 64 * 8);
+		at += b->bytes;
+	}
+	cr_assert_gt(batches, 3000 * 2 / 64);
+	cr_assert(replay_feed(&replay, bytes, n), "%s", replay.bad);
+	cr_assert_eq(replay.live, 3000);
+	free(bytes);
+}
+
 Test(tracer_agent, a_batch_is_at_most_32_kib_and_says_what_it_holds)
 {
 	size_t n;
