@@ -44,11 +44,6 @@ static void smaps_deinit_p(struct smaps *s)
 	smaps_deinit(s);
 }
 
-static void mem_free_p(struct mem_source **m)
-{
-	mem_free(*m);
-}
-
 static void core_free_p(struct core **c)
 {
 	core_free(*c);
@@ -61,6 +56,7 @@ void snapshot_deinit(struct snapshot *s)
 	py_deinit(&s->py);
 	maps_deinit(&s->maps);
 	mem_free(s->mem);
+	mem_free(s->copied);
 	vec_deinit(&s->sp);
 	snapshot_sites_deinit(&s->sites);
 }
@@ -282,7 +278,6 @@ int snapshot_read_copy(struct snapshot *s, struct err *err)
 	AUTO(maps_deinit_p) struct maps maps = { 0 };
 	AUTO(smaps_deinit_p) struct smaps usage = { 0 };
 	AUTO(smaps_deinit_p) struct smaps target = { 0 };
-	AUTO(mem_free_p) struct mem_source *mem = NULL;
 	pid_t pid = freeze_pid(s->freeze);
 	int r = maps_read(pid, &maps, err);
 
@@ -290,12 +285,12 @@ int snapshot_read_copy(struct snapshot *s, struct err *err)
 		target = (struct smaps){ 0 }; /* it is gone by now */
 	if (r == 0)
 		r = smaps_read(pid, &usage, err);
-	if (r == 0)
-		r = live_new(pid, &mem, err);
+	if (r == 0 && !s->copied)
+		r = live_new(pid, &s->copied, err);
 	if (r < 0)
 		return r;
 	add_unforked(&usage, &target);
-	struct snapshot_guard guard = guard_of(s, mem);
+	struct snapshot_guard guard = guard_of(s, s->copied);
 	r = snapshot_read(s, &guard.base, &maps, &usage, pid, err);
 	return guard_explain(&guard, r, err);
 }
@@ -448,6 +443,15 @@ static int take_stopped(struct snapshot *s, struct err *err)
 	return r < 0 ? r : read_stopped(s, err);
 }
 
+/* A helper of ours may read the copy; it may not be allowed to open it. */
+static void open_copy(struct snapshot *s)
+{
+	if (live_new(freeze_pid(s->freeze), &s->copied, NULL) == 0)
+		(void)!live_keep(s->copied, NULL);
+	else
+		s->copied = NULL;
+}
+
 int snapshot_hold(struct snapshot *s, struct err *err)
 {
 	int r = maps_read(s->pid, &s->maps, err), gone;
@@ -467,6 +471,8 @@ int snapshot_hold(struct snapshot *s, struct err *err)
 	gone = let_go(s, r < 0 ? NULL : err);
 	if (gone == 0 && r > 0)
 		gone = freeze_settle(s->freeze, err);
+	if (gone == 0 && r > 0)
+		open_copy(s);
 	return gone < 0 && r >= 0 ? gone : r;
 }
 

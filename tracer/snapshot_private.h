@@ -43,6 +43,7 @@ struct snapshot {
 	struct snapshot_result *result;
 	struct fanout fanout;
 	struct mem_source *mem; /* of the target */
+	struct mem_source *copied; /* of the copy; NULL: not opened yet */
 	struct py py;
 	struct maps maps; /* of the target, before the stop */
 	struct stop *stop;

@@ -99,6 +99,14 @@ static int mem_file(struct live *l, int flags)
 	return fd;
 }
 
+int live_keep(struct mem_source *src, struct err *err)
+{
+	CHECK(src->ops == &live_ops);
+	int fd = mem_file((struct live *)src, O_RDONLY);
+
+	return fd < 0 ? err_set(err, fd, "cannot open the memory of the target") : 0;
+}
+
 /* Bytes read through /proc/PID/mem, 0 when the first one is unreadable, or a negative code. */
 static int64_t read_file(struct live *l, uint64_t addr, uint8_t *buf, size_t n)
 {

@@ -17,6 +17,12 @@
 int live_new(pid_t pid, struct mem_source **ret, struct err *err) MUST_CHECK;
 
 /*
+ * Open now what reading may need, so that a child of ours can read on: under Yama's scope 1 only an
+ * ancestor of the target may, and who has a file of it open. Errors: DENIED, GONE, SYS.
+ */
+int live_keep(struct mem_source *src, struct err *err) MUST_CHECK;
+
+/*
  * Write n bytes at addr of a target whose threads are stopped by us. The caller has
  * registered the inverse. Uses /proc/PID/mem when the page is read-only (text).
  * Errors: FAULT, DENIED, GONE.

@@ -175,6 +175,33 @@ Test(tracer_mem_live, dead_target_is_gone_not_unreadable)
 	cr_assert_eq(live_new(pid, &src, &err), ERR_GONE);
 }
 
+Test(tracer_mem_live, what_was_opened_is_read_by_a_child_that_might_not_open_it)
+{
+	struct mem_source *src;
+	struct err err = ERR_INIT;
+	char got[8];
+	int status;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be somebody else");
+	make_area();
+	pid_t pid = stopped_child(), reader;
+	src = live(pid);
+	for (int kept = 0; kept < 2; kept++) {
+		if (kept)
+			cr_assert_eq(live_keep(src, &err), 0, "%s", err.text);
+		reader = fork();
+		if (reader == 0)
+			_exit(setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534) ? 2 :
+			      mem_read(src, at(0), got, 8, NULL) == 0			       ? 0 :
+													   1);
+		waitpid(reader, &status, 0);
+		cr_expect_eq(WEXITSTATUS(status), !kept, "%d: %d", kept, WEXITSTATUS(status));
+	}
+	mem_free(src);
+	end_child(pid);
+}
+
 Test(tracer_mem_live, target_that_died_before_the_first_read_is_gone)
 {
 	struct err err = ERR_INIT;
