@@ -108,10 +108,16 @@ static void draw_gitlab(const struct check_report *r, struct out *out)
 		const struct check_finding *f = &r->answer->findings.at[i];
 		char text[CHECK_SENTENCE_MAX], print[CHECK_VALUE_MAX];
 		const char *path = f->nculprits ? f->culprits[0].file : "pymemprof.json";
+		unsigned line = f->nculprits && f->culprits[0].line ? f->culprits[0].line : 1;
 		if (!check_is_told(f))
 			continue;
 		check_sentence(f, text);
+		/* GitLab reads five members; those of Code Climate, whose format it is, are complete. */
 		json_open(&j, NULL, '{');
+		json_word(&j, "type", "issue");
+		json_open(&j, "categories", '[');
+		out_str(out, "\"Performance\"");
+		json_close(&j, ']');
 		json_text(&j, "description", text, strlen(text));
 		json_word(&j, "check_name", rule_id(f));
 		json_word(&j, "fingerprint", check_fingerprint(f, print));
@@ -119,7 +125,8 @@ static void draw_gitlab(const struct check_report *r, struct out *out)
 		json_open(&j, "location", '{');
 		json_text(&j, "path", path, strlen(path));
 		json_open(&j, "lines", '{');
-		json_number(&j, "begin", f->nculprits && f->culprits[0].line ? f->culprits[0].line : 1);
+		json_number(&j, "begin", line);
+		json_number(&j, "end", line);
 		json_close(&j, '}');
 		json_close(&j, '}');
 		json_close(&j, '}');
