@@ -343,6 +343,10 @@ static int load_baseline(struct checker *c, struct err *err)
 	AUTO_BUF struct buf text = BUF_INIT;
 	if (!*c->base_path)
 		return 0;
+	if (strcmp(c->base_path, c->save_path) == 0 && access(c->base_path, F_OK) != 0) {
+		note(c, "there is no baseline yet: this run makes it");
+		return 0;
+	}
 	int rc = check_read(c->base_path, BASELINE_BYTES_MAX, &text, err);
 	if (rc == 0)
 		rc = baseline_parse((char *)text.bytes, text.len, &c->base, err);

@@ -126,16 +126,28 @@ static void alike_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 			 allowed, now);
 }
 
+/* ", +4.5 %"; nothing has no share of nothing. */
+static const char *share_text(const struct check_finding *f, char buf[32])
+{
+	*buf = '\0';
+	if (f->base > 0)
+		snprintf(buf, 32, ", %+.1f %%", (f->now / f->base - 1) * 100);
+	return buf;
+}
+
 const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENCE_MAX])
 {
 	char now[CHECK_VALUE_MAX], base[CHECK_VALUE_MAX], delta[CHECK_VALUE_MAX],
 		allowed[CHECK_VALUE_MAX], noise[CHECK_VALUE_MAX];
 	enum check_kind k = f->kind;
 	const char *name = f->name;
+	char share[32];
 	bool over = f->now > f->allowed;
 	check_value(k, f->now, false, now);
 	check_value(k, f->allowed, false, allowed);
 	check_value(k, f->noise, false, noise);
+	if (k == CHECK_LEAK_RATE && !f->rule->increase && f->noise > 0) /* its confidence interval */
+		snprintf(now + strlen(now), sizeof now - strlen(now), " ± %s", noise);
 	if (f->alike > 1) {
 		alike_sentence(f, buf);
 		return buf;
@@ -148,11 +160,9 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s %s has nothing to be compared with",
 			 NAME_CUT, name, now);
 	else
-		snprintf(buf, CHECK_SENTENCE_MAX,
-			 "%.*s went from %s to %s (%s, %+.1f %%); %s may be added%s%s", NAME_CUT, name,
-			 check_value(k, f->base, false, base), now,
-			 check_value(k, f->now - f->base, true, delta),
-			 f->base > 0 ? (f->now / f->base - 1) * 100 : 0.0, f->rule->text,
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s went from %s to %s (%s%s); %s may be added%s%s",
+			 NAME_CUT, name, check_value(k, f->base, false, base), now,
+			 check_value(k, f->now - f->base, true, delta), share_text(f, share), f->rule->text,
 			 f->verdict == CHECK_NOT_PROVEN ? "; the noise is " : "",
 			 f->verdict == CHECK_NOT_PROVEN ? noise : "");
 	return buf;
