@@ -147,7 +147,7 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 	check_value(k, f->allowed, false, allowed);
 	check_value(k, f->noise, false, noise);
 	if (k == CHECK_LEAK_RATE && !f->rule->increase && f->noise > 0) /* its confidence interval */
-		snprintf(now + strlen(now), sizeof now - strlen(now), " ± %s", noise);
+		snprintf(now + strlen(now), sizeof now - strlen(now), " +/- %.20s", noise);
 	if (f->alike > 1) {
 		alike_sentence(f, buf);
 		return buf;

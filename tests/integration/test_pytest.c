@@ -348,7 +348,7 @@ Test(integration_pytest, tests_of_greenlet_come_out_the_same_under_the_gate)
 
 /*
  * Debian's python3-pytest has no tests, its source has; many of them run pytest within pytest. A third
- * of them, or with PYMEMPROF_PYTEST_WHOLE all: minutes.
+ * of them, or with PYMEMPROF_PYTEST_WHOLE all: minutes (they need python3-hypothesis and python3-xmlschema).
  */
 Test(integration_pytest, pytests_own_suite_comes_out_the_same_under_the_gate)
 {
