@@ -190,11 +190,13 @@ static bool is_own_child(pid_t tid)
 }
 
 /*
- * waitpid without waiting; but the status of a child of ours that ended stays with the kernel, for
- * who started it and wants to know (session_run). Traced threads that are no children have to be
- * reaped, or their own parent is not told.
+ * waitpid without waiting, but some things are looked at and not taken. A stop for a signal that is to be
+ * delivered: what waitpid takes, the kernel forgets, and the signal would be lost with us if we were
+ * killed before we let the thread go on; ptrace_cont ends such a stop all the same. And the end of a
+ * child of ours, for who started it and wants to know (session_run); traced threads that are no children
+ * have to be reaped, or their own parent is not told.
  */
-static pid_t wait_once(pid_t tid, int *ret_status)
+static pid_t take_status(pid_t tid, int *ret_status)
 {
 	siginfo_t info = { 0 };
 
@@ -202,10 +204,12 @@ static pid_t wait_once(pid_t tid, int *ret_status)
 		return -1;
 	if (info.si_pid == 0)
 		return 0;
-	if ((info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
-	     info.si_code == CLD_DUMPED) && is_own_child(tid)) {
-		*ret_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 :
-							   info.si_status;
+	if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
+		*ret_status = (int)((unsigned)info.si_status << 8 | 0x7f);
+		if (ptrace_stop_kind(*ret_status) == PTRACE_STOP_SIGNAL)
+			return tid;
+	} else if (is_own_child(tid)) {
+		*ret_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status;
 		return tid;
 	}
 	return waitpid(tid, ret_status, WNOHANG | __WALL);
@@ -221,7 +225,7 @@ int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err
 	long pause_ns = SLEEP_MIN_NS;
 
 	for (unsigned spin = 0;; spin++) {
-		pid_t got = wait_once(tid, ret_status);
+		pid_t got = take_status(tid, ret_status);
 
 		if (got == tid)
 			return 0;
@@ -244,7 +248,7 @@ int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err
 
 int ptrace_poll(pid_t tid, int *ret_status)
 {
-	return wait_once(tid, ret_status) == tid;
+	return take_status(tid, ret_status) == tid;
 }
 
 static int transfer_result(ssize_t done, size_t n, taddr addr, const char *what, struct err *err)

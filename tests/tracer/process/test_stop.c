@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -16,8 +17,11 @@
 #include "base/own.h"
 #include "spy.h"
 #include "tracer/process/procfs.h"
+#include "tracer/process/ptrace.h"
 
 TestSuite(tracer_process_stop, .timeout = 50);
+
+static atomic_int *signals_seen; /* shared with a child */
 
 static struct stop *attach(pid_t pid)
 {
@@ -391,4 +395,47 @@ Test(tracer_process_stop, another_users_process_is_refused)
 	cr_expect_eq(status, 0);
 	kill(target, SIGKILL);
 	waitpid(target, NULL, 0);
+}
+
+static void count_signal(int sig)
+{
+	(void)sig;
+	atomic_fetch_add(signals_seen, 1);
+}
+
+/* The tracer looks at the stop of a signal and dies before it lets the thread go on. */
+static void see_signal_and_die(pid_t pid)
+{
+	int status;
+
+	if (ptrace_seize(pid, 0, NULL) < 0 || kill(pid, SIGUSR1) < 0 ||
+	    ptrace_wait(pid, 10000, &status, NULL) < 0)
+		_exit(1);
+	_exit(ptrace_stop_kind(status) == PTRACE_STOP_SIGNAL ? 0 : 2);
+}
+
+Test(tracer_process_stop, a_signal_is_not_lost_with_a_tracer_that_dies)
+{
+	pid_t target, tracer;
+	int status;
+
+	spy_require_ptrace();
+	signals_seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	cr_assert_neq(signals_seen, MAP_FAILED);
+	signal(SIGUSR1, count_signal);
+	target = fork();
+	if (target == 0)
+		for (;;)
+			pause();
+	tracer = fork();
+	if (tracer == 0)
+		see_signal_and_die(target);
+	cr_assert_eq(waitpid(tracer, &status, 0), tracer);
+	cr_assert_eq(status, 0);
+	for (int i = 0; i < 1000 && atomic_load(signals_seen) == 0; i++)
+		spy_sleep_us(5000);
+	cr_expect_eq(atomic_load(signals_seen), 1);
+	kill(target, SIGKILL);
+	waitpid(target, NULL, 0);
+	munmap(signals_seen, 4096);
 }
