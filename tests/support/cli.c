@@ -39,7 +39,7 @@ static char *slurp(int fd, size_t *ret_len)
 
 bool cli_start(struct cli_job *job, const struct cli_options *opt, const char *const *args)
 {
-	const char *program = getenv("PYMEMPROF");
+	const char *program = getenv("PYMEMPROF"), *check = getenv("PYMEMPROF_FD_CHECK");
 	*job = (struct cli_job){ .out = memfd_create("out", MFD_CLOEXEC),
 				 .err = memfd_create("err", MFD_CLOEXEC) };
 	job->start_ns = now_ns();
@@ -55,6 +55,9 @@ bool cli_start(struct cli_job *job, const struct cli_options *opt, const char *c
 	if (opt && opt->uid &&
 	    (setgroups(0, NULL) < 0 || setgid(opt->uid) < 0 || setuid(opt->uid) < 0))
 		_exit(126);
+	/* Who became somebody else may be unable to read our build. */
+	if (check && !(opt && opt->uid))
+		setenv("LD_PRELOAD", check, 1);
 	const char *argv[32] = { program };
 	for (int i = 0; args[i] && i < 30; i++)
 		argv[i + 1] = args[i];

@@ -2,7 +2,7 @@
 /*
  * Descriptors a test leaves open, reported when its process ends. suite.sh asks for it with
  * PYMEMPROF_FD_LOG and fails when a report exists. Nothing calls this file: it is linked
- * whole into every suite.
+ * whole into every suite, and preloaded into the program under an integration suite.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -50,6 +50,7 @@ __attribute__((constructor)) static void fd_check_begin(void)
 {
 	if (!getenv("PYMEMPROF_FD_LOG"))
 		return;
+	unsetenv("LD_PRELOAD"); /* what this process starts is somebody else's */
 	before.pid = getpid();
 	each_fd(remember, NULL);
 }

@@ -195,7 +195,7 @@ static bool new_code(struct live *l)
 	if (!answer || !live_remove(l) || !live_check_stream(l) || !live_check_target(l))
 		return false;
 	for (int i = 0; i < 5; i++) {
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "made_%d", i);
 		if (!births_in(&l->replay, name, &bytes))

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "tests/support/sanitized.h"
 
 #define MIB (1024u * 1024)
 
@@ -154,6 +155,7 @@ Test(tracer_heap_resident, claims_outside_every_mapping_are_nothing)
 /* Claims at random, overlapping, of our own memory: the sum never moves. */
 Test(tracer_heap_resident, lines_add_up_to_rss_whatever_is_claimed)
 {
+	SKIP_IF_SANITIZED();
 	char *mine = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct smaps s;
 	unsigned seed = 1;
@@ -188,6 +190,7 @@ Test(tracer_heap_resident, lines_add_up_to_rss_whatever_is_claimed)
 /* Arenas may be mapped right behind a library, so that they look like its bss. */
 Test(tracer_heap_resident, memory_behind_a_library_can_be_claimed)
 {
+	SKIP_IF_SANITIZED();
 	char *mine = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t at = (uint64_t)(uintptr_t)mine;
 	char lines[400];
@@ -213,6 +216,7 @@ Test(tracer_heap_resident, memory_behind_a_library_can_be_claimed)
 
 Test(tracer_heap_resident, pages_are_counted_one_by_one)
 {
+	SKIP_IF_SANITIZED();
 	char *mine = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t at = (uint64_t)(uintptr_t)mine;
 	struct resident *r;
