@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Every allocation and every system call of the program at work fails once; the target is always restored.
 
-usage: faults.py [--seconds N | --all] [--seed N] [--only TEXT] [--job NAME] [--kind alloc|call] [--verbose]
+usage: faults.py [--seconds N | --all] [--seed N] [--only TEXT] [--job NAME] [--kind alloc|call] [--call NAME]
 
 The program is run once whole and its allocations (tests/support/preload.c) and system calls (strace) after
 main began are counted; then again and again with one of them failing, chosen at random until the
@@ -29,15 +29,15 @@ from harm import PRELOAD, PROGRAM, Harm, Target, differs, interpreters, mine, ru
 
 LIMIT = 300
 CHECK_EVERY = 8
-# What these fail with in earnest; everything else with EIO.
+# What these fail with in earnest, but not what would say that the target is gone; everything else with EIO.
 ERRORS = {
-    'openat': ['ENOENT', 'EMFILE', 'EACCES'], 'read': ['EIO', 'EINTR'], 'pread64': ['EIO', 'EINTR'],
+    'openat': ['EMFILE', 'EACCES', 'ENFILE'], 'read': ['EIO', 'EINTR'], 'pread64': ['EIO', 'EINTR'],
     'write': ['EIO', 'ENOSPC', 'EINTR'], 'writev': ['EIO', 'ENOSPC'], 'poll': ['EINTR', 'ENOMEM'],
-    'wait4': ['EINTR', 'ECHILD'], 'waitid': ['EINTR', 'ECHILD'], 'ptrace': ['ESRCH', 'EPERM', 'EIO'],
-    'process_vm_readv': ['EFAULT', 'ESRCH', 'EPERM'], 'mmap': ['ENOMEM'],
+    'wait4': ['EINTR'], 'waitid': ['EINTR'], 'ptrace': ['EPERM', 'EIO'],
+    'process_vm_readv': ['EFAULT', 'ENOMEM', 'EPERM'], 'process_vm_writev': ['EFAULT', 'ENOMEM', 'EPERM'], 'mmap': ['ENOMEM'],
     'mremap': ['ENOMEM'], 'munmap': ['ENOMEM'], 'clone': ['EAGAIN'], 'clone3': ['EAGAIN'], 'pipe2': ['EMFILE'],
-    'pidfd_open': ['EMFILE', 'ESRCH'], 'pidfd_getfd': ['EMFILE', 'EPERM'], 'tgkill': ['ESRCH'],
-    'getdents64': ['EIO', 'EINTR'], 'readlink': ['EIO', 'ENOENT'], 'memfd_create': ['EMFILE', 'ENOMEM'],
+    'pidfd_open': ['EMFILE', 'ENODEV'], 'pidfd_getfd': ['EMFILE', 'EPERM'], 'tgkill': ['EPERM'],
+    'getdents64': ['EIO', 'EINTR'], 'readlink': ['EIO', 'EACCES'], 'memfd_create': ['EMFILE', 'ENOMEM'],
     'clock_nanosleep': ['EINTR'], 'nanosleep': ['EINTR'], 'close': ['EIO', 'EINTR'],
 }
 # Cannot fail (brk answers with where the heap ends, and kill is of a child that waits for us), or is the
@@ -116,7 +116,7 @@ def calls_of(words, folder, before=None):
     return {name: int(n) for n, name in rows if name != 'total'}
 
 
-def count(job, folder, kinds):
+def count(job, folder, kinds, only):
     """What there is to fail, and what the command says when nothing does."""
     tally = folder / 'tally'
     env = {'PYMEMPROF_FAULTS': str(tally)}
@@ -128,7 +128,7 @@ def count(job, folder, kinds):
     if 'call' in kinds:
         loading = calls_of(['--version'], folder)
         for name, n in calls_of(job.words, folder, job.before).items():
-            if name not in NEVER and n > loading.get(name, 0):
+            if name not in NEVER and only in ('', name) and n > loading.get(name, 0):
                 job.counts['call', name] = loading.get(name, 0), n
 
 
@@ -171,7 +171,9 @@ def restored(t, before, tally):
 
 
 def pick(r, job):
-    kind, name = r.choice(list(job.counts)) if r.random() < .6 else r.choice([k for k in job.counts])
+    kind, name = r.choice(list(job.counts))
+    if ('alloc', '') in job.counts and r.random() < .3:
+        kind, name = 'alloc', ''
     first, last = job.counts[kind, name]
     # the beginning is where most different things happen
     n = first + int((last - first + 1) ** r.random()) if r.random() < .7 else r.randint(first, last)
@@ -232,8 +234,9 @@ class Trial:
             run('attach', str(self.t.pid), '-q', '-d', '200ms', '-f', '-o', str(self.folder / 'made.pmp'))
             chosen = [j for j in jobs(self.t, self.folder) if self.a.job in ('', j.name)]
             for job in chosen:
-                count(job, self.folder, kinds)
+                count(job, self.folder, kinds, self.a.call)
             until = time.monotonic() + self.a.seconds
+            chosen = [job for job in chosen if job.counts]
             queue = ((j, w) for j in chosen for w in every(j)) if self.a.all else \
                 ((j, pick(self.r, j)) for j in iter(lambda: self.r.choice(chosen), None))
             for job, what in queue:
@@ -241,8 +244,9 @@ class Trial:
                     break
                 if self.one(job, *what):
                     self.renew()
-                    for j, new in zip(chosen, (x for x in jobs(self.t, self.folder) if self.a.job in ('', x.name))):
-                        j.words, j.before = new.words, new.before
+                    anew = {job.name: job for job in jobs(self.t, self.folder)}
+                    for job in chosen:
+                        job.words, job.before = anew[job.name].words, anew[job.name].before
             self.t.check()
         except Harm as why:
             self.bad.append(f'{python[0]}: {why}')
@@ -260,10 +264,11 @@ def main():
     p.add_argument('--only', default=os.environ.get('PYMEMPROF_ONLY', ''))
     p.add_argument('--job', default='')
     p.add_argument('--kind', default='')
+    p.add_argument('--call', default='')
     p.add_argument('--verbose', action='store_true')
     a = p.parse_args()
     kinds = [k for k, there in (('alloc', PRELOAD), ('call', shutil.which('strace')))
-             if there and a.kind in ('', k)]
+             if there and (a.kind or ('call' if a.call else k)) == k]
     # an interpreter of a chroot is as good as any; one at random unless one is named
     found = [row for row in interpreters(a.only) if len(row[1]) == 1]
     if not kinds or not found:

@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 typedef int (*main_fn)(int, char **, char **);
-typedef int (*start_fn)(main_fn, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+typedef int (*start_fn)(main_fn, int, char **, void (*)(void), void (*)(void), void (*)(void),
+			void *);
 
 static struct {
 	main_fn main;
@@ -79,8 +80,9 @@ static long leapt(clockid_t clock)
 {
 	if (state.leap_at == 0 || atomic_load(&state.looks) < state.leap_at)
 		return 0;
-	return clock == CLOCK_REALTIME ? state.date :
-	       clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME ? state.monotonic : 0;
+	return clock == CLOCK_REALTIME				   ? state.date :
+	       clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME ? state.monotonic :
+								     0;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ts)
@@ -123,7 +125,8 @@ __attribute__((destructor)) static void tell(void)
 {
 	char text[64];
 	atomic_store(&state.on, 0);
-	int fd = *state.path ? open(state.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+	int fd =
+		*state.path ? open(state.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
 	if (fd < 0)
 		return;
 	int n = snprintf(text, sizeof(text), "%lu %lu\n", atomic_load(&state.allocs),
