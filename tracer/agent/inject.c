@@ -243,12 +243,32 @@ static int undo_map(void *ctx, uint64_t a, uint64_t b, struct err *err)
 int inject_close_there(struct inject *in, int64_t *fd, struct err *err)
 {
 	const uint64_t arg[6] = { (uint64_t)*fd };
-	int64_t answer;
+	int64_t answer = INT64_MIN;
+	int r;
 
 	if (*fd < 0)
 		return 0;
-	*fd = -1;
-	return inject_call(in, "close", remote_sys(in->remote)->close, arg, &answer, err);
+	r = inject_call(in, "close", remote_sys(in->remote)->close, arg, &answer, err);
+	/* Whatever close answers, the number is free; a call that was not made is made again by the undo. */
+	if (answer != INT64_MIN)
+		*fd = -1;
+	/* we heard nothing of a call that was made */
+	return answer == -EBADF ? 0 : r;
+}
+
+/* Where the kernel wrote them down; 0, 0: no pipe was made. */
+static int read_pipe_made(struct inject *in, struct err *err)
+{
+	const taddr made = taddr_add(in->base, AGENT_GATE_OFFSET +
+						       (int64_t)offsetof(struct agent_gate, pipe_made));
+	int32_t fds[2];
+	int r = mem_read(in->mem, made, fds, sizeof(fds), err);
+
+	if (r == 0 && fds[0] != fds[1]) {
+		in->read_fd_there = fds[0];
+		in->write_fd_there = fds[1];
+	}
+	return r;
 }
 
 static int undo_pipe(void *ctx, uint64_t a, uint64_t b, struct err *err)
@@ -258,6 +278,8 @@ static int undo_pipe(void *ctx, uint64_t a, uint64_t b, struct err *err)
 
 	(void)a;
 	(void)b;
+	if (in->write_fd_there < 0 && (r = read_pipe_made(in, err)) < 0)
+		return r;
 	r = inject_close_there(in, &in->read_fd_there, err);
 	q = inject_close_there(in, &in->write_fd_there, err);
 	return r < 0 ? r : q;
@@ -443,19 +465,15 @@ static int make_pipe(struct inject *in, struct undo *undo, struct err *err)
 	taddr made = taddr_add(in->base, AGENT_GATE_OFFSET +
 						 (int64_t)offsetof(struct agent_gate, pipe_made));
 	const uint64_t pipe[6] = { made.v, O_CLOEXEC | O_NONBLOCK };
-	int64_t answer, low;
-	int32_t fds[2];
+	int64_t answer;
 	int r = undo_push(undo, "make a pipe", undo_pipe, in, 0, 0, err);
 
 	if (r == 0)
 		r = inject_call(in, "pipe2", sys->pipe2, pipe, &answer, err);
 	if (r == 0)
-		r = mem_read(in->mem, made, fds, sizeof(fds), err);
-	if (r < 0)
-		return r;
-	in->read_fd_there = fds[0];
-	in->write_fd_there = low = fds[1];
-	r = take_read_end(in, err);
+		r = read_pipe_made(in, err);
+	if (r == 0)
+		r = take_read_end(in, err);
 	if (r == 0)
 		r = write_fixed(in, err); /* whose pipe it is, before its number changes */
 	if (r == 0)
@@ -463,12 +481,13 @@ static int make_pipe(struct inject *in, struct undo *undo, struct err *err)
 	if (r < 0)
 		return r;
 	{
-		const uint64_t dup[6] = { (uint64_t)low, F_DUPFD_CLOEXEC, high_fd(in->pid) };
+		const uint64_t dup[6] = { (uint64_t)in->write_fd_there, F_DUPFD_CLOEXEC, high_fd(in->pid) };
 
 		/* no room up there: the low number does as well */
 		if (inject_call(in, "fcntl", sys->fcntl, dup, &answer, NULL) == 0) {
+			in->read_fd_there = in->write_fd_there; /* the undo knows both */
 			in->write_fd_there = answer;
-			r = inject_close_there(in, &low, err);
+			r = inject_close_there(in, &in->read_fd_there, err);
 		}
 	}
 	in->fixed.pipe_fd = (int32_t)in->write_fd_there;

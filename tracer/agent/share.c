@@ -150,6 +150,9 @@ int share_make(struct inject *in, struct undo *undo, struct err *err)
 	if (r < 0) {
 		LOG(LOG_AGENT, "no memfd: %s", why.text);
 		let_go(in);
+		r = inject_close_there(in, &in->share_fd_there, err); /* if that was what failed */
+		if (r < 0)
+			return r;
 		r = by_map_files(in, &why);
 	}
 	if (r < 0) {
