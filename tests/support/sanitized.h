@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For tests whose subject AddressSanitizer replaces: it brings an allocator of its own and maps
- * terabytes of shadow.
+ * terabytes of shadow. It makes everything slow.
  */
 #ifndef PYMEMPROF_TESTS_SUPPORT_SANITIZED_H
 #define PYMEMPROF_TESTS_SUPPORT_SANITIZED_H
@@ -11,8 +11,10 @@
 #endif
 
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZED 1
 #define SKIP_IF_SANITIZED() cr_skip_test("AddressSanitizer replaces what is tested")
 #else
+#define SANITIZED 0
 #define SKIP_IF_SANITIZED() ((void)0)
 #endif
 
