@@ -652,6 +652,7 @@ int snapshot_core(const char *path, const struct snapshot_options *options,
 	if (r == 0)
 		r = core_usage(core, &usage, err);
 	rows = usage.usage;
+	s.core_bytes = core_bytes(core);
 	ret->cost.pause_kind = FACT_PAUSE_CORE;
 	if (r == 0)
 		r = snapshot_push_target(&s, core_program(core), err);

@@ -185,6 +185,9 @@ int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps 
 {
 	AUTO(heap_free_p) struct heap *h = NULL;
 	AUTO(resident_free_p) struct resident *account = NULL;
+	const struct heap_options bounds = {
+		.resident_bytes = s->core_bytes ? s->core_bytes : usage->total.rss + usage->total.swap
+	};
 	int r = resident_new(usage, &account, err);
 
 	/* Before the walk: reading memory maps pages that were not there. */
@@ -193,7 +196,7 @@ int snapshot_read(struct snapshot *s, struct mem_source *mem, const struct maps 
 	if (r == 0 && s->agent_at)
 		resident_rest(account, s->agent_at, RESIDENT_AGENT);
 	if (r == 0)
-		r = heap_walk(mem, &s->py, maps, NULL, &h, err);
+		r = heap_walk(mem, &s->py, maps, &bounds, &h, err);
 	if (r == 0 && heap_totals(h)->torn && s->retakes) {
 		s->retakes--;
 		s->result->cost.pause_retries++;

@@ -50,6 +50,7 @@ struct snapshot {
 	struct freeze *freeze;
 	struct heap_graph *graph; /* while rows are pushed; NULL: none was wished or possible */
 	struct VEC(uint64_t) sp; /* of the threads */
+	uint64_t core_bytes; /* on disk; 0: no core */
 	uint64_t begun_ns, begun_cpu_ns, at_unix_ns;
 	uint32_t number; /* of the snapshot; 0: the only one */
 	uint64_t at_ns;	 /* since the recording began */

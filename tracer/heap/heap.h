@@ -126,6 +126,8 @@ static inline void heap_bore(struct heap *h, uint64_t addr)
 static inline bool heap_get(struct heap *h, uint64_t addr, void *buf, size_t n)
 {
 	if (addr - h->window_at < h->window_bytes && addr - h->window_at + n <= h->window_bytes) {
+		if (!reader_spend(&h->r, n))
+			return false;
 		__builtin_memcpy(buf, h->window + (addr - h->window_at), n);
 		return true;
 	}

@@ -203,7 +203,7 @@ static uint32_t object_add(struct heap *h, uint64_t addr, bool sure)
 	own = object_own_bytes(h, t, head, n);
 	if (o.is_static && t->family == HEAP_TYPE)
 		own = (uint64_t)h->l->PyTypeObject_sizeof;
-	if (!own || own > room || (!sure && !z->is_static && addr % 16))
+	if (!own || own > room || !reader_holds(&h->r, own) || (!sure && !z->is_static && addr % 16))
 		return PYMALLOC_NONE;
 	o.block_bytes = outside_chunk(h, addr - t->pre, t->pre + own);
 	if (!o.block_bytes)
@@ -291,7 +291,7 @@ void outside_buffer(struct heap *h, uint64_t addr, uint64_t bytes, uint64_t used
 	chunk = outside_chunk(h, addr, bytes);
 	if (!bytes)
 		bytes = used = chunk ? chunk - 8 : 0;
-	if (!bytes || bytes > z->end - addr) {
+	if (!bytes || bytes > z->end - addr || (used && !reader_holds(&h->r, used))) {
 		if (bytes)
 			heap_torn(h, addr);
 		return;
@@ -320,8 +320,13 @@ void outside_buffer(struct heap *h, uint64_t addr, uint64_t bytes, uint64_t used
 
 void outside_region(struct heap *h, uint64_t addr, uint64_t bytes)
 {
-	AUTO_FREE uint8_t *piece = malloc(PIECE_BYTES);
+	AUTO_FREE uint8_t *piece = NULL;
 
+	if (!reader_holds(&h->r, bytes)) {
+		heap_torn(h, addr);
+		return;
+	}
+	piece = malloc(PIECE_BYTES);
 	if (!piece) {
 		h->nomem = true;
 		return;

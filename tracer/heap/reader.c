@@ -34,7 +34,9 @@ int reader_init(struct reader *r, struct mem_source *mem, size_t cache_bytes, st
 		pages *= 2;
 	*r = (struct reader){ .base = { &reader_ops, mem->word_bytes },
 			      .mem = mem,
-			      .mask = pages - 1 };
+			      .mask = pages - 1,
+			      .there = UINT64_MAX,
+			      .allowed = UINT64_MAX };
 	r->tags = calloc(pages, sizeof(*r->tags));
 	r->pages = malloc(pages * READER_PAGE_BYTES);
 	if (!r->tags || !r->pages) {
@@ -42,6 +44,16 @@ int reader_init(struct reader *r, struct mem_source *mem, size_t cache_bytes, st
 		return err_nomem(err);
 	}
 	return 0;
+}
+
+void reader_limit(struct reader *r, uint64_t resident)
+{
+	if (!resident)
+		return;
+	r->there = resident < UINT64_MAX - READER_FILES ? resident + READER_FILES : resident;
+	r->allowed = READER_LEAST;
+	if (resident < (UINT64_MAX - READER_LEAST) / READER_TURNS)
+		r->allowed += resident * READER_TURNS;
 }
 
 void reader_deinit(struct reader *r)
@@ -75,7 +87,7 @@ size_t reader_bulk(struct reader *r, uint64_t addr, void *buf, size_t n)
 {
 	int64_t got;
 
-	if (r->gone || addr + n < addr)
+	if (r->gone || addr + n < addr || !reader_spend(r, n))
 		return 0;
 	got = mem_read_some(r->mem, taddr_of(addr), buf, n);
 	if (got < 0) {
@@ -89,7 +101,7 @@ bool reader_get(struct reader *r, uint64_t addr, void *buf, size_t n)
 {
 	uint8_t *to = buf;
 
-	if (addr + n < addr) {
+	if (addr + n < addr || !reader_spend(r, n)) {
 		r->faults++;
 		return false;
 	}
@@ -116,7 +128,7 @@ const uint8_t *reader_view(struct reader *r, uint64_t addr, size_t n)
 	size_t in = addr % READER_PAGE_BYTES;
 	const uint8_t *page;
 
-	if (in + n > READER_PAGE_BYTES)
+	if (in + n > READER_PAGE_BYTES || !reader_spend(r, n))
 		return NULL;
 	page = reader_page(r, addr / READER_PAGE_BYTES);
 	return page ? page + in : NULL;

@@ -16,6 +16,10 @@
 #include "tracer/mem/source.h"
 
 #define READER_PAGE_BYTES 4096
+#define READER_TURNS 128 /* eight times as often as an honest heap's bytes are read */
+#define READER_STEP 32   /* what one read costs besides its bytes */
+#define READER_LEAST (UINT64_C(256) << 20)
+#define READER_FILES (UINT64_C(64) << 20) /* pages of files which nobody has read yet */
 
 /* The rest is private. &reader.base serves whoever reads through a mem_source, cached too. */
 struct reader {
@@ -26,6 +30,9 @@ struct reader {
 	size_t mask;
 	uint64_t faults; /* reads which failed, for the report */
 	uint64_t misses;
+	uint64_t there;	  /* bytes the target can have written: no honest block is larger */
+	uint64_t allowed; /* bytes that may still be asked for */
+	bool spent;	  /* the allowance is used up: nothing can be read any more */
 	int gone; /* ERR_GONE once the source said so, else 0 */
 };
 
@@ -33,6 +40,28 @@ struct reader {
 int reader_init(struct reader *r, struct mem_source *mem, size_t cache_bytes, struct err *err)
 	MUST_CHECK;
 void reader_deinit(struct reader *r); /* accepts zeroed */
+
+/*
+ * Bound all that is read by what the target has resident or swapped: a list of 2^40 items over
+ * untouched address space, or one of nodes in a circle, ends with the allowance. 0: not known,
+ * not bounded.
+ */
+void reader_limit(struct reader *r, uint64_t resident);
+
+/* Count a read of n bytes; false when it is one too many. */
+static inline bool reader_spend(struct reader *r, uint64_t n)
+{
+	r->spent |= r->allowed < READER_STEP || n > r->allowed - READER_STEP;
+	if (!r->spent)
+		r->allowed -= n + READER_STEP;
+	return !r->spent;
+}
+
+/* Can a block of n bytes be as large as it says? */
+static inline bool reader_holds(const struct reader *r, uint64_t n)
+{
+	return n <= r->there;
+}
 
 /* Copy n bytes; false when any of them is unreadable, and then buf is unspecified. */
 bool reader_get(struct reader *r, uint64_t addr, void *buf, size_t n);

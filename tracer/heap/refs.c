@@ -58,7 +58,9 @@ static void visit_row(struct subject *s, struct row row)
 	uint8_t piece[PIECE_WORDS * 8];
 	uint64_t per = sizeof(piece) / row.stride, at = 0;
 
-	while (at < row.n && row.n < ITEMS_MAX) {
+	if (row.n >= ITEMS_MAX || !reader_holds(&s->h->r, row.n * row.stride))
+		return;
+	while (at < row.n) {
 		uint64_t now = row.n - at < per ? row.n - at : per;
 
 		if (!reader_get(&s->h->r, row.addr + at * row.stride, piece,

@@ -12,6 +12,8 @@
 
 #include "base/own.h"
 
+#define PAGES_LEAST (UINT64_C(1) << 20)
+#define PAGES_PER_RESIDENT 256
 #define PAGE UINT64_C(4096)
 #define GUARD_BYTES_MAX (UINT64_C(64) << 10)
 
@@ -155,14 +157,19 @@ void resident_free(struct resident *r)
 	free(r);
 }
 
-static int pages_of(struct resident_range *x, struct pagemap *p, struct err *err)
+/*
+ * *left: pages that may still be looked at. A mapping that is all but empty (address space somebody
+ * reserved, terabytes of it) is not looked through: what it has counts with its rest.
+ */
+static int pages_of(struct resident_range *x, struct pagemap *p, uint64_t *left, struct err *err)
 {
 	uint64_t n = (x->end - x->start) / PAGE;
 
 	x->whole = x->rss == x->end - x->start;
 	/* The kernel may join bss and arenas that happen to lie behind it: names decide, not lines. */
-	if (x->whole || !x->rss || x->file)
+	if (x->whole || !x->rss || x->file || n > *left)
 		return 0;
+	*left -= n;
 	x->present = calloc(n / 64 + 1, sizeof(uint64_t));
 	if (!x->present)
 		return err_nomem(err);
@@ -172,10 +179,11 @@ static int pages_of(struct resident_range *x, struct pagemap *p, struct err *err
 int resident_pages(struct resident *r, pid_t pid, struct err *err)
 {
 	struct pagemap *p;
+	uint64_t left = PAGES_LEAST + r->rss / PAGE * PAGES_PER_RESIDENT;
 	int code = pagemap_open(pid, &p, err);
 
 	for (size_t i = 0; code == 0 && i < r->count; i++)
-		code = pages_of(&r->ranges[i], p, err);
+		code = pages_of(&r->ranges[i], p, &left, err);
 	if (code < 0)
 		return code;
 	pagemap_free(p);

@@ -228,6 +228,8 @@ static int walk_all(struct heap *h, const struct maps *maps, struct err *err)
 	roots_undo_overridden(h);
 	roots_weak(h);
 	roots_totals(h);
+	if (h->r.spent)
+		heap_torn(h, h->py->runtime.v);
 	if (h->nomem)
 		return err_nomem(err);
 	return h->r.gone ? err_set(err, h->r.gone, "the target went away during the walk") : 0;
@@ -252,6 +254,8 @@ int heap_walk(struct mem_source *mem, const struct py *py, const struct maps *ma
 		h->trail = 8;
 	}
 	code = reader_init(&h->r, mem, opt && opt->cache_bytes ? opt->cache_bytes : CACHE_BYTES, err);
+	if (opt)
+		reader_limit(&h->r, opt->resident_bytes);
 	if (code == 0)
 		code = walk_all(h, maps, err);
 	if (code < 0) {

@@ -17,6 +17,7 @@ struct heap; /* opaque */
 
 struct heap_options {
 	size_t cache_bytes; /* of random reads; 0: 32 MiB */
+	uint64_t resident_bytes; /* what the target has, swapped included: bounds the work; 0: not known */
 };
 
 /*

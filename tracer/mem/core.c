@@ -38,6 +38,8 @@ struct core_file {
 	int fd; /* −1: not opened yet, −2: absent or another build */
 };
 
+#define COMPRESSION_MAX 32 /* of a file system */
+
 struct core {
 	struct mem_source src; /* first: the source is the core */
 	int fd;
@@ -578,6 +580,15 @@ pid_t core_pid(const struct core *c)
 const char *core_arch(const struct core *c)
 {
 	return c->machine == EM_X86_64 ? "x86_64" : "aarch64";
+}
+
+uint64_t core_bytes(const struct core *c)
+{
+	struct stat st;
+	uint64_t most = fstat(c->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 * COMPRESSION_MAX :
+						 UINT64_MAX;
+
+	return c->file_bytes < most ? c->file_bytes : most;
 }
 
 uint64_t core_missing_bytes(const struct core *c)

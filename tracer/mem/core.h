@@ -44,6 +44,9 @@ const char *core_arch(const struct core *c); /* "x86_64" or "aarch64" */
 /* Bytes of segments that lie beyond the end of the file: > 0 means the core was cut off. */
 uint64_t core_missing_bytes(const struct core *c);
 
+/* How long the file is, but for holes no compression explains. */
+uint64_t core_bytes(const struct core *c);
+
 /* Files whose text was needed but is absent or another build; reading there is ERR_FAULT. */
 size_t core_missing_files(const struct core *c);
 

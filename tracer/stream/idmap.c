@@ -34,7 +34,8 @@ struct digest digest_bytes(struct digest d, const void *bytes, size_t n)
 		d = digest_word(d, word);
 	}
 	word = 0;
-	memcpy(&word, p, n);
+	if (n)
+		memcpy(&word, p, n);
 	return digest_word(d, word);
 }
 

@@ -159,8 +159,9 @@ int unpack_bytes(const struct page_section *s, struct buf *ret, struct err *err)
 		rc = inflate_all(&raw, s->bytes, ret, err);
 	if (rc < 0)
 		return rc;
-	if (ret->len - before != s->bytes ||
-	    crc32(crc32(0, NULL, 0), ret->bytes + before, (uInt)(ret->len - before)) != s->crc)
+	size_t n = ret->len - before;
+	const uint8_t *bytes = n ? ret->bytes + before : NULL;
+	if (n != s->bytes || (n ? crc32(0, bytes, (uInt)n) : 0) != s->crc)
 		return err_set(err, ERR_CORRUPT, "differs from its checksum");
 	return 0;
 }

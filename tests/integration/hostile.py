@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Processes that lie about their memory, against bounded time and memory: one TAP line per lie.
+
+usage: hostile.py [--only LIE] [--figures]
+
+Targets: targets/liar.py, Python programs that write over their own objects, on two interpreters
+(PYMEMPROF_ONLY: on those whose name contains it); pretender, a C program which says it is
+CPython. Each is doctored, snapshot, attached to and watched; whatever pymemprof makes of it, it
+ends by itself with a documented status, within CPU_MAX seconds of processor and RSS_MAX of memory
+for each command, prints no control character, and the target goes on.
+"""
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = os.environ['PYMEMPROF']
+HERE = pathlib.Path(__file__).resolve().parent
+LIAR = HERE / 'targets' / 'liar.py'
+CPU_MAX, RSS_MAX, WALL_MAX = 10, 512 << 20, 120
+# done, could not attach or measure, the target failed, incomplete
+STATUSES = {0, 3, 4, 6}
+CONTROL = re.compile(rb'[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae')
+count = 0
+
+
+def result(ok, name, why=()):
+    global count
+    count += 1
+    print(f'{"ok" if ok else "not ok"} {count} - {name}', flush=True)
+    for line in why:
+        print('# ' + line, flush=True)
+
+
+def run(figures, words, out):
+    """One command, measured by the kernel. Returns what is wrong with it."""
+    with open(out, 'wb') as f:
+        tool = subprocess.Popen([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=f,
+                                stderr=subprocess.STDOUT)
+        watch = os.pidfd_open(tool.pid)
+        if not select.select([watch], [], [], WALL_MAX)[0]:
+            tool.kill()
+        os.close(watch)
+        _, status, usage = os.wait4(tool.pid, 0)
+        tool.returncode = 0 # it has been waited for
+    status = os.waitstatus_to_exitcode(status)
+    cpu, rss = usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10
+    text = out.read_bytes()
+    figures.append(f'{words[0]} {status} {cpu:.1f}s {rss >> 20}M')
+    wrong = []
+    if status not in STATUSES:
+        wrong.append(f'status {status}')
+    if cpu > CPU_MAX:
+        wrong.append(f'{cpu:.1f} s of processor')
+    if rss > RSS_MAX:
+        wrong.append(f'{rss >> 20} MiB')
+    if CONTROL.search(text) and '-o' not in words:
+        wrong.append(f'control characters: {CONTROL.search(text)}')
+    if status == 3 and len(text.splitlines()) > 2:
+        wrong.append('more than one line and a hint')
+    return [f'{" ".join(words)}: {w}' for w in wrong] and \
+        [f'{" ".join(words)}: {w}' for w in wrong] + text[-400:].decode(errors='replace').splitlines()
+
+
+def commands(pid, folder):
+    pmp = str(folder / 's.pmp')
+    yield ['doctor', pid]
+    yield ['snapshot', pid, '-q', '-f', '-o', pmp]
+    yield ['report', pmp]
+    yield ['report', pmp, '--format', 'json', '-f', '-o', str(folder / 's.json')]
+    yield ['report', pmp, '--format', 'html', '-f', '-o', str(folder / 's.html')]
+    for view in ('types', 'fragmentation', 'ledger', 'gc', 'holders'):
+        yield ['report', pmp, '--view', view]
+    yield ['attach', pid, '-d', '1s']
+    yield ['top', pid, '-b', '-n', '2']
+    yield ['detach', pid]
+
+
+def look_at(name, command, show):
+    figures, wrong = [], []
+    with tempfile.TemporaryDirectory(prefix='pymemprof-hostile-') as work:
+        folder = pathlib.Path(work)
+        t = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            if t.stdout.readline().strip() != b'ready':
+                return result(False, name, ['the liar cannot lie'])
+            for words in commands(str(t.pid), folder):
+                if words[0] == 'report' and not (folder / 's.pmp').exists():
+                    continue
+                wrong += run(figures, words, folder / 'out')
+            if t.poll() is not None:
+                wrong.append(f'the target ended: {t.returncode}')
+            state = pathlib.Path(f'/proc/{t.pid}/status').read_text() if t.poll() is None else ''
+            if state and not re.search(r'TracerPid:\s+0\n', state):
+                wrong.append('the target is still traced')
+        finally:
+            t.kill()
+            t.wait()
+            t.stdout.close()
+    return result(not wrong, name, wrong + (['; '.join(figures)] if show or wrong else []))
+
+
+def interpreters():
+    """The oldest and the newest, or those asked for."""
+    out = subprocess.run([os.environ['PYMEMPROF_INTERPRETERS']], capture_output=True, text=True)
+    found = [line.split('\t') for line in out.stdout.splitlines()]
+    found.sort(key=lambda f: [int(n) for n in f[1].split('.')])
+    only = os.environ.get('PYMEMPROF_ONLY')
+    if only:
+        return [f for f in found if only in f[0]]
+    return found[:1] + found[-1:] if len(found) > 1 else found
+
+
+def main():
+    only = sys.argv[sys.argv.index('--only') + 1] if '--only' in sys.argv else ''
+    show = '--figures' in sys.argv
+    lies = subprocess.run([sys.executable, LIAR, '--list'], capture_output=True, text=True).stdout.split()
+    source = LIAR.read_text()
+    for name, _, _, command in interpreters():
+        for lie in lies:
+            if only in lie:
+                look_at(f'{name}: {lie}', [*command.split(), '-c', source, lie], show)
+    pretender = os.environ.get('PYMEMPROF_PRETENDER')
+    if pretender:
+        listed = subprocess.run([pretender, '--list'], capture_output=True, text=True).stdout.split()
+        for lie in listed:
+            if only in lie:
+                look_at(f'pretender: {lie}', [pretender, lie], show)
+    print(f'1..{count}')
+
+
+main()
