@@ -21,6 +21,8 @@ static const struct hint hints[] = {
 	  "only one tracer at a time: end the debugger, strace or pymemprof named above" },
 	{ "baseline",
 	  "make one with --save-baseline and commit it, or go on with --baseline-lenient" },
+	{ "contradicts",
+	  "its memory contradicts itself: it is damaged, or only looks like this Python; try again" },
 	{ "debug-build", "run the program with a release build of Python" },
 	{ "disk-full",
 	  "free some space or choose another place with -o; a .pmp is readable as far as it got" },

@@ -192,7 +192,8 @@ int top_open_pid(struct top *t, pid_t pid, struct err *err)
 	t->subject.kind = TUI_SNAPSHOTS;
 	if (rc == 0)
 		rc = begin_snapshot(t, err);
-	while (rc == 0 && t->running) {
+	/* where a snapshot takes longer than the interval, the next one runs already */
+	while (rc == 0 && t->running && t->subject.taken == 0) {
 		watch_wait(&t->watch, true, 1000);
 		rc = top_collect(t, err);
 	}
@@ -297,8 +298,8 @@ int top_collect(struct top *t, struct err *err)
 		t->next_frame_ns = now + t->state.interval_ns;
 		t->changed |= t->pidfd >= 0 && !t->state.paused;
 	}
-	if (!t->session && t->pidfd >= 0 && !t->running && !t->state.paused && !t->subject.gone[0] &&
-	    now >= t->next_snapshot_ns)
+	if (!t->session && t->pidfd >= 0 && !t->running && !t->first_failed && !t->state.paused &&
+	    !t->subject.gone[0] && now >= t->next_snapshot_ns)
 		rc = begin_snapshot(t, err);
 	return rc;
 }

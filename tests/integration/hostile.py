@@ -77,8 +77,8 @@ def commands(pid, folder):
     yield ['report', pmp, '--format', 'html', '-f', '-o', str(folder / 's.html')]
     for view in ('types', 'fragmentation', 'ledger', 'gc', 'holders'):
         yield ['report', pmp, '--view', view]
-    yield ['attach', pid, '-d', '1s']
-    yield ['top', pid, '-b', '-n', '2']
+    yield ['attach', pid, '-d', '500ms']
+    yield ['top', pid, '-b', '-n', '2', '-i', '200ms']
     yield ['detach', pid]
 
 

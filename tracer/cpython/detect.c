@@ -390,6 +390,12 @@ int py_detect_damaged(struct mem_source *mem, const struct maps *maps, const cha
 	return 0;
 }
 
+/* It says it is CPython, and nothing of it holds together. */
+static int py_damaged(const struct py *py, struct err *err, int r)
+{
+	return err_hint(err, err_wrap(err, r, "CPython %s", py->version), "contradicts");
+}
+
 static void py_deinit_p(struct py *py)
 {
 	py_deinit(py);
@@ -401,6 +407,8 @@ int py_detect(pid_t pid, struct mem_source *mem, const struct maps *maps, const 
 	AUTO(py_deinit_p) struct py py = { 0 };
 	int r = identify(&py, pid, mem, maps, assume, err);
 
+	if (r == ERR_CORRUPT)
+		return py_damaged(&py, err, r);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < SELFTEST_TRIES; i++) {
@@ -411,6 +419,8 @@ int py_detect(pid_t pid, struct mem_source *mem, const struct maps *maps, const 
 			break;
 		nanosleep(&wait, NULL);
 	}
+	if (r == ERR_CORRUPT)
+		return py_damaged(&py, err, r);
 	if (r < 0)
 		return err_wrap(err, r, "CPython %s", py.version);
 	LOG(LOG_PYTHON, "CPython %s in %s, runtime of %llu bytes", py.version, py.path,

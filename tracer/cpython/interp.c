@@ -4,6 +4,16 @@
 
 #define PTHREAD_SCAN_BYTES 0x900
 
+/* Brent's way: remember one place of a list, ever less often; true when next was there before. */
+static bool runs_in_a_circle(taddr *was, uint32_t count, taddr at, taddr next)
+{
+	if (!taddr_is_null(next) && (taddr_eq(next, at) || taddr_eq(next, *was)))
+		return true;
+	if ((count & (count - 1)) == 0)
+		*was = at;
+	return false;
+}
+
 int interp_iter_init(struct interp_iter *it, const struct py *py, struct mem_source *mem,
 		     struct err *err)
 {
@@ -28,11 +38,8 @@ int interp_next(struct interp_iter *it, taddr *ret, struct err *err)
 		    err);
 	if (r < 0)
 		return err_wrap(err, r, "interpreter");
-	/* Brent's way: remember one place, ever less often. */
-	if (!taddr_is_null(next) && (taddr_eq(next, it->next) || taddr_eq(next, it->was)))
+	if (runs_in_a_circle(&it->was, it->count, it->next, next))
 		return err_set(err, ERR_CORRUPT, "the list of interpreters runs in a circle");
-	if ((it->count & (it->count - 1)) == 0)
-		it->was = it->next;
 	*ret = it->next;
 	it->next = next;
 	return 1;
@@ -75,6 +82,8 @@ int thread_next(struct thread_iter *it, struct interp_thread *ret, struct err *e
 	if (!taddr_eq(t.interp, it->interp))
 		return err_set(err, ERR_CORRUPT, "thread state %#llx belongs to another interpreter",
 			       (unsigned long long)t.tstate.v);
+	if (runs_in_a_circle(&it->was, it->count, it->next, next))
+		return err_set(err, ERR_CORRUPT, "the list of threads runs in a circle");
 	*ret = t;
 	it->next = next;
 	return 1;

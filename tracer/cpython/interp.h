@@ -36,7 +36,7 @@ struct interp_thread {
 struct thread_iter {
 	const struct py *py;
 	struct mem_source *mem;
-	taddr interp, next;
+	taddr interp, next, was;
 	uint32_t count;
 };
 
@@ -44,7 +44,7 @@ struct thread_iter {
 int thread_iter_init(struct thread_iter *it, const struct py *py, struct mem_source *mem,
 		     taddr interp, struct err *err) MUST_CHECK;
 
-/* 1 and the next thread state, 0 at the end. Errors: FAULT, GONE, CORRUPT (too many, or alien). */
+/* 1 and the next thread state, 0 at the end. Errors: FAULT, GONE, CORRUPT (too many, alien, or a circle). */
 int thread_next(struct thread_iter *it, struct interp_thread *ret, struct err *err) MUST_CHECK;
 
 /* Does interp have a lock of its own (3.12+)? False before. Errors: FAULT, GONE. */

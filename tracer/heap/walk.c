@@ -258,6 +258,8 @@ int heap_walk(struct mem_source *mem, const struct py *py, const struct maps *ma
 		reader_limit(&h->r, opt->resident_bytes);
 	if (code == 0)
 		code = walk_all(h, maps, err);
+	if (code < 0 && h->r.spent)
+		code = err_set(err, ERR_CORRUPT, "its heap claims to be far larger than its memory");
 	if (code < 0) {
 		heap_free(h);
 		return code;
