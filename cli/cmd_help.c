@@ -12,6 +12,7 @@
 #include "report/view/out.h"
 
 #define COLUMN 28
+#define WIDTH 80
 
 const struct opt global_options[] = {
 	{ 'q', "quiet", NULL, "no progress, no hints", NULL, NULL },
@@ -21,6 +22,21 @@ const struct opt global_options[] = {
 	{ 'h', "help", NULL, "print this help", NULL, NULL },
 	{ 0 },
 };
+
+/* Words from column COLUMN on, on as many lines as they need. */
+static void print_wrapped(struct out *out, const char *text)
+{
+	while (strlen(text) > WIDTH - COLUMN) {
+		size_t n = WIDTH - COLUMN;
+		while (n > 0 && text[n] != ' ')
+			n--;
+		if (n == 0)
+			break;
+		out_printf(out, "%.*s\n%*s", (int)n, text, COLUMN, "");
+		text += n + 1;
+	}
+	out_printf(out, "%s\n", text);
+}
 
 static void print_options(struct out *out, const struct opt *table)
 {
@@ -36,9 +52,10 @@ static void print_options(struct out *out, const struct opt *table)
 		n += snprintf(head + n, sizeof head - (size_t)n, "--%s%s%s", table->name,
 			      table->argument ? " " : "", table->argument ? table->argument : "");
 		if (n >= COLUMN - 1)
-			out_printf(out, "%s\n%*s%s\n", head, COLUMN, "", table->help);
+			out_printf(out, "%s\n%*s", head, COLUMN, "");
 		else
-			out_printf(out, "%-*s%s\n", COLUMN, head, table->help);
+			out_printf(out, "%-*s", COLUMN, head);
+		print_wrapped(out, table->help);
 	}
 }
 
