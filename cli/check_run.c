@@ -14,6 +14,7 @@
 
 #include "cli/draw.h"
 #include "cli/signals.h"
+#include "tracer/process/refusal.h"
 #include "tracer/stream/pmp.h"
 
 #define STILL_NEAR 0.8 /* of what was live then: less, and the program was past it */
@@ -64,7 +65,7 @@ static int record_live(const struct check_job *job, const struct fact_sink *sink
 				       .forward = job->argv ? signals.forward : NULL,
 				       .wake_fd = signals.pipe[0] };
 	rc = job->argv ? session_run(job->argv, &o, &hooks, &res, err) :
-			 session_attach(job->pid, &o, &hooks, &res, err);
+			 refusal_better(job->pid, session_attach(job->pid, &o, &hooks, &res, err), err);
 	bool stopped = *signals.stop != 0;
 	signals_release(&signals);
 	if (rc >= 0 && res.sink_failed < 0) {

@@ -6,6 +6,7 @@
 #include "cli/record.h"
 #include "report/view/out.h"
 #include "report/view/units.h"
+#include "tracer/process/refusal.h"
 
 static const struct opt options[] = {
 	{ 'p', "pid", "PID", "the process, when not given as a word", NULL, NULL },
@@ -26,7 +27,7 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 		word = args->words[0];
 	int rc = opt_number("PID", word, 1, INT32_MAX, &pid, err);
 	if (rc == 0)
-		rc = session_clean((pid_t)pid, &found, err);
+		rc = refusal_better((pid_t)pid, session_clean((pid_t)pid, &found, err), err);
 	if (rc < 0)
 		return rc;
 	struct out out;

@@ -191,12 +191,7 @@ static int take(struct job *j, struct err *err)
 		sinks[hooks.nsinks++] = pmp_writer_sink(j->writer);
 	if (j->core)
 		return snapshot_core(j->core, &j->options, &hooks, &j->result, err);
-	int rc = snapshot_take(j->pid, &j->options, &hooks, &j->result, err);
-	struct err better = ERR_INIT;
-	/* The kernel said no without a reason: find the likely one, and its hint. */
-	if (rc == ERR_DENIED && !err->hint && refusal_explain(j->pid, &better) == ERR_DENIED)
-		*err = better;
-	return rc;
+	return refusal_better(j->pid, snapshot_take(j->pid, &j->options, &hooks, &j->result, err), err);
 }
 
 /* "heap.pmp: 1.2 MiB; process stopped 3.1 ms (clone)" */

@@ -16,11 +16,13 @@ int draw_open(const char *path, bool force, int *ret_fd, struct err *err)
 {
 	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (force ? O_TRUNC : O_EXCL);
 	int fd = open(path, flags, 0600);
-	struct stat st;
+	struct stat st = { 0 };
 	/* Not a file that could be lost: a pipe, /dev/null, a terminal. */
 	if (fd < 0 && errno == EEXIST && stat(path, &st) == 0 && !S_ISREG(st.st_mode) &&
 	    !S_ISDIR(st.st_mode))
 		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	else if (fd < 0 && errno == EEXIST && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_USAGE, "%.180s is a directory", path);
 	else if (fd < 0 && errno == EEXIST)
 		return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path),
 				"file-exists");

@@ -207,17 +207,6 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	return rc;
 }
 
-/* The kernel said no without a reason: find the likely one, and its hint. */
-static int explain(pid_t pid, int rc, struct err *err)
-{
-	struct err better = ERR_INIT;
-	if (rc != ERR_DENIED || err->hint || pid <= 0 ||
-	    refusal_explain(pid, &better) != ERR_DENIED)
-		return rc;
-	*err = better;
-	return rc;
-}
-
 static int hold_session(struct recorder *r, struct err *err)
 {
 	struct signals signals;
@@ -244,7 +233,7 @@ static int hold_session(struct recorder *r, struct err *err)
 			    session_attach(r->job->pid, &r->options, &hooks, &r->result, err);
 	end_line(&r->progress);
 	signals_release(&signals);
-	return explain(r->job->pid, rc, err);
+	return refusal_better(r->job->pid, rc, err);
 }
 
 /* --- the live view ------------------------------------------------------------------------ */
@@ -283,7 +272,7 @@ static int hold_inside(const struct watch_inside *in, struct err *err)
 		*err = closing;
 		rc = closed;
 	}
-	return explain(r->job->pid, rc, err);
+	return refusal_better(r->job->pid, rc, err);
 }
 
 /* What the session told, once it has ended; the detach and a last snapshot take a moment. */

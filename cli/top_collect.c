@@ -70,11 +70,14 @@ int top_open_file(struct top *t, const char *path, struct err *err)
 
 static int open_target(struct top *t, pid_t pid, struct err *err)
 {
+	int rc = refusal_before(pid, err);
+
+	if (rc < 0)
+		return rc;
 	t->pid = t->subject.pid = pid;
 	t->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (t->pidfd < 0)
-		return errno == ESRCH ? err_set(err, ERR_GONE, "there is no process %d", pid) :
-					err_sys(err, errno, "process %d", pid);
+		return err_sys(err, errno, "process %d", pid);
 	if (procfs_exe(pid, &t->exe, NULL) < 0)
 		t->exe = NULL;
 	t->begun_ns = top_now_ns();
@@ -89,12 +92,8 @@ static int take(const struct watch_inside *in, struct err *err)
 	const struct fact_sink *sinks[] = { in->sink };
 	struct snapshot_options o = { .read_only = t->o.read_only, .assume_layout = t->o.assume_layout };
 	struct snapshot_hooks hooks = { .sinks = sinks, .nsinks = 1, .stop = in->stop };
-	int rc = snapshot_take(t->pid, &o, &hooks, &in->told->snapshot, err);
-	struct err better = ERR_INIT;
 
-	if (rc == ERR_DENIED && !err->hint && refusal_explain(t->pid, &better) == ERR_DENIED)
-		*err = better;
-	return rc;
+	return refusal_better(t->pid, snapshot_take(t->pid, &o, &hooks, &in->told->snapshot, err), err);
 }
 
 static int begin_snapshot(struct top *t, struct err *err)

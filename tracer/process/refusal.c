@@ -126,3 +126,13 @@ int refusal_explain(pid_t pid, struct err *err)
 				     privileged ? "" : " without CAP_SYS_PTRACE"),
 			"ptrace-denied");
 }
+
+int refusal_better(pid_t pid, int rc, struct err *err)
+{
+	struct err better = ERR_INIT;
+
+	if (rc == ERR_DENIED && err && !err->hint && pid > 0 &&
+	    refusal_explain(pid, &better) == ERR_DENIED)
+		*err = better;
+	return rc;
+}

@@ -22,4 +22,7 @@ int refusal_before(pid_t pid, struct err *err) MUST_CHECK;
  */
 int refusal_explain(pid_t pid, struct err *err);
 
+/* rc itself; when it is the kernel's bare no, *err becomes the likely reason and its hint. */
+int refusal_better(pid_t pid, int rc, struct err *err);
+
 #endif

@@ -55,6 +55,8 @@ static int input_read(struct input *in, void *buf, size_t n, size_t *ret, struct
 
 		if (k < 0 && errno == EINTR)
 			continue;
+		if (k < 0 && errno == EISDIR)
+			return err_hint(err, err_set(err, ERR_CORRUPT, "is a directory"), "not-pmp");
 		if (k < 0)
 			return err_sys(err, errno, "read");
 		if (k == 0)

@@ -595,9 +595,9 @@ static int check_path(const char *path, bool force, struct err *err)
 
 	if (lstat(path, &st) == 0) {
 		if (S_ISDIR(st.st_mode))
-			return err_set(err, ERR_USAGE, "%s: is a directory", path);
+			return err_set(err, ERR_USAGE, "%s is a directory", path);
 		if (!force)
-			return err_hint(err, err_set(err, ERR_USAGE, "%s: file exists", path),
+			return err_hint(err, err_set(err, ERR_USAGE, "%s exists already", path),
 					"file-exists");
 		return 0;
 	}
