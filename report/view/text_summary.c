@@ -92,7 +92,7 @@ enum text_role text_verdict(struct text *t, const char **ret_head, char words[TE
 		return TEXT_GOOD;
 	if (v->class == GROWTH_SHORT || v->class == GROWTH_SLOWING)
 		return TEXT_STRONG;
-	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED) {
+	if (r->totals.have_end && r->totals.end == FACT_END_TRUNCATED) {
 		*ret_head = "UNKNOWN";
 		snprintf(words, TEXT_VERDICT_MAX, "the file ends before anything is said in it.");
 		return TEXT_STRONG;

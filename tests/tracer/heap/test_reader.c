@@ -80,3 +80,24 @@ Test(tracer_heap_reader, a_target_that_is_gone_is_not_asked_again)
 	reader_deinit(&r);
 	fake_mem_free(f);
 }
+
+Test(tracer_heap_reader, what_is_read_is_bounded_by_what_is_there)
+{
+	struct fake_mem *f = fake_mem_new(8);
+	struct reader r;
+	uint64_t reads = 0, word, most = (READER_LEAST + READER_TURNS * 4096ull) / READER_STEP;
+
+	fake_mem_map(f, 0x10000, 4096);
+	cr_assert_eq(reader_init(&r, fake_mem_source(f), 1 << 16, NULL), 0);
+	cr_assert(reader_holds(&r, UINT64_MAX), "nothing is known, nothing is bounded");
+	reader_limit(&r, 4096);
+	cr_assert(reader_holds(&r, 4096) && !reader_holds(&r, 4097 + READER_FILES));
+	/* a list whose next is itself */
+	while (reads <= most && reader_u64(&r, 0x10000, &word))
+		reads++;
+	cr_assert(r.spent && reads < most && reads > most / 2);
+	cr_assert_eq(reader_bulk(&r, 0x10000, &word, 8), 0);
+	cr_assert_null(reader_view(&r, 0x10000, 8));
+	reader_deinit(&r);
+	fake_mem_free(f);
+}
