@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The .pmp reader. An input with the file's magic is read as it is; any other is taken as
- * payloads (kind byte, two bytes of length, bytes) and wrapped into sections with correct
- * checksums, so that the readers behind the checksums are reached.
- */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zlib.h>
-
-#include "base/buf.h"
-#include "tracer/stream/pmp_format.h"
+/* The .pmp reader: what it pushes is numbered, named and finished, whatever the bytes (pmp_wrap.h). */
+#include "tests/fuzz/pmp_wrap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -86,44 +76,12 @@ static void read_file(const uint8_t *bytes, size_t len)
 		abort();
 }
 
-static void wrap(const uint8_t *bytes, size_t len)
-{
-	struct buf b = BUF_INIT;
-	struct cursor c = cursor_of(bytes, len);
-
-	(void)buf_put(&b, PMP_MAGIC, PMP_MAGIC_BYTES);
-	(void)buf_u16(&b, PMP_VERSION_MAJOR);
-	(void)buf_u16(&b, PMP_VERSION_MINOR);
-	(void)buf_u32(&b, PMP_HEADER_BYTES);
-	(void)buf_fill(&b, 0, 12);
-	(void)buf_u32(&b, (uint32_t)crc32(0, b.bytes, (uInt)b.len));
-	while (cursor_left(&c) >= 3) {
-		unsigned kind = cursor_u8(&c);
-		size_t n = cursor_u16(&c), at = b.len;
-
-		if (n > cursor_left(&c))
-			n = cursor_left(&c);
-		const uint8_t *payload = cursor_take(&c, n);
-		(void)buf_u32(&b, PMP_SECTION_MARK);
-		(void)buf_u16(&b, (uint16_t)kind);
-		(void)buf_u16(&b, 0);
-		(void)buf_u32(&b, (uint32_t)n);
-		(void)buf_u32(&b, (uint32_t)n);
-		(void)buf_u32(&b, (uint32_t)crc32(0, payload, (uInt)n));
-		(void)buf_u32(&b, (uint32_t)crc32(0, b.bytes + at, (uInt)(b.len - at)));
-		(void)buf_put(&b, payload, n);
-	}
-	if (b.failed)
-		abort();
-	read_file(b.bytes, b.len);
-	buf_deinit(&b);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	if (len >= PMP_MAGIC_BYTES && memcmp(bytes, PMP_MAGIC, PMP_MAGIC_BYTES) == 0)
-		read_file(bytes, len);
-	else
-		wrap(bytes, len);
+	struct buf b = BUF_INIT;
+
+	pmp_wrap(bytes, len, &b);
+	read_file(b.bytes, b.len);
+	buf_deinit(&b);
 	return 0;
 }
