@@ -94,6 +94,9 @@ def look_at(name, command, show):
                 if words[0] == 'report' and not (folder / 's.pmp').exists():
                     continue
                 wrong += run(figures, words, folder / 'out')
+            page = folder / 's.html'
+            if page.exists() and b'<img src=x>' in page.read_bytes():
+                wrong.append('markup of the target is in the page')
             if t.poll() is not None:
                 wrong.append(f'the target ended: {t.returncode}')
             state = pathlib.Path(f'/proc/{t.pid}/status').read_text() if t.poll() is None else ''

@@ -150,29 +150,42 @@ def between(folder):
            'a report that appeared meanwhile is not overwritten', done.returncode)
 
 
-def not_dumpable():
-    """What prctl(PR_SET_DUMPABLE, 0) or a set-user-ID bit protects is refused, and lives on."""
-    if os.geteuid() != 0:
-        return skip('a process that may not be traced is refused', 'needs root to become somebody else')
-    script = ('import ctypes, time; ctypes.CDLL(None).prctl(4, 0); print("ready", flush=True); '
-              'time.sleep(30)')
+def nobody():
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
 
-    def nobody():
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+
+def refused(name, python, script):
+    """Nobody starts it, nobody's pymemprof may not look at it, and it lives on."""
     reachable = shutil.copy(PROGRAM, tempfile.mkdtemp(prefix='pymemprof-public-'))
     os.chmod(os.path.dirname(reachable), 0o755)
-    t = subprocess.Popen(['/usr/bin/python3', '-c', script], stdout=subprocess.PIPE, preexec_fn=nobody)
+    t = subprocess.Popen([python, '-c', script], stdout=subprocess.PIPE, preexec_fn=nobody)
     t.stdout.readline()
     try:
-        done = [subprocess.run([reachable, *words], preexec_fn=nobody, capture_output=True, timeout=30)
-                for words in (['attach', str(t.pid), '-d', '1s'], ['snapshot', str(t.pid)])]
-        ok = all(d.returncode == 3 for d in done) and t.poll() is None
-        result(ok, 'a process that may not be traced is refused', [d.stderr for d in done])
+        done = [subprocess.run([reachable, *words, str(t.pid)], preexec_fn=nobody, capture_output=True,
+                               timeout=30)
+                for words in (['attach', '-d', '1s'], ['snapshot'], ['detach'], ['top', '-b', '-n', '1'])]
+        ok = all(d.returncode == 3 and b'hint: ' in d.stderr for d in done) and t.poll() is None
+        result(ok, name, [(d.returncode, d.stderr) for d in done])
     finally:
         end(t)
         shutil.rmtree(os.path.dirname(reachable))
+
+
+def protected():
+    """What prctl(PR_SET_DUMPABLE, 0) or a set-user-ID bit protects."""
+    names = ('a process that may not be traced is refused', 'a set-user-ID program is refused to its own user')
+    if os.geteuid() != 0:
+        return [skip(name, 'needs root to become somebody else') for name in names]
+    sleep = 'print("ready", flush=True); time.sleep(60)'
+    refused(names[0], '/usr/bin/python3',
+            f'import ctypes, time; ctypes.CDLL(None).prctl(4, 0); {sleep}')
+    with tempfile.TemporaryDirectory(prefix='pymemprof-setuid-') as folder:
+        os.chmod(folder, 0o755)
+        python = shutil.copy(os.path.realpath('/usr/bin/python3'), folder)
+        os.chmod(python, 0o4755)
+        refused(names[1], python, f'import os, time; assert os.geteuid() == 0 != os.getuid(); {sleep}')
 
 
 def rights(pid):
@@ -215,7 +228,7 @@ def main():
         modes(folder)
         links(folder)
         between(folder)
-    not_dumpable()
+    protected()
     during()
     print(f'1..{count}')
 
