@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -236,4 +237,29 @@ Test(tracer_heap_resident, pages_are_counted_one_by_one)
 	resident_free(r);
 	smaps_deinit(&s);
 	munmap(mine, MIB);
+}
+
+Test(tracer_heap_resident, address_space_somebody_reserved_is_not_looked_through)
+{
+	const size_t bytes = (size_t)1 << 42;
+	char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct smaps s;
+	struct resident *r;
+	clock_t begun;
+
+	if (at == MAP_FAILED)
+		cr_skip("no address space of that size");
+	at[bytes / 2] = 1;
+	cr_assert_eq(smaps_read(getpid(), &s, NULL), 0);
+	cr_assert_eq(resident_new(&s, &r, NULL), 0);
+	begun = clock();
+	cr_assert_eq(resident_pages(r, getpid(), NULL), 0);
+	cr_expect(clock() - begun < 2 * CLOCKS_PER_SEC); /* its page map has eight gigabytes */
+	cr_expect_eq(resident_claim(r, (uint64_t)(uintptr_t)at, (uint64_t)(uintptr_t)at + bytes,
+				    RESIDENT_OBJECTS), 0);
+	push(r);
+	resident_free(r);
+	smaps_deinit(&s);
+	munmap(at, bytes);
 }
