@@ -86,8 +86,10 @@ static int write_page(struct top *t, const char *path, struct err *err)
 	struct draw_wish like = { .cli = t->cli, .source = t->subject.file };
 	int status;
 
-	if (!r || t->subject.kind != TUI_RECORDING)
-		return r ? draw_page(r, &like, path, false, err) : 0;
+	if (!r)
+		return err_set(err, ERR_USAGE, "there is nothing to write yet");
+	if (t->subject.kind != TUI_RECORDING)
+		return draw_page(r, &like, path, false, err);
 	int rc = draw_page_check(path, false, err);
 	if (rc < 0)
 		return rc;
@@ -181,6 +183,17 @@ static void walk(struct top *t)
 	}
 }
 
+static void attach_again(struct top *t)
+{
+	struct err why = ERR_INIT;
+	uint64_t pid = 0;
+	int rc = opt_number("PID", t->state.path, 1, INT32_MAX, &pid, &why);
+
+	if (rc == 0)
+		rc = top_open_again(t, (pid_t)pid, &why);
+	say(t, rc < 0 ? "" : "by snapshots, from here on", rc < 0 ? why.text : "");
+}
+
 int top_grant(struct top *t, enum tui_wish wish, struct err *err)
 {
 	int rc = 0;
@@ -214,7 +227,7 @@ int top_grant(struct top *t, enum tui_wish wish, struct err *err)
 		show_text(t, wish);
 		break;
 	case TUI_WISH_ATTACH:
-		say(t, t->subject.gone[0] ? "start pymemprof again with the new PID" : "it is not gone", "");
+		attach_again(t);
 		break;
 	case TUI_WISH_NONE:
 	case TUI_WISH_QUIT:

@@ -43,11 +43,13 @@ struct top {
 	pid_t pid;
 	int pidfd; /* of the target; -1: a file */
 	char *exe;
+	uint64_t image; /* what the kernel told the program when it began: another after exec; 0: not known */
 	bool until_end; /* attached: end with the session, without waiting for q */
 	bool running;	/* watch is in use */
 	uint64_t begun_ns, next_snapshot_ns, next_frame_ns, snapshot_begun_ns;
 	bool first_failed;
 	struct err first; /* why the first snapshot failed */
+	bool again;	  /* the process is not the one that was asked for at first */
 	bool changed; /* rows must be built anew */
 };
 
@@ -59,6 +61,9 @@ int top_open_file(struct top *t, const char *path, struct err *err) MUST_CHECK;
 int top_open_pid(struct top *t, pid_t pid, struct err *err) MUST_CHECK;
 int top_open_session(struct top *t, pid_t pid, struct watch *session, const struct recording *live,
 		     struct err *err) MUST_CHECK;
+
+/* Another process, or the same after exec, by snapshots; what was shown is forgotten unless this fails. */
+int top_open_again(struct top *t, pid_t pid, struct err *err) MUST_CHECK;
 
 /* Take in what has come, begin what is due. Errors: NOMEM, SYS. */
 int top_collect(struct top *t, struct err *err) MUST_CHECK;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "tracer/process/cgroup.h"
 #include "tracer/process/procfs.h"
 #include "tracer/process/refusal.h"
 
@@ -58,14 +59,34 @@ int top_open_file(struct top *t, const char *path, struct err *err)
 		return err_wrap(err, rc, "%.100s", path);
 	if (rc == 0)
 		rc = recording_conclude(&t->own[0], err);
-	t->subject.kind = TUI_FILE;
+	tui_subject_of_file(&t->subject, &t->own[0]);
 	t->subject.file = path;
-	t->subject.r = &t->own[0];
-	const struct fact_cost *c = &t->own[0].totals.cost;
-	t->subject.pause_ns = t->subject.pause_max_ns = c->attach_stop_ns > c->pause_ns ? c->attach_stop_ns :
-											  c->pause_ns;
 	t->changed = true;
 	return rc;
+}
+
+/* A hash of the auxiliary vector: its addresses are random anew in each program that is executed. */
+static uint64_t image_of(pid_t pid)
+{
+	char path[32];
+	unsigned char bytes[1024];
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	snprintf(path, sizeof path, "/proc/%d/auxv", (int)pid);
+	AUTO_FCLOSE FILE *f = fopen(path, "re");
+	size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+	return n ? hash : 0;
+}
+
+static bool has_execed(const struct top *t)
+{
+	AUTO_FREE char *exe = NULL;
+	uint64_t image = image_of(t->pid);
+
+	return (t->exe && procfs_exe(t->pid, &exe, NULL) == 0 && strcmp(exe, t->exe) != 0) ||
+	       (t->image && image && image != t->image);
 }
 
 static int open_target(struct top *t, pid_t pid, struct err *err)
@@ -74,17 +95,31 @@ static int open_target(struct top *t, pid_t pid, struct err *err)
 
 	if (rc < 0)
 		return rc;
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (pidfd < 0)
+		return errno == ESRCH ? err_set(err, ERR_GONE, "there is no process %d", pid) :
+					err_sys(err, errno, "process %d", pid);
+	if (t->pidfd >= 0)
+		close(t->pidfd);
+	free(t->exe);
 	t->pid = t->subject.pid = pid;
-	t->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (t->pidfd < 0)
-		return err_sys(err, errno, "process %d", pid);
+	t->pidfd = pidfd;
 	if (procfs_exe(pid, &t->exe, NULL) < 0)
 		t->exe = NULL;
+	t->image = image_of(pid);
 	t->begun_ns = top_now_ns();
 	return 0;
 }
 
 /* --- snapshots one after the other -------------------------------------------------------- */
+
+static bool target_ended(const struct top *t)
+{
+	struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
+
+	return t->pidfd >= 0 && poll(&p, 1, 0) > 0;
+}
 
 static int take(const struct watch_inside *in, struct err *err)
 {
@@ -92,6 +127,9 @@ static int take(const struct watch_inside *in, struct err *err)
 	const struct fact_sink *sinks[] = { in->sink };
 	struct snapshot_options o = { .read_only = t->o.read_only, .assume_layout = t->o.assume_layout };
 	struct snapshot_hooks hooks = { .sinks = sinks, .nsinks = 1, .stop = in->stop };
+	/* Its number may be somebody else's by now; the descriptor is still its own. */
+	if (target_ended(t))
+		return err_set(err, ERR_GONE, "process %d has ended", t->pid);
 
 	return refusal_better(t->pid, snapshot_take(t->pid, &o, &hooks, &in->told->snapshot, err), err);
 }
@@ -173,6 +211,8 @@ static int snapshot_done(struct top *t, struct err *err)
 		if (t->subject.taken == 0) {
 			t->first_failed = true;
 			t->first = told->err;
+			if (t->again)
+				say_gone(t, "CANNOT ATTACH");
 		} else if (told->rc == ERR_DENIED) {
 			say_gone(t, "PERMISSION LOST");
 		} else if (told->err.hint && strcmp(told->err.hint, "not-python") == 0) {
@@ -217,20 +257,32 @@ int top_open_session(struct top *t, pid_t pid, struct watch *session, const stru
 	return open_target(t, pid, err);
 }
 
-/* --- time goes on ------------------------------------------------------------------------- */
-
-static bool target_ended(const struct top *t)
+int top_open_again(struct top *t, pid_t pid, struct err *err)
 {
-	struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
+	int rc = open_target(t, pid, err);
 
-	return t->pidfd >= 0 && poll(&p, 1, 0) > 0;
+	if (rc < 0)
+		return rc;
+	if (t->running)
+		watch_deinit(&t->watch);
+	t->running = false;
+	t->session = NULL;
+	t->live = NULL;
+	tui_subject_deinit(&t->subject);
+	t->subject = (struct tui_subject){ .kind = TUI_SNAPSHOTS, .pid = pid };
+	t->state.mark = t->state.step = 0;
+	t->again = true;
+	t->next_frame_ns = 0;
+	return begin_snapshot(t, err);
 }
+
+/* --- time goes on ------------------------------------------------------------------------- */
 
 static void look_at_target(struct top *t)
 {
 	struct procfs_stat stat;
+	struct cgroup_room room;
 	uint64_t rss;
-	AUTO_FREE char *exe = NULL;
 
 	if (t->pidfd < 0 || t->subject.gone[0])
 		return;
@@ -240,8 +292,9 @@ static void look_at_target(struct top *t)
 	}
 	if (procfs_rss_bytes(t->pid, &rss, NULL) == 0 && rss)
 		t->subject.rss_bytes = rss;
+	t->subject.limit_bytes = cgroup_memory_room(t->pid, &room) ? room.limit : 0;
 	t->subject.stopped = procfs_stat(t->pid, 0, &stat, NULL) == 0 && stat.state == 'T';
-	if (t->exe && procfs_exe(t->pid, &exe, NULL) == 0 && strcmp(exe, t->exe) != 0)
+	if (has_execed(t))
 		say_gone(t, "TARGET EXECED");
 }
 

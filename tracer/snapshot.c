@@ -218,15 +218,16 @@ static int let_go(struct snapshot *s, struct err *err)
  */
 static void look_for_room(struct snapshot *s)
 {
-	uint64_t room, rss;
+	struct cgroup_room room;
+	uint64_t rss;
 
 	if (!cgroup_memory_room(s->pid, &room) || procfs_rss_bytes(s->pid, &rss, NULL) < 0)
 		return;
-	s->no_room = room < rss / ROOM_PART + ROOM_LEAST;
+	s->no_room = room.bytes < rss / ROOM_PART + ROOM_LEAST;
 	if (s->no_room)
 		snprintf(s->note, sizeof(s->note),
 			 "the process's control group leaves it %llu MiB, too little for a copy",
-			 (unsigned long long)(room >> 20));
+			 (unsigned long long)(room.bytes >> 20));
 }
 
 /* 1: a copy was made; 0: the kernel refused one, the target is still stopped. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The list in the middle, and which screen is shown. */
 #include "report/tui/draw.h"
+#include "report/view/escape.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,7 +82,7 @@ static void draw_titles(struct tui_grid *g, unsigned row, const struct tui_state
 			tui_put(g, row, at - 1, TUI_BOLD, q->inverted ? "^" : "v");
 	}
 	for (unsigned i = rows->first_name; i < l->names; i++)
-		tui_put(g, row, l->name_at[i], TUI_BOLD, p->names[i]);
+		tui_putf(g, row, l->name_at[i], TUI_BOLD, "%.*s", (int)l->name_width[i], p->names[i]);
 }
 
 /* Lines to the left of a tree's name. Returns the columns used. */
@@ -151,6 +152,8 @@ static void draw_plain(struct tui_grid *g, const struct tui_lines *l, unsigned r
 		char line[4096];
 		snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1), p);
 		tui_put(g, row + i, 0, ink, line);
+		if (escape_columns(line, strlen(line)) > g->columns)
+			tui_put(g, row + i, g->columns - 1, TUI_BOLD, g->ascii ? "~" : "\u2026");
 		p += len + 1;
 	}
 }

@@ -46,7 +46,7 @@ static void draw_title(struct tui_grid *g, const struct tui_subject *s, const st
 	mode_text(s, state, mode, sizeof mode);
 	unsigned wide = (unsigned)strlen(mode);
 	unsigned end = g->columns > wide + 1 ? g->columns - wide - 1 : 0;
-	unsigned at = tui_put(g, 0, 0, TUI_BOLD, "pymemprof top");
+	unsigned at = tui_put(g, 0, 0, TUI_BOLD, g->columns < 60 ? "top" : "pymemprof top");
 	at += tui_putf(g, 0, at, TUI_PLAIN, "  pid %d  ", t ? t->pid : s->pid);
 	if (t && end > at) {
 		struct buf who = BUF_INIT;
@@ -142,15 +142,21 @@ static void draw_memory(struct tui_grid *g, const struct tui_subject *s, const s
 	tui_ink(g, 1, 0, at, TUI_BOLD);
 }
 
-static void draw_bar(struct tui_grid *g, const struct tui_subject *s)
+/* The whole width is the limit where there is one, otherwise what is resident. */
+static void draw_bar(struct tui_grid *g, const struct tui_subject *s, bool exact)
 {
 	struct parts p = parts_of(tui_heap(s));
 	const double part[] = { p.live, p.free, p.malloc, p.files, p.other, p.unknown };
 	static const char fill[] = "#=:.-?";
-	static const char legend[] = " # live = arena-free : malloc . files - other";
-	unsigned need = (unsigned)sizeof legend + 1, at = 1;
+	char legend[64] = " # live = arena-free : malloc . files - other";
+	double sum = 0, whole = p.all > (double)s->limit_bytes ? p.all : (double)s->limit_bytes;
+	struct units u;
+
+	if (s->limit_bytes)
+		snprintf(legend, sizeof legend, " limit %s",
+			 tui_figure(&u, TUI_BYTES, (double)s->limit_bytes, exact));
+	unsigned need = (unsigned)strlen(legend) + 2, at = 1;
 	unsigned wide = g->columns > 2 * need / 3 + need ? g->columns - need : g->columns - 2;
-	double sum = 0;
 
 	if (p.all <= 0) {
 		tui_put(g, 2, 0, TUI_DIM, s->r && tui_by_stack(s) ?
@@ -161,7 +167,7 @@ static void draw_bar(struct tui_grid *g, const struct tui_subject *s)
 	for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
 		char one[2] = { fill[i], 0 };
 		sum += part[i];
-		for (; at <= wide && (double)at <= sum / p.all * (double)wide + 0.5; at++)
+		for (; at <= wide && (double)at <= sum / whole * (double)wide + 0.5; at++)
 			tui_put(g, 2, at, i == 0 ? TUI_PLAIN : i == 1 ? TUI_GOOD : TUI_DIM, one);
 	}
 	tui_put(g, 2, wide + 1, TUI_DIM, "]");
@@ -277,7 +283,7 @@ unsigned tui_draw_head(struct tui_grid *g, const struct tui_subject *s, const st
 	if (head > 2)
 		draw_memory(g, s, state);
 	if (head > 3) {
-		draw_bar(g, s);
+		draw_bar(g, s, state->exact);
 		draw_growth(g, s, state);
 	}
 	draw_tabs(g, head - 1, s, state);
@@ -292,7 +298,7 @@ void tui_draw_foot(struct tui_grid *g, const struct tui_state *state)
 	char line[TUI_TEXT_MAX + 16];
 
 	if (state->prompt != TUI_NO_PROMPT) {
-		static const char *const asks[] = { "", "/", "filter: ", ":" };
+		static const char *const asks[] = { "", "/", "filter: ", ":", "attach to PID: " };
 		snprintf(line, sizeof line, "%s%s", asks[state->prompt], state->typed);
 		at = tui_put_name(g, row, 0, g->columns - 1, TUI_BOLD, line, strlen(line));
 		tui_put(g, row, at, TUI_REVERSE, " ");

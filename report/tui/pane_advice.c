@@ -78,7 +78,7 @@ static void name(const struct tui_rows *rows, const struct tui_subject *s, const
 	} else if (row->index == TRIM) {
 		(void)buf_str(out, "malloc_trim: whole free pages of the C library");
 	} else if (row->index == COLLECT) {
-		(void)buf_str(out, "gc.collect(): cycles nothing reaches wait for it");
+		(void)buf_str(out, "cycles nothing reaches: gc.collect()");
 	} else {
 		(void)buf_str(out, "__slots__ on ");
 		(void)buf_str(out, heap_type_label(&rows->heap->types.at[row->index], label, sizeof label));

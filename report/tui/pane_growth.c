@@ -170,8 +170,11 @@ static void stack_evidence(const struct tui_subject *s, const struct tui_row *ro
 		tui_say(out, "SUSPECT %u\n", t->suspect);
 	if (t && t->leak < s->r->leaks.rows.len)
 		say_leak(out, &s->r->leaks.rows.at[t->leak]);
-	tui_say(out, "%s, confidence %s: %s\n\n", growth_class_name(v.class),
-		growth_confidence_name(v.confidence), growth_reason(&v, words));
+	tui_say(out, "%s, confidence %s", growth_class_name(v.class), growth_confidence_name(v.confidence));
+	/* A suspect has said why. */
+	if (!t || t->leak >= s->r->leaks.rows.len)
+		tui_say(out, ": %s", growth_reason(&v, words));
+	tui_say(out, "\n\n");
 	tui_say(out, "live      %.0f bytes", row->v[LIVE]);
 	if (!isnan(row->v[OBJECTS]))
 		tui_say(out, "; since the mark %+.0f blocks", row->v[OBJECTS]);

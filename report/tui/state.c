@@ -153,6 +153,9 @@ static enum tui_wish prompt_end(struct tui_state *s, const struct tui_subject *s
 		break;
 	case TUI_ASK_COMMAND:
 		return command(s);
+	case TUI_ASK_PID:
+		snprintf(s->path, sizeof s->path, "%s", s->typed);
+		return s->path[0] ? TUI_WISH_ATTACH : TUI_WISH_NONE;
 	case TUI_NO_PROMPT:
 		break;
 	}
@@ -411,6 +414,32 @@ static bool do_ask(struct tui_state *s, enum tui_action a)
 	return true;
 }
 
+/* The number may be another one by now: a supervisor starts the service anew. */
+static void ask_again(struct tui_state *s, const struct tui_subject *subject)
+{
+	if (subject->kind == TUI_FILE) {
+		snprintf(s->message, sizeof s->message, "a file has no process");
+	} else if (!subject->gone[0]) {
+		snprintf(s->message, sizeof s->message, "it is not gone");
+	} else {
+		ask(s, TUI_ASK_PID);
+		snprintf(s->typed, sizeof s->typed, "%d", subject->pid);
+	}
+}
+
+/* What follows ^X. */
+static enum tui_wish prefixed_key(struct tui_state *s, int key)
+{
+	s->prefixed = false;
+	if (key != 'm') {
+		snprintf(s->message, sizeof s->message, "after ^X there is only m: mouse on, off");
+		return TUI_WISH_NONE;
+	}
+	s->mouse = !s->mouse;
+	snprintf(s->message, sizeof s->message, s->mouse ? "the mouse is ours" : "the mouse is the terminal's");
+	return TUI_WISH_MOUSE;
+}
+
 static enum tui_wish wish_of(struct tui_state *s, enum tui_action a)
 {
 	s->path[0] = '\0';
@@ -430,12 +459,6 @@ static enum tui_wish wish_of(struct tui_state *s, enum tui_action a)
 		return TUI_WISH_COPY;
 	if (a == TUI_DO_SUPPRESS)
 		return TUI_WISH_SUPPRESS;
-	if (a == TUI_DO_ATTACH)
-		return TUI_WISH_ATTACH;
-	if (a == TUI_DO_MOUSE) {
-		s->mouse = !s->mouse;
-		return TUI_WISH_MOUSE;
-	}
 	if (a == TUI_DO_FASTER || a == TUI_DO_SLOWER)
 		return change_interval(s, a == TUI_DO_SLOWER);
 	if (a != TUI_DO_QUIT)
@@ -449,7 +472,11 @@ static enum tui_wish wish_of(struct tui_state *s, enum tui_action a)
 static void do_rest(struct tui_state *s, const struct tui_subject *subject,
 		    const struct tui_rows *rows, enum tui_action a)
 {
-	if (a >= TUI_DO_PANE_1 && a <= TUI_DO_PANE_6)
+	if (a == TUI_DO_ATTACH)
+		ask_again(s, subject);
+	else if (a == TUI_DO_PREFIX)
+		s->prefixed = true;
+	else if (a >= TUI_DO_PANE_1 && a <= TUI_DO_PANE_6)
 		show_pane(s, a - TUI_DO_PANE_1);
 	else if (a == TUI_DO_PANE_NEXT)
 		show_pane(s, s->pane + 1);
@@ -492,6 +519,8 @@ enum tui_wish tui_key(struct tui_state *s, const struct tui_subject *subject,
 										TUI_WISH_NONE;
 	if (key == TUI_CTRL('C'))
 		return TUI_WISH_QUIT;
+	if (s->prefixed)
+		return prefixed_key(s, key);
 	if (a == TUI_DO_ESCAPE)
 		return escape_key(s, subject);
 	if (do_move(s, rows, a) || (s->screen == TUI_LIST && do_fold(s, rows, a)) ||

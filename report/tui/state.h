@@ -15,7 +15,7 @@ enum tui_pane_id { TUI_GROWTH, TUI_TYPES, TUI_SITES, TUI_HOLDERS, TUI_MEMORY, TU
 
 enum tui_screen { TUI_LIST, TUI_EVIDENCE, TUI_HELP, TUI_RAW };
 
-enum tui_prompt { TUI_NO_PROMPT, TUI_ASK_SEARCH, TUI_ASK_FILTER, TUI_ASK_COMMAND };
+enum tui_prompt { TUI_NO_PROMPT, TUI_ASK_SEARCH, TUI_ASK_FILTER, TUI_ASK_COMMAND, TUI_ASK_PID };
 
 /* What the command must do after a key. */
 enum tui_wish {
@@ -32,7 +32,7 @@ enum tui_wish {
 	TUI_WISH_COPY,	   /* the row, see tui_row_text */
 	TUI_WISH_SUPPRESS,
 	TUI_WISH_MOUSE,
-	TUI_WISH_ATTACH,
+	TUI_WISH_ATTACH, /* to the process whose number is in state.path */
 };
 
 #define TUI_TEXT_MAX 128
@@ -49,6 +49,7 @@ struct tui_state {
 	unsigned columns, rows;
 	bool ascii, exact, follow, paused, mouse, inverted_tree, unfold_all;
 	bool text; /* batch mode: no row is selected */
+	bool prefixed; /* ^X was pressed: the next key belongs to it */
 	bool utf8_possible;
 	enum tui_pane_id pane;
 	enum tui_screen screen;

@@ -19,6 +19,15 @@ static void capture_deinit(struct tui_capture *c)
 	*c = (struct tui_capture){ 0 };
 }
 
+void tui_subject_of_file(struct tui_subject *s, const struct recording *r)
+{
+	const struct fact_cost *c = &r->totals.cost;
+
+	s->kind = TUI_FILE;
+	s->r = r;
+	s->pause_ns = s->pause_max_ns = c->attach_stop_ns > c->pause_ns ? c->attach_stop_ns : c->pause_ns;
+}
+
 void tui_subject_deinit(struct tui_subject *s)
 {
 	if (!s)

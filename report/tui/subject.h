@@ -52,6 +52,7 @@ struct tui_subject {
 	/* Told by whoever collects: */
 	uint64_t now_unix_ns, now_ns, interval_ns;
 	uint64_t rss_bytes;	      /* of a process, newer than the last snapshot; 0: none */
+	uint64_t limit_bytes;	      /* of the control group that has the least room; 0: none */
 	uint64_t pause_ns, pause_max_ns; /* last and longest stop of the target */
 	uint64_t taken, asked;
 	bool walking, stopped; /* a snapshot is being taken; somebody has stopped the target */
@@ -67,6 +68,9 @@ struct tui_subject {
 	size_t steps; /* kept instants there are to go back to */
 	size_t judge_next;
 };
+
+/* A zeroed subject becomes that of a recording that was read and concluded. */
+void tui_subject_of_file(struct tui_subject *s, const struct recording *r);
 
 void tui_subject_deinit(struct tui_subject *s); /* accepts NULL and zeroed; not r */
 

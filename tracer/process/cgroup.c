@@ -65,7 +65,7 @@ static uint64_t read_stat(const char *dir, const char *row)
 	return 0;
 }
 
-static void room_at(const struct version *v, const char *dir, bool *known, uint64_t *least)
+static void room_at(const struct version *v, const char *dir, bool *known, struct cgroup_room *least)
 {
 	uint64_t limit, usage, cache, room;
 
@@ -74,14 +74,14 @@ static void room_at(const struct version *v, const char *dir, bool *known, uint6
 	cache = read_stat(dir, v->inactive);
 	usage -= cache < usage ? cache : usage;
 	room = limit > usage ? limit - usage : 0;
-	if (!*known || room < *least)
-		*least = room;
+	if (!*known || room < least->bytes)
+		*least = (struct cgroup_room){ room, limit };
 	*known = true;
 }
 
 /* From root/group upwards to root. */
 static void rooms_up(const struct version *v, const char *root, const char *group, bool *known,
-		     uint64_t *least)
+		     struct cgroup_room *least)
 {
 	char dir[PATH_MAX_BYTES];
 	size_t top = strlen(root);
@@ -111,7 +111,7 @@ static bool lists_memory(const char *controllers, size_t n)
 	return false;
 }
 
-bool cgroup_room_of(const char *text, const char *root, uint64_t *ret)
+bool cgroup_room_of(const char *text, const char *root, struct cgroup_room *ret)
 {
 	char line[PATH_MAX_BYTES], mount[PATH_MAX_BYTES + 16];
 	bool known = false;
@@ -141,7 +141,7 @@ bool cgroup_room_of(const char *text, const char *root, uint64_t *ret)
 	return known;
 }
 
-bool cgroup_memory_room(pid_t pid, uint64_t *ret)
+bool cgroup_memory_room(pid_t pid, struct cgroup_room *ret)
 {
 	char dir[32], text[TEXT_MAX_BYTES];
 

@@ -14,6 +14,15 @@
 
 #define FEED_FRAMES 8
 
+/* Set by who wants the facts elsewhere, too: what of r's sink and its own he makes (fanout.h). */
+static struct fact_sink (*feed_both)(struct fact_sink of_recording);
+
+static inline struct fact_sink feed_sink(struct recording *r)
+{
+	struct fact_sink s = recording_sink(r);
+	return feed_both ? feed_both(s) : s;
+}
+
 /* "inner file.py:3 < outer other.py:9" → a site fact pushed as number `site` of `thread`. */
 static inline void feed_site(struct recording *r, uint32_t site, uint32_t thread, const char *stack)
 {
@@ -32,7 +41,7 @@ static inline void feed_site(struct recording *r, uint32_t site, uint32_t thread
 						   .line = (uint32_t)strtoul(colon + 1, NULL, 10) };
 	}
 	struct fact_site f = { .site = site, .thread = thread, .nframes = n, .frames = frames };
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	struct err err = ERR_INIT;
 	cr_assert_eq(s.site(s.ctx, &f, &err), 0, "%s", err.text);
 }
@@ -44,7 +53,7 @@ static inline void feed_interval(struct recording *r, double from_s, double to_s
 				   .to_ns = (uint64_t)(to_s * 1e9),
 				   .ndeltas = n,
 				   .deltas = deltas };
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	struct err err = ERR_INIT;
 	cr_assert_eq(s.interval(s.ctx, &f, &err), 0, "%s", err.text);
 }
@@ -60,7 +69,7 @@ static inline void feed_target(struct recording *r, uint64_t sample_bytes)
 				 .start_unix_ns = UINT64_C(1786708991000000000),
 				 .sample_bytes = sample_bytes,
 				 .window_slots = 512 };
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	cr_assert_eq(s.target(s.ctx, &f, NULL), 0);
 }
 
@@ -69,7 +78,7 @@ static inline void feed_tick(struct recording *r, double at_s, uint64_t rss, uin
 	struct fact_tick f = { .at_ns = (uint64_t)(at_s * 1e9),
 			       .rss_bytes = rss,
 			       .live_bytes = live };
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	cr_assert_eq(s.tick(s.ctx, &f, NULL), 0);
 }
 
@@ -81,7 +90,7 @@ static inline void feed_block(struct recording *r, uint32_t site, double birth_s
 				.site = site,
 				.domain = 2,
 				.birth_ns = (uint64_t)(birth_s * 1e9) };
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	cr_assert_eq(s.block(s.ctx, &f, NULL), 0);
 }
 

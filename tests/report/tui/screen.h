@@ -29,8 +29,7 @@ static inline void screen_open(struct screen *s, void (*make)(struct recording *
 {
 	memset(s, 0, sizeof *s);
 	make(&s->r);
-	s->subject.kind = TUI_FILE;
-	s->subject.r = &s->r;
+	tui_subject_of_file(&s->subject, &s->r);
 	tui_state_init(&s->state, columns, rows);
 	s->state.ascii = true;
 	screen_draw(s);
@@ -82,6 +81,14 @@ static inline void screen_plain(struct recording *r)
 	sample_make(r, 0);
 }
 
+/* With a snapshot, so that every pane has something to show. */
+static inline void screen_recorded(struct recording *r)
+{
+	sample_begin(r, 0);
+	sample_snapshot(r, 1, "Session");
+	sample_end(r);
+}
+
 static inline void screen_snapshots(struct recording *r)
 {
 	struct err err = ERR_INIT;
@@ -89,6 +96,9 @@ static inline void screen_snapshots(struct recording *r)
 	feed_target(r, 0);
 	sample_snapshot(r, 1, "Session");
 	sample_snapshot(r, 2, "Session");
+	struct fact_sink s = feed_sink(r);
+	cr_assert_eq(s.totals(s.ctx, &(struct fact_totals){ 0 }, NULL), 0);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_DETACHED, NULL), 0);
 	cr_assert_eq(recording_conclude(r, &err), 0, "%s", err.text);
 }
 

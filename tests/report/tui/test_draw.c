@@ -79,6 +79,23 @@ Test(report_tui_draw, a_target_that_is_gone_says_so_and_keeps_its_figures)
 	screen_close(&s);
 }
 
+Test(report_tui_draw, the_bar_is_as_long_as_the_limit_of_the_control_group)
+{
+	struct screen s;
+	char line[81];
+	screen_open(&s, screen_snapshots, 80, 24);
+	double all = (2 << 20) + 4096; /* what the ledger adds up to, without its parts */
+	s.subject.limit_bytes = (uint64_t)(4 * all);
+	screen_draw(&s);
+	cr_assert(screen_has(&s, "] limit 8.0M"));
+	AUTO_FREE char *text = screen_text(&s);
+	memcpy(line, strchr(strchr(text, '\n') + 1, '\n') + 1, 80);
+	line[80] = '\0';
+	unsigned full = (unsigned)strspn(line + 1, "#=:.-?"), whole = (unsigned)(strchr(line, ']') - line - 1);
+	cr_assert_leq(abs((int)(4 * full) - (int)whole), 4, "%s", line);
+	screen_close(&s);
+}
+
 Test(report_tui_draw, the_help_lists_every_key)
 {
 	struct screen s;

@@ -123,6 +123,41 @@ Test(report_tui_state, time_can_be_stepped_back_and_on)
 	screen_close(&s);
 }
 
+Test(report_tui_state, the_mouse_is_switched_by_two_keys)
+{
+	struct screen s;
+	screen_open(&s, screen_plain, 80, 24);
+	cr_assert_eq(screen_key(&s, TUI_CTRL('X')), TUI_WISH_NONE);
+	cr_assert_eq(screen_key(&s, 'm'), TUI_WISH_MOUSE);
+	cr_assert_not(s.state.mouse);
+	cr_assert_eq(screen_key(&s, TUI_CTRL('X')), TUI_WISH_NONE);
+	cr_assert_eq(screen_key(&s, 'q'), TUI_WISH_NONE, "the key after it is no command");
+	cr_assert_eq(screen_key(&s, 'q'), TUI_WISH_QUIT);
+	screen_close(&s);
+}
+
+Test(report_tui_state, what_is_gone_can_be_attached_to_again)
+{
+	struct screen s;
+	screen_open(&s, screen_plain, 80, 24);
+	screen_key(&s, 'A');
+	cr_assert(screen_has(&s, "a file has no process"));
+	s.subject.kind = TUI_RECORDING;
+	s.subject.pid = 4242;
+	screen_key(&s, 'A');
+	cr_assert(screen_has(&s, "it is not gone"));
+	strcpy(s.subject.gone, "TARGET EXITED");
+	screen_key(&s, 'A');
+	cr_assert(screen_has(&s, "attach to PID: 4242"));
+	screen_key(&s, TUI_CTRL('U'));
+	cr_assert_eq(screen_key(&s, TUI_KEY_ENTER), TUI_WISH_NONE);
+	screen_type(&s, "A");
+	screen_key(&s, TUI_KEY_BACKSPACE);
+	cr_assert_eq(screen_key(&s, TUI_KEY_ENTER), TUI_WISH_ATTACH);
+	cr_assert_str_eq(s.state.path, "424");
+	screen_close(&s);
+}
+
 Test(report_tui_state, on_a_screen_too_small_q_still_quits)
 {
 	struct screen s;

@@ -11,7 +11,7 @@
 
 static inline void sample_end(struct recording *r)
 {
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	struct counters sum = sites_sum(&r->sites);
 	struct fact_totals t = {
 		.alloc_blocks = sum.alloc_blocks,
@@ -67,7 +67,7 @@ static inline void sample_run(struct recording *r)
 /* A test of pytest, so called. */
 static inline void sample_test(struct recording *r, const char *id, uint64_t peak, uint64_t kept)
 {
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	struct fact_test f = { .id = id, .runs = 1, .duration_ns = peak * 1000, .peak_bytes = peak,
 			       .alloc_blocks = 9, .alloc_bytes = 2 * peak, .kept_bytes = kept,
 			       .kept_blocks = kept / 100, .npeak = 2, .nkept = kept ? 1 : 0,
@@ -76,13 +76,13 @@ static inline void sample_test(struct recording *r, const char *id, uint64_t pea
 	cr_assert_eq(s.test(s.ctx, &f, NULL), 0);
 }
 
-static inline void sample_make(struct recording *r, uint64_t sample_bytes)
+static inline void sample_begin(struct recording *r, uint64_t sample_bytes)
 {
 	cr_assert_eq(recording_init(r, NULL), 0);
 	feed_target(r, sample_bytes);
 	struct fact_thread t[] = { { .thread = 1, .tid = 4242, .name = "python3.12" },
 				   { .thread = 2, .tid = 4250, .name = "worker" } };
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	cr_assert_eq(s.thread(s.ctx, &t[0], NULL), 0);
 	cr_assert_eq(s.thread(s.ctx, &t[1], NULL), 0);
 	feed_site(
@@ -98,6 +98,11 @@ static inline void sample_make(struct recording *r, uint64_t sample_bytes)
 	sample_test(r, "tests/test_cache.py::TestPlan::test_that_has_quite_a_long_name_for_a_column[x]",
 		    7000000, 65536);
 	sample_test(r, "tests/test_http.py::test_read", 100, 100);
+}
+
+static inline void sample_make(struct recording *r, uint64_t sample_bytes)
+{
+	sample_begin(r, sample_bytes);
 	sample_end(r);
 }
 
@@ -127,7 +132,7 @@ static inline void sample_make_hostile(struct recording *r)
 	static char huge[10001];
 	memset(huge, 'x', sizeof huge - 1);
 	cr_assert_eq(recording_init(r, NULL), 0);
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	struct fact_target target = { .pid = 1,
 				      .python_version = "3.\033[31m",
 				      .implementation = "C\nPython",
@@ -216,7 +221,7 @@ static inline void sample_graph(const struct fact_sink *s, const char *name)
 static inline void sample_snapshot(struct recording *r, uint32_t n, const char *name)
 {
 	static uint8_t occupancy[64];
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	struct fact_heap h = { .snapshot = n, .interpreters = 1, .arenas = 2,
 			       .arena_size_bytes = 1 << 20, .pool_size_bytes = 1 << 14,
 			       .arena_bytes = 2 << 20, .block_bytes = 900000, .free_bytes = 600000,

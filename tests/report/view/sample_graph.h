@@ -43,7 +43,7 @@ static inline int sample_path(struct fact_sink *s, const char *module, const cha
 static inline void sample_snapshot_with_graph(struct recording *r, uint32_t n, const char *module,
 					      const char *variable)
 {
-	struct fact_sink s = recording_sink(r);
+	struct fact_sink s = feed_sink(r);
 	struct fact_heap h = { .snapshot = n, .interpreters = 1, .arenas = 1, .arena_bytes = 1 << 20,
 			       .arena_size_bytes = 1 << 20, .block_bytes = 900000 };
 	struct fact_heap_type t[] = {

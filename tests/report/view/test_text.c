@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "sample.h"
+#include "tests/report/golden.h"
 
 static struct recording r;
 
@@ -14,32 +15,13 @@ static void teardown(void)
 
 TestSuite(report_view_text, .fini = teardown);
 
-static char *read_file(const char *path)
-{
-	AUTO_FCLOSE FILE *f = fopen(path, "re");
-	cr_assert(f, "%s is missing", path);
-	char *text = calloc(1, 1 << 16);
-	cr_assert(text);
-	cr_assert_lt(fread(text, 1, (1 << 16) - 1, f), (1 << 16) - 1);
-	return text;
-}
-
-/* With PYMEMPROF_GOLDEN=write the golden files are made anew: read the difference. */
 static void compare(const char *name, enum view_question q)
 {
 	AUTO_FREE char *text = sample_draw(
 		&r, "text", (struct view_options){ .question = q, .file = "app.pmp" }, NULL);
 	char path[512];
 	snprintf(path, sizeof path, GOLDEN_DIR "/%s-%s.txt", name, view_question_name(q));
-	const char *mode = getenv("PYMEMPROF_GOLDEN");
-	if (mode && strcmp(mode, "write") == 0) {
-		AUTO_FCLOSE FILE *f = fopen(path, "we");
-		cr_assert(f);
-		fputs(text, f);
-		return;
-	}
-	AUTO_FREE char *want = read_file(path);
-	cr_assert_str_eq(text, want);
+	golden_compare(path, text);
 }
 
 Test(report_view_text, every_question_matches_its_golden_text)

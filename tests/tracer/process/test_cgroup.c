@@ -48,7 +48,7 @@ static void end(void)
 
 Test(tracer_process_cgroup, least_room_of_all_groups_counts, .init = start, .fini = end)
 {
-	uint64_t room = 0;
+	struct cgroup_room room = { 0 };
 
 	folder("/outer");
 	folder("/outer/inner");
@@ -58,15 +58,17 @@ Test(tracer_process_cgroup, least_room_of_all_groups_counts, .init = start, .fin
 	file("/outer/inner/memory.max", "9000\n");
 	file("/outer/inner/memory.current", "1000\n");
 	cr_assert(cgroup_room_of("0::/outer/inner\n", root, &room));
-	cr_expect_eq(room, 1500);
+	cr_expect_eq(room.bytes, 1500);
+	cr_expect_eq(room.limit, 5000);
 	file("/outer/inner/memory.max", "1200\n");
 	cr_assert(cgroup_room_of("0::/outer/inner\n", root, &room));
-	cr_expect_eq(room, 200);
+	cr_expect_eq(room.bytes, 200);
+	cr_expect_eq(room.limit, 1200);
 }
 
 Test(tracer_process_cgroup, first_version_has_a_hierarchy_of_its_own, .init = start, .fini = end)
 {
-	uint64_t room = 0;
+	struct cgroup_room room = { 0 };
 
 	folder("/memory");
 	folder("/memory/a");
@@ -75,13 +77,13 @@ Test(tracer_process_cgroup, first_version_has_a_hierarchy_of_its_own, .init = st
 	file("/memory/a/memory.limit_in_bytes", "4096\n");
 	file("/memory/a/memory.usage_in_bytes", "8192\n");
 	cr_assert(cgroup_room_of("8:pids:/a\n4:cpu,memory:/a\n0::/\n", root, &room));
-	cr_expect_eq(room, 0);
+	cr_expect_eq(room.bytes, 0);
 	cr_expect_not(cgroup_room_of("4:memory:/\n", root, &room), "the root has no limit");
 }
 
 Test(tracer_process_cgroup, what_is_unlimited_or_absent_is_not_known, .init = start, .fini = end)
 {
-	uint64_t room = 0;
+	struct cgroup_room room = { 0 };
 
 	folder("/a");
 	file("/a/memory.max", "max\n");
