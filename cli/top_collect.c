@@ -194,7 +194,9 @@ static int snapshot_done(struct top *t, struct err *err)
 	t->next_snapshot_ns = next_after(t);
 	t->running = t->subject.walking = false;
 	t->changed = true;
-	if (told->rc >= 0) {
+	if (told->rc >= 0 && has_execed(t)) {
+		say_gone(t, "TARGET EXECED"); /* whose heap it was, nobody knows */
+	} else if (told->rc >= 0) {
 		t->current = !t->current;
 		t->subject.r = &t->own[t->current];
 		t->subject.taken++;

@@ -115,7 +115,8 @@ static int read_keys(struct top *t, bool *everything, struct err *err)
 	return rc;
 }
 
-static void rest(const struct top *t, const struct signals *signals)
+/* True when the terminal is gone: not everybody it had gets the kernel's SIGHUP. */
+static bool rest(const struct top *t, const struct signals *signals)
 {
 	uint64_t now = top_now_ns(), due = top_due_ns(t);
 	int helper = t->session ? t->session->helper ? t->session->pidfd : -1 :
@@ -125,9 +126,9 @@ static void rest(const struct top *t, const struct signals *signals)
 			       { .fd = helper, .events = POLLIN } };
 
 	if (t->changed)
-		return;
+		return false;
 	int ms = due == UINT64_MAX ? -1 : due <= now ? 0 : (int)((due - now) / 1000000 + 1);
-	(void)poll(p, 3, ms);
+	return poll(p, 3, ms) > 0 && p[0].revents & (POLLHUP | POLLERR | POLLNVAL);
 }
 
 static int loop(struct top *t, const struct signals *signals, struct err *err)
@@ -152,8 +153,8 @@ static int loop(struct top *t, const struct signals *signals, struct err *err)
 				tui_terminal_show(&t->grid, everything);
 			everything = false;
 		}
-		if (rc == 0)
-			rest(t, signals);
+		if (rc == 0 && rest(t, signals))
+			return 0;
 	}
 	return rc < 0 ? rc : 0;
 }

@@ -154,7 +154,7 @@ export class Flame {
 			return;
 		g.fillStyle = hit ? c.marked : c.text;
 		const text = r.node < 0 ? r.words : tree.name(r.node);
-		const where = r.node < 0 ? '' : r.node === 0 ? bytes(tree.totals(this.state.metric)[0]) : tree.where(r.node, false);
+		const where = r.node < 0 ? '' : r.node === 0 && !tree.change ? bytes(tree.totals(this.state.metric)[0]) : tree.where(r.node, false);
 		this.write(g, text, where, r.x + (leak ? 10 : 7), y + ROW / 2 + 0.5, r.w - 13);
 	}
 
@@ -167,8 +167,8 @@ export class Flame {
 		g.fillRect(x, y, w, ROW - 1);
 		g.fillStyle = c.page;
 		g.globalAlpha = 0.35;
-		for (let i = 3; i < w && d; i += 6)
-			g.fillRect(x + i, y, 1.5, d > 0 ? ROW - 1 : 3);
+		for (let i = 3; i < w && d; i += 5)
+			g.fillRect(x + i, y, 1, d > 0 ? ROW - 1 : 3);
 		g.globalAlpha = 1;
 	}
 

@@ -5,7 +5,7 @@
  * page of another run; it never holds a number of this file.
  */
 import { METRICS, hashText } from './tree.js';
-import { ACT_WORDS, shaped } from './shape.js';
+import { ACT_WORDS, HIDEABLE, shaped } from './shape.js';
 import { setBrush, setPick, state } from './store.js';
 
 function flameParts(p) {
@@ -13,7 +13,7 @@ function flameParts(p) {
 		p.set('m', state.metric);
 	if (state.shape.length)
 		p.set('shape', state.shape.map(s => s.act + (s.act === 'up' ? '' :
-			'.' + hashText(frameLabel(state.whole, s.frame)))).join('-'));
+			'.' + (s.act === 'hide' ? s.frame : hashText(s.act === 'thread' ? s.name : frameLabel(state.whole, s.frame))))).join('-'));
 	if (state.selected)
 		p.set('at', state.tree.address(state.selected));
 	if (state.focus)
@@ -56,7 +56,14 @@ function frameOf(tree, hash) {
 
 function steps(tree, text) {
 	return text ? text.split('-').map(t => {
-		const [act, hash] = t.split('.'), node = act === 'up' ? 0 : frameOf(tree, hash);
+		const [act, hash] = t.split('.');
+		if (act === 'hide')
+			return hash in HIDEABLE ? { act, frame: hash, name: hash } : null;
+		if (act === 'thread') {
+			const i = tree.owners?.names.findIndex(n => hashText(n) === hash) ?? -1;
+			return i < 0 ? null : { act, frame: i + 1, name: tree.owners.names[i] };
+		}
+		const node = act === 'up' ? 0 : frameOf(tree, hash);
 		return act in ACT_WORDS && node >= 0 ? { act, frame: node ? tree.frame[node] : 0,
 			name: node ? tree.name(node) : '' } : null;
 	}).filter(Boolean) : [];

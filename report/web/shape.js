@@ -1,21 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Other trees of the same rows: upside down, without a frame, a frame merged into its caller,
- * or only what is above or below one frame. A shape is a list of steps { act, frame }.
+ * only what is above or below one frame, without the frames of a kind, of one thread. A shape is a
+ * list of steps { act, frame }; frame is the kind that is hidden, or the number of the thread.
  */
-import { Tree } from './tree.js';
+import { OfThread, Tree } from './tree.js';
+
+/* Frames that say how Python came to a line, not who asked for it, by file. */
+export const HIDEABLE = { imports: /^<frozen (importlib|zipimport)|\bimportlib[\\/]_bootstrap/,
+	interpreter: /^<frozen (?!importlib|zipimport)|(^|[\\/])(runpy|threading)\.py$/ };
+
+/* Numbers of the frames of a kind. */
+export function framesOf(tree, kind) {
+	const files = tree.frames.column('file'), out = new Set();
+	for (let i = 0; i < files.length; i++)
+		if (HIDEABLE[kind]?.test(tree.text(files[i])))
+			out.add(i + 3);
+	return out;
+}
 
 /* act: what becomes of a path of frames, outermost first; null: the row is not in the tree. */
 const ACTS = {
 	up: path => path.slice().reverse(),
 	drop: (path, frame) => path.includes(frame) ? null : path,
 	merge: (path, frame) => path.filter(f => f !== frame),
+	hide: (path, frames) => path.filter(f => !frames.has(f)),
 	callees: (path, frame) => path.includes(frame) ? path.slice(path.indexOf(frame)) : null,
 	callers: (path, frame) => path.includes(frame) ? path.slice(0, path.lastIndexOf(frame) + 1).reverse() : null,
 };
 
 export const ACT_WORDS = { up: 'callees first', drop: 'without', merge: 'merged', callees: 'below',
-	callers: 'callers of' };
+	callers: 'callers of', hide: 'hidden:', thread: 'thread' };
 
 /* A tree out of paths of frames. */
 export class Builder {
@@ -59,7 +74,12 @@ export function shaped(whole, steps) {
 	if (!steps.length)
 		return whole;
 	const b = new Builder(), rows = new Int32Array(whole.rowNode.length).fill(-1);
+	const thread = steps.find(s => s.act === 'thread');
+	const figures = thread ? new OfThread(whole.figures, thread.frame, whole.owners) : whole.figures;
+	steps = steps.filter(s => s !== thread).map(s => s.act === 'hide' ? { act: s.act, frame: framesOf(whole, s.frame) } : s);
 	for (let i = 0; i < rows.length; i++) {
+		if (thread && !figures.has(i))
+			continue;
 		const nodes = whole.path(whole.rowNode[i]);
 		let path = nodes.map(n => whole.frame[n]);
 		for (const s of steps)
@@ -69,5 +89,5 @@ export function shaped(whole, steps) {
 		const merged = whole.merged[whole.rowNode[i]];
 		rows[i] = path.reduce((at, f) => b.step(at, f, f === 1 ? merged : 0), 0);
 	}
-	return new Tree(b.finish(rows), whole.figures, whole.frames, whole.text);
+	return new Tree(b.finish(rows), figures, whole.frames, whole.text);
 }

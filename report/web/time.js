@@ -7,6 +7,8 @@ import { state, watch } from './store.js';
 
 const HEIGHT = 300;
 const EDGE = 20;
+/* Round distances of the marks of time, in ms. */
+const STEPS = [100, 200, 500, 1000, 2000, 5000, 10000, 20000, 30000, 60000, 120000, 300000, 600000, 1200000, 3600000, 7200000, 21600000];
 
 export class TimeChart {
 	constructor(timeline, snapshots, estimate) {
@@ -83,9 +85,10 @@ export class TimeChart {
 			if (i)
 				g.fillText(bytes(top * i / 4), 2, y - 4);
 		}
-		for (let i = 0; i <= 4; i++) {
-			const words = seconds(Math.round(state.end * i / 4)), wide = g.measureText(words).width;
-			g.fillText(words, Math.min(Math.max(i / 4 * width - wide / 2, 0), width - wide), HEIGHT - 3);
+		const step = STEPS.find(s => state.end / s <= 6) ?? state.end;
+		for (let ms = 0; ms <= state.end; ms += step) {
+			const words = step % 1000 ? seconds(ms) : ms / 1000 + ' s', wide = g.measureText(words).width;
+			g.fillText(words, Math.min(Math.max(ms / state.end * width - wide / 2, 0), width - wide), HEIGHT - 3);
 		}
 		for (const ms of this.marks) {
 			const x = Math.min(ms / state.end * width, width - 1);

@@ -214,6 +214,50 @@ export class Figures {
 	}
 }
 
+/*
+ * The figures of one thread. Rows of several threads are taken apart, but for their course: under
+ * a range of time they count for nobody.
+ */
+export class OfThread {
+	constructor(figures, thread, { of, parts }) {
+		Object.assign(this, { figures, thread, of, parts, sites: figures.sites, rows: figures.rows });
+	}
+
+	has(row) {
+		return this.of[row] === this.thread || this.shared().has(row);
+	}
+
+	shared() {
+		return this.mine ??= new Set(this.parts.column('row').filter((_, k) => this.parts.column('thread')[k] === this.thread));
+	}
+
+	column(name) {
+		const all = this.figures.column(name), out = new Float64Array(all.length);
+		for (let i = 0; i < out.length; i++)
+			out[i] = this.of[i] === this.thread ? all[i] : 0;
+		if (this.figures.range && (name === 'live' || name === 'grew'))
+			return out;
+		const part = this.parts.column(name), row = this.parts.column('row');
+		for (let k = 0; k < row.length; k++)
+			if (this.parts.column('thread')[k] === this.thread)
+				out[row[k]] += part[k];
+		return out;
+	}
+}
+
+/* Who made the rows, or null when it was one thread alone. Names are made to differ. */
+async function whose() {
+	if (!document.getElementById('pmp-owners'))
+		return null;
+	const [threads, owners, parts, text] = await Promise.all([section('threads'), section('owners'), section('parts'), strings()]);
+	const names = [];
+	for (let i = 0; i < threads.rows; i++) {
+		const name = text(threads.column('name')[i]) || 'no name', same = names.filter(n => n.replace(/ #\d+$/, '') === name).length;
+		names.push(same ? `${name} #${same + 1}` : name);
+	}
+	return { names, of: owners.column('thread'), parts };
+}
+
 /* Live bytes of each row over time, decoded a row at a time. */
 export class Course {
 	constructor(series, times) {
@@ -270,9 +314,9 @@ let treePromise = null;
 /* The tree of all stacks, read once; it is state.whole from then on, under the range there is. */
 export async function wholeTree() {
 	treePromise ??= Promise.all([section('places'), section('sites'), section('frames'), strings(),
-		section('series'), section('times')]).then(([p, s, f, t, series, times]) => new Tree({
+		section('series'), section('times'), whose()]).then(([p, s, f, t, series, times, owners]) => Object.assign(new Tree({
 		depth: p.column('depth'), frame: p.column('frame'), merged: p.column('merged'),
-		rowNode: nodesOfRows(s, p.rows) }, new Figures(s, new Course(series, times)), f, t));
+		rowNode: nodesOfRows(s, p.rows) }, new Figures(s, new Course(series, times)), f, t), { owners }));
 	const tree = await treePromise;
 	if (!state.whole) {
 		state.whole = tree;

@@ -5,9 +5,12 @@ import { METRICS, verdictName, wholeTree } from './tree.js';
 import { copy, el, say } from './dom.js';
 import { Flame, describe } from './flame.js';
 import { Grid } from './grid.js';
-import { ACT_WORDS, shaped } from './shape.js';
+import { ACT_WORDS, HIDEABLE, framesOf, shaped } from './shape.js';
 import { allSuspects } from './view_leaks.js';
 import { setPick, state, watch } from './store.js';
+
+const HIDE_WORDS = { imports: 'Frames of importlib and zipimport go; their bytes count for whoever imported',
+	interpreter: 'Frames of frozen modules, runpy and threading go; their bytes stay with their callers' };
 
 /* Innermost frames of suspects: they are marked in the graph. */
 async function leakFrames(tree) {
@@ -22,13 +25,17 @@ export class FlameView {
 		this.flame = new Flame(state, on);
 		this.grid = new Grid(state, on);
 		this.metric = el('select', { id: 'metric', onchange: e => { state.metric = e.target.value; this.onmetric(); } });
+		this.thread = el('select', { id: 'thread', onchange: e => this.ofThread(Number(e.target.value)) });
+		this.hiders = Object.keys(HIDEABLE).filter(k => framesOf(state.whole, k).size).map(k =>
+			el('button', { 'data-kind': k, title: HIDE_WORDS[k], onclick: () => this.hide(k) }, 'Hide ' + k));
 		this.twin = el('button', { id: 'twin-button', onclick: () => this.flip() }, 'Rows');
 		this.steps = el('span', { class: 'steps' });
 		this.details = el('div', { class: 'details' });
 		const act = (text, key, run) => el('button', { onclick: run, 'aria-keyshortcuts': key, title: `Key ${key}` }, text);
 		this.element = el('section', { 'aria-labelledby': 'h-flame' },
 			el('div', { class: 'tools' }, el('h2', { id: 'h-flame' }, 'Flame graph'),
-				el('label', { for: 'metric' }, 'Width '), this.metric, this.twin,
+				el('label', { for: 'metric' }, 'Width '), this.metric,
+				...state.whole.owners ? [el('label', { for: 'thread' }, 'Thread '), this.thread] : [], this.twin, ...this.hiders,
 				el('span', { class: 'group' }, act('Focus', 'f', () => this.focus(state.selected)),
 					act('Callers', 'p', () => this.shape('callers')), act('Invert', 'i', () => this.shape('up')),
 					act('Merge', 'm', () => this.shape('merge')), act('Drop', 'd', () => this.shape('drop')),
@@ -54,6 +61,11 @@ export class FlameView {
 		this.metric.replaceChildren(...METRICS.filter(([m]) => m !== 'grew' || state.brush)
 			.map(([m, t]) => el('option', { value: m }, t)));
 		this.metric.value = state.metric;
+		this.thread.replaceChildren(el('option', { value: 0 }, 'all threads'), ...state.whole.owners?.names
+			.map((n, i) => el('option', { value: i + 1 }, n)) ?? []);
+		this.thread.value = state.shape.find(s => s.act === 'thread')?.frame ?? 0;
+		for (const b of this.hiders)
+			b.setAttribute('aria-pressed', String(state.shape.some(s => s.act === 'hide' && s.frame === b.dataset.kind)));
 		this.steps.replaceChildren(...state.shape.map((s, i) => el('button', { class: 'chip',
 			onclick: () => this.unshape(i) }, `${ACT_WORDS[s.act]} ${s.name} \u00d7`)));
 		if (state.twin)
@@ -83,7 +95,8 @@ export class FlameView {
 	drawDetails() {
 		const { tree, selected } = state;
 		this.details.replaceChildren(
-			el('div', {}, el('h3', { id: 'selected' }, describe(state, selected)),
+			el('div', {}, el('h3', { id: 'selected' }, tree.label(selected), el('i', { class: 'sr' }, ': '),
+				el('span', {}, describe(state, selected).slice(tree.label(selected).length + 2))),
 				el('dl', { class: 'figures' }, ...this.figures(selected).flatMap(([k, v, more]) =>
 					[el('dt', {}, k), el('dd', {}, el('b', {}, v), ' ', el('span', { class: 'note' }, more))]))),
 			el('div', {}, el('h3', {}, 'Stack, innermost first'), selected ? el('ol', { class: 'stack',
@@ -120,6 +133,22 @@ export class FlameView {
 			state.shape = [...state.shape, { act, frame: act === 'up' ? 0 : frame,
 				name: act === 'up' ? '' : state.tree.name(state.selected) }];
 		this.reshape();
+	}
+
+	/* Steps that are there once at most: what is chosen anew replaces what was. */
+	once(step, same) {
+		const rest = state.shape.filter(s => !same(s));
+		state.shape = step ? [...rest, step] : rest;
+		this.reshape();
+	}
+
+	ofThread(i) {
+		this.once(i ? { act: 'thread', frame: i, name: state.whole.owners.names[i - 1] } : null, s => s.act === 'thread');
+	}
+
+	hide(kind) {
+		const same = s => s.act === 'hide' && s.frame === kind;
+		this.once(state.shape.some(same) ? null : { act: 'hide', frame: kind, name: kind }, same);
 	}
 
 	unshape(i) {

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The live view in real terminals (tmux): checks T1 to T14 of docs/faces-checks.md.
+"""The live view in real terminals (tmux, and a bare pty): checks T1 to T14 of docs/faces-checks.md.
 
-Needs PYMEMPROF (the program) and tmux; without tmux everything is a visible skip. Targets run on
-this interpreter. Prints TAP.
+Needs PYMEMPROF (the program) and tmux; without tmux everything is a visible skip. The recordings of the
+golden screens come from PYMEMPROF_TUI_FIXTURE (tests/report/tui/fixture.c), the screens from tests/report/tui/golden.
+PYMEMPROF_SANITIZED names a program built with sanitizers; without it one is built, which takes a minute.
+Targets run on this interpreter. Prints TAP.
 """
 import json
 import os
@@ -16,6 +18,11 @@ import tempfile
 import time
 import unicodedata
 
+from terminal import Pty
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+GOLDEN = os.path.join(SOURCE, "tests", "report", "tui", "golden")
 PYMEMPROF = os.path.abspath(os.environ["PYMEMPROF"])
 TARGET = """
 import sys, time
@@ -30,6 +37,7 @@ while True:
 """
 work = tempfile.mkdtemp(prefix="top.")
 SOCKET = "top%d" % os.getpid()
+PANES = ("growth", "types", "sites", "holders", "memory", "advice")
 UNICODE_RUN = {"LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
 
 
@@ -78,13 +86,13 @@ class Target:
             traced = re.search(r"TracerPid:\s+(\d+)", f.read()).group(1)
         found = subprocess.run([PYMEMPROF, "detach", str(self.pid)], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, timeout=60).stdout.decode()
-        return self.state() not in "tTZ" and traced == "0" and "no agent" in found, found
+        return self.state() not in "tTZ" and traced == "0" and ("no agent" in found or "is no CPython" in found), found
 
 
 class Screen:
     """A shell in a terminal of its own, with one command in it."""
 
-    def __init__(self, words, columns=80, rows=24, env=None):
+    def __init__(self, words, columns=80, rows=24, env=None, program=PYMEMPROF):
         self.name = "s%d" % id(self)
         settings = dict(UNICODE_RUN)
         settings.update(env or {})
@@ -93,7 +101,7 @@ class Screen:
         line = " ".join("%s=%s" % kv for kv in settings.items())
         self.keys_text("stty -a >%s/before; PS1='$ '; clear" % work, "Enter")
         self.keys_text("env %s TERM=%s %s; echo EXIT=$?; stty -a >%s/after" %
-                       (line, term, " ".join([PYMEMPROF] + words), work), "Enter")
+                       (line, term, " ".join([program] + words), work), "Enter")
 
     def keys_text(self, text, *keys):
         tmux("send-keys", "-t", self.name, "-l", text)
@@ -106,7 +114,7 @@ class Screen:
     def text(self, attributes=False):
         return tmux("capture-pane", "-p", *(["-e"] if attributes else []), "-t", self.name)
 
-    def shows(self, words, seconds=20):
+    def shows(self, words, seconds=40):
         return wait(lambda: words in self.text(), seconds) is not None
 
     def resize(self, columns, rows):
@@ -139,6 +147,58 @@ def cells(line):
 RECORDING = os.path.join(work, "r.pmp")
 
 
+class Skip(Exception):
+    pass
+
+
+def fixture(name):
+    """A recording behind golden screens."""
+    program = os.environ.get("PYMEMPROF_TUI_FIXTURE")
+    if not program:
+        raise Skip("PYMEMPROF_TUI_FIXTURE does not name the program that writes the recordings")
+    path = os.path.join(work, name + ".pmp")
+    if not os.path.exists(path):
+        subprocess.run([program, work], check=True, timeout=60)
+    return path
+
+
+def golden(name):
+    """{"80x24 growth": text} of one file."""
+    with open(os.path.join(GOLDEN, name + ".txt")) as f:
+        parts = re.split(r"^== (.*)\n", f.read(), flags=re.M)[1:]
+    return {key: text.rstrip("\n") for key, text in zip(parts[::2], parts[1::2])}
+
+
+def sanitized():
+    """A program with AddressSanitizer and UndefinedBehaviorSanitizer in it."""
+    named = os.environ.get("PYMEMPROF_SANITIZED")
+    if named:
+        return named
+    meson = shutil.which("meson")
+    if not meson:
+        raise Skip("no PYMEMPROF_SANITIZED, and no meson to build one")
+    folder = os.path.join(os.path.dirname(os.path.dirname(PYMEMPROF)), "sanitized")
+    if not os.path.exists(os.path.join(folder, "build.ninja")):
+        subprocess.run([meson, "setup", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=0",
+                        folder, SOURCE], check=True, stdout=subprocess.DEVNULL, timeout=120)
+    subprocess.run(["ninja", "-C", folder, "cli/pymemprof"], check=True, stdout=subprocess.DEVNULL, timeout=400)
+    return os.path.join(folder, "cli", "pymemprof")
+
+
+def ensure_locale(name, charmap):
+    """Settings under which setlocale(3) finds the locale; made in the work folder when it is not there."""
+    have = subprocess.run(["locale", "-a"], stdout=subprocess.PIPE).stdout.decode(errors="replace").lower()
+    if "%s.%s" % (name.lower(), charmap.lower().replace("-", "")) in have.replace("-", ""):
+        return {"LC_ALL": "%s.%s" % (name, charmap)}
+    if not shutil.which("localedef"):
+        raise Skip("there is no locale %s.%s and no localedef to make it" % (name, charmap))
+    p = subprocess.run(["localedef", "-i", name, "-f", charmap, os.path.join(work, "%s.%s" % (name, charmap))],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if not os.path.isdir(os.path.join(work, "%s.%s" % (name, charmap))):
+        raise Skip("cannot make %s.%s: %s" % (name, charmap, p.stdout.decode(errors="replace").strip()[-100:]))
+    return {"LC_ALL": "%s.%s" % (name, charmap), "LOCPATH": work}
+
+
 def run(*words, env=None):
     settings = dict(os.environ, LC_ALL="C")
     settings.update(env or {})
@@ -153,53 +213,85 @@ def make_recording():
 
 # --- checks ---------------------------------------------------------------------------------
 
-def t1_panes_fit_at_every_size():
-    for columns, rows in (120, 40), (80, 24), (60, 20), (40, 8):
-        with Screen(["top", RECORDING], columns, rows) as s:
+def check_screens(name):
+    screens = golden(name)
+    steps = [(key, [str(i + 1)]) for i, key in enumerate(PANES)] + [("evidence", ["1", "Enter"]), ("help", ["q", "?"])]
+    for size in "120x40", "80x24", "60x20", "40x8":
+        columns, rows = map(int, size.split("x"))
+        with Screen(["top", fixture(name)], columns, rows, {"LC_ALL": "C"}) as s:
             assert s.shows("F1Help"), s.text()
-            for key in "123456":
-                s.keys(key)
-                assert wait(lambda: "[%s " % key in s.text(), 5), (columns, key, s.text())
+            for key, presses in steps:
+                s.keys(*presses)
+                want = screens["%s %s" % (size, key)]
+                got = wait(lambda: s.text().rstrip("\n") == want, 5)
+                assert got, "%s %s %s\n%s\ninstead of\n%s" % (name, size, key, s.text(), want)
                 lines = s.text().rstrip("\n").split("\n")
-                assert max(map(cells, lines)) <= columns, lines
+                assert max(map(cells, lines)) <= columns and len(lines) == rows, lines
                 assert lines[-1].startswith("F1Help"), lines
 
 
+def t1_screens_are_the_golden_ones():
+    check_screens("plain")
+    check_screens("snapshots")
+
+
 def t2_terminals_and_locales():
+    locales = [{"LC_ALL": "C"}, {"LC_ALL": "C.UTF-8"}]
+    missing = None
+    try:
+        locales.append(ensure_locale("en_US", "ISO-8859-1"))
+    except Skip as e:
+        missing = e
     for term in "xterm-256color", "tmux-256color", "screen", "linux", "vt100":
-        for locale in "C", "C.UTF-8":
-            with Screen(["top", RECORDING], env={"TERM": term, "LC_ALL": locale}) as s:
-                assert s.shows("F1Help"), (term, locale, s.text())
-                body = s.text()
-                assert locale != "C" or all(ord(c) < 0x7f for c in body), (term, body)
-                s.keys("q")
-                assert s.shows("EXIT=0"), (term, s.text())
+        for env in locales:
+            with Pty([PYMEMPROF, "top", fixture("hostile")], env=dict(env, TERM=term)) as p:
+                assert p.expect(b"Help"), (term, env, p.bytes)
+                for key in b"2", b"3", b"4", b"5", b"6":
+                    p.send(key)
+                    p.quiet(0.1)
+                p.send(b"q")
+                assert p.status() in (0, 6), (term, env)  # 6: notes of the hostile recording say it is damaged
+                if env["LC_ALL"] == "C.UTF-8":
+                    p.bytes.decode("utf-8")
+                    assert any(b > 0x7e for b in p.bytes), (term, "nothing beyond ASCII where it is understood")
+                else:
+                    assert all(b < 0x7f for b in p.bytes), (term, env, [b for b in p.bytes if b >= 0x7f])
     with Screen(["top", RECORDING], env={"TERM": "dumb"}) as s:
         assert s.shows("EXIT=0"), s.text()
+    if missing:
+        raise missing
 
 
 def t3_no_colour():
     words = None
-    for env in {}, {"NO_COLOR": "1"}, {"TERM": "vt100"}:
-        with Screen(["top", RECORDING], env=env) as s:
+    for env, words_before in ({}, []), ({"NO_COLOR": "1"}, []), ({"TERM": "vt100"}, []), ({}, ["--color=never"]):
+        with Screen(words_before + ["top", RECORDING], env=env) as s:
             assert s.shows("F1Help")
             raw, text = s.text(True), s.text()
             coloured = re.search(r"\x1b\[[0-9;]*(?<![0-9])[349][0-7]m", raw)
-            assert bool(coloured) == (env == {}), (env, raw)
+            assert bool(coloured) == (env == {} and not words_before), (env, words_before, raw)
             words = words or text
             assert words == text, env
 
 
-def t4_resizing():
-    with Screen(["top", RECORDING]) as s:
-        assert s.shows("F1Help")
-        for i in range(60):
-            s.resize(2 + i * 37 % 199, 2 + i * 11 % 58)
+def t4_resize_storm():
+    program = sanitized()
+    log = os.path.join(work, "sanitizer")
+    env = {"ASAN_OPTIONS": "log_path=%s" % log, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:log_path=%s" % log}
+    with Screen(["top", RECORDING], env=env, program=program) as s:
+        assert s.shows("F1Help", 60), s.text()
+        for i in range(200):
+            s.resize(1 + i * 37 % 200, 1 + i * 11 % 60)
+            if i % 10 == 0:
+                s.keys("123456?Ml"[i // 10 % 9])
         s.resize(10, 3)
-        assert s.shows("q quits", 5), s.text()
+        s.keys("Escape")
+        assert s.shows("q quits", 20), s.text()
         s.keys("q")
         s.resize(80, 24)
         assert s.shows("EXIT=0"), s.text()
+    found = [f for f in os.listdir(work) if f.startswith("sanitizer")]
+    assert not found, open(os.path.join(work, found[0])).read()[:2000]
 
 
 def t5_keys():
@@ -237,6 +329,93 @@ def t6_targets():
         assert s.shows("EXIT=0"), s.text()
     with Screen(["top", "999999999"]) as s:
         assert s.shows("EXIT=3") and "no process" in s.text(), s.text()
+
+
+def t6_exec():
+    # Another program, and the same interpreter anew: its heap is another one, and it may be attached to again.
+    script = TARGET.replace("import sys, time", "import os, signal, sys, time")
+    for line, another in (("os.execv('/bin/sleep', ['sleep', '1000'])", "CANNOT ATTACH"),
+                          ("os.execv(sys.executable, [sys.executable, '-c', \"import time; print('x', flush=True); "
+                           "keep = {'k': [complex(i, i) for i in range(50000)]}; time.sleep(1000)\"])", "complex")):
+        handled = script.replace("keep = []", "signal.signal(signal.SIGUSR1, lambda *_: %s)\nkeep = []" % line)
+        for attach in False, True:
+            with Target(handled) as t, Screen(["attach" if attach else "top", str(t.pid)]) as s:
+                assert s.shows("[1 Growth]"), s.text()
+                time.sleep(1.5)
+                os.kill(t.pid, signal.SIGUSR1)
+                assert s.shows("TARGET EXECED"), (line, attach, s.text())
+                assert ("target.py" if attach else "method_descriptor") in s.text(), s.text()
+                s.keys("2", "A")
+                assert s.shows("attach to PID: %d" % t.pid), s.text()
+                s.keys("Enter")
+                assert s.shows(another), (line, attach, s.text())
+                s.keys("q")
+                assert s.status() is not None, s.text()
+                assert t.clean()[0], t.clean()
+
+
+def next_pid(pid):
+    """A process that has this number, or None: asked of the kernel, which gives it to the next one born."""
+    for _ in range(40):
+        try:
+            with open("/proc/sys/kernel/ns_last_pid", "w") as f:
+                f.write(str(pid - 1))
+        except OSError as e:
+            raise Skip("ns_last_pid cannot be written: %s" % e.strerror)
+        p = subprocess.Popen([sys.executable, "-c", "import time; keep = [complex(i, i) for i in range(9000)]; time.sleep(1000)"])
+        if p.pid == pid:
+            return p
+        p.kill()
+        p.wait()
+    return None
+
+
+def t6_a_number_that_is_used_again():
+    with Target() as t, Pty([PYMEMPROF, "top", str(t.pid), "--pane", "types"]) as p:
+        assert p.expect(b"method_descriptor"), p.bytes
+        os.kill(p.pid, signal.SIGSTOP)
+        t.p.kill()
+        t.p.wait()
+        other = next_pid(t.pid)
+        try:
+            assert other, "no process with that number"
+            os.kill(p.pid, signal.SIGCONT)
+            assert p.expect(b"TARGET EXITED") is not None, p.bytes
+            p.send(b"R")
+            p.quiet(1.5)
+            assert b"complex" not in p.bytes, p.bytes
+            # Asked for by its number it is shown: the heap could have been read all the time.
+            p.send(b"A\n")
+            assert p.expect(b"complex") is not None, p.bytes
+        finally:
+            if other:
+                other.kill()
+                other.wait()
+
+
+def t6_the_limit_of_a_control_group():
+    group = "/sys/fs/cgroup/memory/pymemprof-top-%d" % os.getpid()
+    name = "memory.limit_in_bytes"
+    if not os.path.isdir("/sys/fs/cgroup/memory"):
+        group, name = "/sys/fs/cgroup/pymemprof-top-%d" % os.getpid(), "memory.max"
+    try:
+        os.mkdir(group)
+        with open(os.path.join(group, name), "w") as f:
+            f.write(str(256 << 20))
+    except OSError as e:
+        if os.path.isdir(group):
+            os.rmdir(group)
+        raise Skip("no control group of ours: %s" % e.strerror)
+    try:
+        with Target() as t:
+            with open(group + "/cgroup.procs", "w") as f:
+                f.write(str(t.pid))
+            with Screen(["top", str(t.pid)]) as s:
+                assert s.shows("] limit 256.0M"), s.text()
+                s.keys("q")
+    finally:
+        wait(lambda: not open(group + "/cgroup.procs").read())
+        os.rmdir(group)
 
 
 def t7_signals():
@@ -280,16 +459,30 @@ def cpu_of(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def helper_of(pid):
+    out = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid="], stdout=subprocess.PIPE).stdout.decode().split()
+    return int(out[0]) if out else None
+
+
+BUSY = TARGET.replace("time.sleep(0.004)", "[str(i) for i in range(2000)]; keep[:-50000] = []; time.sleep(0.0005)")
+QUIET = TARGET.replace("time.sleep(0.004)", "time.sleep(0.05)")
+
+
 def t9_little_output_and_little_work():
-    with Target() as t, Screen(["attach", str(t.pid)]) as s:
-        assert s.shows("LIVE 1s"), s.text()
-        time.sleep(3)
-        before = cpu_of(s.pid())
-        sent = bytes_while(s, 8)
-        used = cpu_of(s.pid()) - before
-        print("# %d bytes a frame, %.2f %% of a processor" % (sent / 8, 100 * used / 8))
-        assert sent / 8 <= 2048, sent
-        assert used / 8 <= 0.02, used
+    for name, script in ("quiet", QUIET), ("plain", TARGET), ("busy", BUSY):
+        with Target(script) as t, Screen(["attach", str(t.pid)]) as s:
+            assert s.shows("LIVE 1s"), s.text()
+            time.sleep(4)
+            view, helper = s.pid(), helper_of(s.pid())
+            before, helped, target = cpu_of(view), cpu_of(helper), cpu_of(t.pid)
+            sent = bytes_while(s, 8)
+            view, helper, target = cpu_of(view) - before, cpu_of(helper) - helped, cpu_of(t.pid) - target
+            print("# %s target (%.0f %% of a processor): %d bytes a frame; of a processor the view takes %.2f %%, the "
+                  "helper that decodes %.2f %%" % (name, 12.5 * target, sent / 8, 12.5 * view, 12.5 * helper))
+            assert sent / 8 <= 2048, sent
+            assert view / 8 <= 0.02, view
+            if name == "quiet":
+                assert (view + helper) / 8 <= 0.02, (view, helper)
     with Target() as t, Screen(["top", str(t.pid)]) as s:
         assert s.shows("LIVE 1s"), s.text()
         s.keys("Space")
@@ -299,19 +492,26 @@ def t9_little_output_and_little_work():
 
 
 def t10_keys_while_walking():
-    script = TARGET.replace("keep = []", "keep = [[i, str(i)] for i in range(600000)]")
-    with Target(script) as t, Screen(["top", str(t.pid)]) as s:
-        assert s.shows("[1 Growth]", 60), s.text()
-        slowest = 0
-        for i in range(20):
-            s.keys("R")
-            key = "26"[i % 2]
-            begun = time.monotonic()
-            s.keys(key)
-            assert wait(lambda: "[%s" % key in s.text(), 5)
-            slowest = max(slowest, time.monotonic() - begun)
-        print("# slowest answer, tmux and polling included: %.0f ms" % (slowest * 1000))
-        assert slowest < 0.5
+    n = int(os.environ.get("PYMEMPROF_TOP_OBJECTS", "600000"))
+    script = TARGET.replace("keep = []", "keep = [[i, str(i)] for i in range(%d)]" % n)
+    with Target(script) as t, Pty([PYMEMPROF, "top", str(t.pid), "--stop-budget", "100"]) as p:
+        assert p.expect(b"Help", 120), p.bytes
+        took = []
+        for i in range(30):
+            p.send(b"R")
+            assert p.expect(b"WALK", 30, max(0, len(p.bytes) - 4000)) is not None
+            key = b"26"[i % 2:i % 2 + 1]
+            time.sleep(0.03 * (i % 5))
+            # The bytes of the pane's title are what the key brings, and nothing else does.
+            took.append(p.answer(key, {b"2": b"B/OBJ", b"6": b"SAVES"}[key], 10))
+            p.quiet(0.02)
+        took = sorted(1000 * x for x in took)
+        print("# %d objects; ms from a key to its pane during a walk: median %.1f, 90 %% %.1f, slowest %.1f" %
+              (3 * n, took[15], took[26], took[-1]))
+        # A machine that is short of processors may keep anybody waiting now and then; not most of the time.
+        assert took[26] <= 100, took
+        p.send(b"q")
+        assert p.status(60) == 0
 
 
 def t11_mouse():
@@ -319,9 +519,20 @@ def t11_mouse():
         assert s.shows("F1Help")
         tmux("send-keys", "-t", s.name, "-l", "\x1b[<0;13;5M")
         assert s.shows("[2 Types]", 5), s.text()
-    with Screen(["top", "--no-mouse", RECORDING]) as s:
-        assert s.shows("F1Help")
-        assert tmux("display-message", "-p", "-t", s.name, "#{mouse_any_flag}").strip() == "0"
+    # ncurses takes the form its terminfo names: SGR reports there, X10 reports here.
+    for term, click in ("xterm-256color", b"\x1b[<0;13;5M"), ("screen", b"\x1b[M" + bytes([32, 32 + 13, 32 + 5])):
+        with Pty([PYMEMPROF, "top", RECORDING], env={"TERM": term}) as p:
+            assert p.expect(b"Help") is not None
+            assert b"1000h" in p.bytes, (term, p.bytes[:200])
+            assert p.answer(click, b"B/OBJ", 5) is not None, term
+            p.quiet(0.2)
+            since = len(p.bytes)
+            p.send(b"\x18m")
+            assert p.expect(b"1000l", 5, since) is not None, term
+            assert p.answer(b"\x18m", b"1000h", 5) is not None, term
+        with Pty([PYMEMPROF, "top", "--no-mouse", RECORDING], env={"TERM": term}) as p:
+            assert p.expect(b"Help") is not None
+            assert b"1000h" not in p.bytes, term
 
 
 def t12_suspend():
@@ -337,7 +548,32 @@ def t12_suspend():
         assert t.clean()[0], t.clean()
 
 
+def t12_a_terminal_that_is_gone():
+    with Target() as t, Pty([PYMEMPROF, "top", str(t.pid)], deaf=True) as p:
+        assert p.expect(b"Help") is not None
+        p.hang_up()
+        assert p.status() is not None, "it stays without a terminal"
+        assert t.clean()[0], t.clean()
+
+
 def t13_text():
+    want = golden("batch")
+    folder = os.path.dirname(fixture("plain"))
+    for i, pane in enumerate(PANES, 1):
+        p = run("top", fixture("plain"), "-b", "--pane", pane)
+        assert p.stdout.decode("ascii").rstrip("\n") == want[str(i)], p.stdout.decode()
+    with Screen(["top", fixture("plain")], env={"LC_ALL": "C"}) as s:
+        assert s.shows("F1Help"), s.text()
+        for i in 1, 2, 3:
+            path = os.path.join(folder, "printed%d" % i)
+            s.keys(str(i), ":")
+            s.keys_text("p " + path, "Enter")
+            assert s.shows("written: "), s.text()
+            with open(path) as f:
+                assert f.read().rstrip("\n") == want[str(i)]
+    p = subprocess.run([PYMEMPROF, "report", "plain.pmp"], cwd=folder, stdout=subprocess.PIPE, env=dict(os.environ, LC_ALL="C"))
+    with open(os.path.join(GOLDEN, "report.txt"), "rb") as f:
+        assert p.stdout == f.read(), p.stdout.decode()
     p = run("top", RECORDING, "-b", "-n", "3")
     assert p.returncode == 0 and p.stderr == b"", p
     frames = p.stdout.decode("ascii")
@@ -376,9 +612,7 @@ def t14_figures_are_equal_on_every_face():
     assert abs(size - float(rounded.group(1).replace(",", ""))) <= 0.5, (rounded.group(0), live)
 
 
-CHECKS = [t1_panes_fit_at_every_size, t2_terminals_and_locales, t3_no_colour, t4_resizing, t5_keys, t6_targets,
-          t7_signals, t8_hostile_names, t9_little_output_and_little_work, t10_keys_while_walking, t11_mouse,
-          t12_suspend, t13_text, t14_figures_are_equal_on_every_face]
+CHECKS = [f for name, f in globals().items() if re.match(r"t\d+_", name)]  # in the order of this file
 
 
 def main():
@@ -399,6 +633,8 @@ def main():
             try:
                 check()
                 print("ok %d - %s" % (i, check.__name__), flush=True)
+            except Skip as e:
+                print("ok %d - %s # SKIP %s" % (i, check.__name__, e), flush=True)
             except Exception as e:  # whatever it is, the other checks go on
                 failed += 1
                 print("not ok %d - %s\n# %s" % (i, check.__name__, str(e).replace("\\n", "\n# ").replace("\n", "\n# ")), flush=True)

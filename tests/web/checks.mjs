@@ -15,7 +15,7 @@ import { withFirefox } from './firefox.mjs';
 
 const [,, folder, executablePath, firefox] = process.argv;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const FIXTURES = ['plain', 'empty', 'hostile', 'snapshot', 'holders', 'diff', 'big'];
+const FIXTURES = ['plain', 'empty', 'hostile', 'snapshot', 'holders', 'diff', 'threads', 'big'];
 const VIEWS = ['summary', 'leaks', 'flame', 'sites', 'types', 'memory', 'time', 'about'];
 const SLACK = Number(process.env.PYMEMPROF_WEB_SLACK || 2); /* of times, on a shared machine */
 const html = name => readFileSync(join(folder, name + '.html'), 'utf8');
@@ -511,6 +511,46 @@ check('flame graph: inverted, callers, merged and dropped trees keep every byte 
 	await page.keyboard.press('d');
 	assert.equal(await root(), all - through);
 }));
+
+check('flame graph: a thread is its share of the JSON, hidden frames keep their bytes, and a link keeps both', () =>
+	open(url('threads', '#flame?as=rows'), {}, async page => {
+		await page.waitForSelector('#twin tr[data-node]');
+		const report = json('threads'), all = report.totals.live_bytes;
+		const root = () => page.$eval('#twin [data-v]', e => Number(e.dataset.v));
+		const names = () => page.$$eval('#twin td.name', c => c.map(e => e.textContent));
+		const expand = async () => {
+			for (let i = 0; i < 8; i++) {
+				await page.focus('#twin tr[data-node][tabindex="0"]');
+				await page.keyboard.press('ArrowRight');
+			}
+		};
+		assert.equal(await root(), all);
+		const seen = [];
+		for (const i of [1, 2, 3]) {
+			await page.selectOption('#thread', String(i));
+			seen.push(await root());
+			assert.equal(await page.locator('.steps .chip').count(), 1);
+		}
+		assert.deepEqual(seen.sort((a, b) => b - a), report.threads.map(t => t.live_bytes).sort((a, b) => b - a));
+		assert.equal(seen.reduce((a, b) => a + b), all);
+		const hash = await page.evaluate(() => location.hash);
+		await open(url('threads', hash), {}, async again => {
+			await again.waitForSelector('#twin tr[data-node]');
+			assert.equal(await again.$eval('#twin [data-v]', e => Number(e.dataset.v)), await root());
+			assert.equal(await again.locator('.banner').count(), 0);
+		});
+		await page.selectOption('#thread', '0');
+		assert.equal(await root(), all);
+		await page.click('button[data-kind=imports]');
+		await page.click('button[data-kind=interpreter]');
+		assert.equal(await root(), all);
+		await expand();
+		const left = await names();
+		assert.ok(left.length > 1 && !left.some(n => /exec_module|_load|_run_code|^run /.test(n)), left.join());
+		assert.equal(await page.$$eval('button[data-kind][aria-pressed=true]', b => b.length), 2);
+		await page.keyboard.press('r');
+		assert.equal(await page.locator('.steps .chip').count(), 0);
+	}));
 
 check('W19 Firefox shows every view without a banner', () => firefox ? withFirefox(firefox, async m => {
 	for (const name of ['plain', 'holders'])

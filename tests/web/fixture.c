@@ -132,6 +132,43 @@ static void make_second(struct recording *r)
 	make_run(r, 7, 3, 90000);
 }
 
+/* One stack of two threads, one of each alone, and imports: frames of the interpreter's own. */
+static void make_threads(struct recording *r)
+{
+	static const struct fact_frame deep[] = { { "table", "/srv/app/tables.py", 3, 1 },
+						  { "exec_module", "<frozen importlib._bootstrap_external>", 883, 1 },
+						  { "_load", "<frozen importlib._bootstrap>", 688, 1 },
+						  { "main", "/srv/app/main.py", 1, 1 },
+						  { "_run_code", "<frozen runpy>", 88, 1 } };
+	static const struct fact_frame work[] = { { "leaf", "/srv/app/leaf.py", 7, 1 },
+						  { "work", "/srv/app/work.py", 5, 1 },
+						  { "run", "/usr/lib/python3.12/threading.py", 982, 1 } };
+	static const struct fact_frame alone[] = { { "alone", "/srv/app/leaf.py", 9, 1 },
+						   { "work", "/srv/app/work.py", 6, 1 },
+						   { "run", "/usr/lib/python3.12/threading.py", 982, 1 } };
+	const struct fact_site site[] = { { .site = 1, .thread = 1, .nframes = 5, .frames = deep },
+					  { .site = 2, .thread = 2, .nframes = 3, .frames = work },
+					  { .site = 3, .thread = 3, .nframes = 3, .frames = work },
+					  { .site = 4, .thread = 3, .nframes = 3, .frames = alone } };
+	const struct fact_thread thread[] = { { .thread = 1, .tid = 4242, .name = "python3.12" },
+					      { .thread = 2, .tid = 4250, .name = "worker" },
+					      { .thread = 3, .tid = 4251, .name = "worker" } };
+	cr_assert_eq(recording_init(r, NULL), 0);
+	feed_target(r, 0);
+	struct fact_sink s = recording_sink(r);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert_eq(s.thread(s.ctx, &thread[i], NULL), 0);
+	for (size_t i = 0; i < 4; i++)
+		cr_assert_eq(s.site(s.ctx, &site[i], NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		struct fact_delta d[] = { { 1, 10, 9000, 0, 0, 0, 0 }, { 2, 3, 1200, 0, 0, 0, 0 },
+					  { 3, 5, 7000, 0, 0, 0, 0 }, { 4, 2, 300, 0, 0, 0, 0 } };
+		feed_interval(r, i, i + 1, d, 4);
+		feed_tick(r, i + 1, 50 << 20, r->timeline.live_bytes);
+	}
+	sample_end(r);
+}
+
 static void make_plain(struct recording *r)
 {
 	sample_make(r, 0);
@@ -149,6 +186,7 @@ int main(int argc, char **argv)
 		    { "holders", make_holders },
 		    { "first", make_first },
 		    { "second", make_second },
+		    { "threads", make_threads },
 		    { "big", make_big } };
 	int rc = argc == 2 ? 0 : 2;
 	for (size_t i = 0; rc == 0 && i < sizeof all / sizeof *all; i++) {

@@ -210,7 +210,10 @@ static const struct counters *own(const struct walk *w, size_t i, size_t *rest, 
 	return *ret_stack == STACKS_NONE ? NULL : &w->r->by_stack[*ret_stack];
 }
 
-static uint64_t figure(const struct counters *c, int column)
+const char *const data_figure_names[DATA_FIGURES] = { "live", "live_blocks", "alloc", "alloc_blocks",
+						      "peak", "peak_blocks", "temp",  "temp_blocks" };
+
+uint64_t data_figure(const struct counters *c, int column)
 {
 	switch (column) {
 	case 0:
@@ -239,9 +242,7 @@ static uint64_t judgement(const struct growth_verdict *v)
 
 static int put_sites(struct walk *w, struct pack *p, struct buf *ret, struct err *err)
 {
-	static const char *const names[] = { "live",	    "live_blocks", "alloc",	"alloc_blocks",
-					     "peak",	    "peak_blocks", "temp",	"temp_blocks",
-					     "verdict",	    "slope",	   "first_ms", "place" };
+	static const char *const more[] = { "verdict", "slope", "first_ms", "place" };
 	uint64_t rows = 0;
 	uint32_t stack;
 	size_t rest = 0;
@@ -251,15 +252,16 @@ static int put_sites(struct walk *w, struct pack *p, struct buf *ret, struct err
 	for (int column = 0; column < 12; column++) {
 		size_t last = 0;
 		rest = 0;
-		pack_column(p, names[column], column == 9 ? 's' : 'u');
+		pack_column(p, column < DATA_FIGURES ? data_figure_names[column] : more[column - DATA_FIGURES],
+			    column == 9 ? 's' : 'u');
 		for (size_t i = 0; i < w->places.len; i++) {
 			const struct counters *c = own(w, i, &rest, &stack);
 			const struct growth_verdict *v =
 				stack == STACKS_NONE ? NULL : &w->r->verdicts[stack];
 			if (!c)
 				continue;
-			if (column < 8)
-				pack_number(p, figure(c, column));
+			if (column < DATA_FIGURES)
+				pack_number(p, data_figure(c, column));
 			else if (column == 8)
 				pack_number(p, v ? judgement(v) : 0);
 			else if (column == 9)
@@ -360,6 +362,8 @@ static int put_all(struct walk *w, struct buf *ret, struct err *err)
 		rc = put_sites(w, &p, ret, err);
 	if (rc == 0)
 		rc = data_series(w, &p, ret, err);
+	if (rc == 0)
+		rc = data_threads(w, &p, strings, ret, err);
 	if (rc == 0)
 		rc = data_suspects(w, &p, strings, ret, err);
 	if (rc == 0)

@@ -26,6 +26,11 @@ struct walk {
 	struct html_merged merged;
 };
 
+/* Figures of counters as the page has them, by column. */
+#define DATA_FIGURES 8
+extern const char *const data_figure_names[DATA_FIGURES];
+uint64_t data_figure(const struct counters *c, int column);
+
 /* Its share of every total is below w->share: it goes into its caller's rest. */
 bool walk_small(const struct walk *w, uint32_t place);
 
@@ -37,10 +42,13 @@ uint32_t *walk_rows_of_stacks(const struct walk *w);
 
 /*
  * Tables appended to ret. series: live bytes over time of each row of sites, and the times;
+ * threads: whose the rows of sites are; nothing for one thread;
  * suspects: accused rows of the leaks, leads before their parts, each with its row of sites, 1 more,
  * 0 for one that was merged. Errors: NOMEM.
  */
 int data_series(const struct walk *w, struct pack *p, struct buf *ret, struct err *err) MUST_CHECK;
+int data_threads(const struct walk *w, struct pack *p, struct strtab *strings, struct buf *ret,
+		 struct err *err) MUST_CHECK;
 int data_suspects(const struct walk *w, struct pack *p, struct strtab *strings, struct buf *ret,
 		  struct err *err) MUST_CHECK;
 int data_types(const struct heap_model *m, const struct heap_model *old, struct pack *p,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes plain.pmp and snapshots.pmp, the recordings of the golden screens, into a folder. */
+/* Writes plain.pmp, snapshots.pmp and hostile.pmp, the recordings of the golden screens, into a folder. */
 #include <stdio.h>
 
 #include "tests/report/tui/screen.h"
@@ -39,5 +39,6 @@ int main(int argc, char **argv)
 	feed_both = both;
 	if (argc != 2)
 		return 2;
-	return write_file(argv[1], "plain", screen_recorded) || write_file(argv[1], "snapshots", screen_snapshots);
+	return write_file(argv[1], "plain", screen_recorded) || write_file(argv[1], "snapshots", screen_snapshots) ||
+	       write_file(argv[1], "hostile", sample_make_hostile);
 }

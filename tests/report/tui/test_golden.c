@@ -48,6 +48,36 @@ Test(report_tui_golden, a_recording_is_drawn_as_it_was)
 	compare("plain", screen_recorded);
 }
 
+/* What -b prints of each pane, and P into its file. */
+Test(report_tui_golden, text_frames_are_as_they_were)
+{
+	struct screen s;
+	struct buf all = BUF_INIT;
+	screen_open(&s, screen_recorded, 80, 24);
+	s.state.text = true;
+	for (unsigned pane = 0; pane < TUI_PANES; pane++) {
+		s.state.pane = (enum tui_pane_id)pane;
+		screen_draw(&s);
+		cr_assert_geq(buf_printf(&all, "== %u\n", pane + 1), 0);
+		for (unsigned i = 0; i + 1 < s.grid.rows; i++) {
+			tui_grid_line(&s.grid, i, &all);
+			cr_assert_geq(buf_put(&all, "\n", 1), 0);
+		}
+	}
+	golden_compare(GOLDEN_DIR "/batch.txt", buf_cstr(&all));
+	buf_deinit(&all);
+	screen_close(&s);
+}
+
+Test(report_tui_golden, the_report_of_the_same_recording_is_as_it_was)
+{
+	struct recording r;
+	screen_recorded(&r);
+	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .file = "plain.pmp" }, NULL);
+	golden_compare(GOLDEN_DIR "/report.txt", text);
+	recording_deinit(&r);
+}
+
 Test(report_tui_golden, a_snapshot_is_drawn_as_it_was)
 {
 	compare("snapshots", screen_snapshots);
