@@ -334,18 +334,20 @@ const struct fact_heap_type *heap_type_in(const struct heap_model *m, const stru
 	return same_name;
 }
 
-uint64_t heap_type_slots_saving(const struct fact_heap_type *t)
+struct heap_saving heap_type_slots_saving(const struct fact_heap_type *t)
 {
-	uint64_t own, slotted;
+	struct heap_saving s = { 0, 0 };
 
 	if (!t->bare_bytes || !t->has_dict || t->count == 0)
-		return 0;
-	own = t->payload_bytes + t->header_bytes + t->gc_head_bytes + t->dict_bytes + t->rounding_bytes +
-	      t->instance_dict_bytes;
-	/* A word per attribute of the mean instance, and what a size class adds. */
-	slotted = t->bare_bytes + WORD_BYTES * ((t->attributes + t->count / 2) / t->count);
-	slotted = (slotted + SIZE_CLASS_BYTES - 1) / SIZE_CLASS_BYTES * SIZE_CLASS_BYTES;
-	return own / t->count > slotted ? own - slotted * t->count : 0;
+		return s;
+	uint64_t now = t->payload_bytes + t->header_bytes + t->gc_head_bytes + t->dict_bytes + t->rounding_bytes +
+		       t->instance_dict_bytes;
+	/* A word per attribute; a size class adds a word to objects of an odd number of words. */
+	uint64_t after = t->count * t->bare_bytes + WORD_BYTES * t->attributes;
+	uint64_t rounded = after + t->count * (SIZE_CLASS_BYTES - WORD_BYTES);
+	s.least = now > rounded ? now - rounded : 0;
+	s.most = now > after ? now - after : 0;
+	return s;
 }
 
 uint64_t heap_model_free_bytes(const struct heap_model *m)

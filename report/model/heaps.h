@@ -88,12 +88,19 @@ const char *heap_type_label(const struct fact_heap_type *t, char *ret, size_t n)
 /* The row of the same type in another snapshot of the same process (by address and name), or NULL. */
 const struct fact_heap_type *heap_type_in(const struct heap_model *m, const struct fact_heap_type *t);
 
+#define HEAP_SAVING_UNKNOWN UINT64_MAX
+
+struct heap_saving {
+	uint64_t least, most; /* most may be HEAP_SAVING_UNKNOWN */
+};
+
 /*
- * Estimate: bytes saved if the class and its bases had __slots__ for the attributes its instances
+ * Bounds of what is saved if the class and its bases had __slots__ for the attributes its instances
  * use, and no __weakref__: their __dict__ objects, attribute values and the words for them go, one word per
- * attribute comes. 0 when it has no instance dicts, or when a C base makes them.
+ * attribute comes. They lie 8 bytes an object apart, which a size class adds or not. Zeroes when it has
+ * no instance dicts, or when a C base makes them.
  */
-uint64_t heap_type_slots_saving(const struct fact_heap_type *t);
+struct heap_saving heap_type_slots_saving(const struct fact_heap_type *t);
 
 /* Arena bytes that are neither live blocks nor headers, and the share of arena bytes, 0…1. */
 uint64_t heap_model_free_bytes(const struct heap_model *m);

@@ -83,13 +83,14 @@ static void status(const struct tui_rows *rows, const struct tui_subject *s,
 		   const struct tui_state *state, const struct tui_row *row, struct tui_lines *out)
 {
 	const struct fact_heap_type *t = &rows->heap->types.at[row->index];
-	uint64_t saving = heap_type_slots_saving(t);
-	struct units a;
+	struct heap_saving saving = heap_type_slots_saving(t);
+	struct units a, b;
 	(void)s;
 	(void)state;
-	if (saving >= 1024) {
+	if (saving.least >= 1024) {
 		tui_say_name(out, t->name, strlen(t->name));
-		tui_say(out, ": __slots__ would save ~%s   ", tui_figure(&a, TUI_BYTES, (double)saving, false));
+		tui_say(out, ": __slots__ would save %s to %s   ", tui_figure(&a, TUI_BYTES, (double)saving.least, false),
+			tui_figure(&b, TUI_BYTES, (double)saving.most, false));
 	}
 	tui_say(out, "Enter: layout");
 }
@@ -109,7 +110,7 @@ static void part(struct tui_lines *out, const char *what, uint64_t bytes, const 
 void tui_say_type(const struct heap_model *m, const struct fact_heap_type *t, struct tui_lines *out)
 {
 	char label[256];
-	uint64_t saving = heap_type_slots_saving(t);
+	struct heap_saving saving = heap_type_slots_saving(t);
 
 	heap_type_label(t, label, sizeof label);
 	tui_say(out, "TYPE ");
@@ -126,9 +127,9 @@ void tui_say_type(const struct heap_model *m, const struct fact_heap_type *t, st
 	if (t->instance_dict_bytes)
 		tui_say(out, "\nTheir __dict__ objects besides: %.0f bytes (counted at dict)\n",
 			(double)t->instance_dict_bytes);
-	if (saving)
-		tui_say(out, "\n__slots__ would save ~%.0f bytes: %s\n", (double)saving,
-			"the __dict__ objects and values go, a word for each attribute comes");
+	if (saving.most)
+		tui_say(out, "\n__slots__ would save %.0f to %.0f bytes: %s\n", (double)saving.least,
+			(double)saving.most, "the __dict__ objects and values go, a word for each attribute comes");
 	for (size_t i = heap_type_buffers(m, t->type);
 	     i < m->buffers.len && m->buffers.at[i].type == t->type; i++)
 		tui_say(out, "%s  %-24s %10.0f of them %14.0f bytes\n",

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "report/model/advice.h"
 #include "report/view/json_put.h"
 #include "report/view/text.h"
 
@@ -145,7 +146,8 @@ static void put_type(struct json *j, const struct recording *r, const struct hea
 	json_bool(j, "gc", t->is_gc);
 	json_bool(j, "heap_type", t->is_heap_type);
 	json_bool(j, "has_dict", t->has_dict);
-	json_number(j, "slots_would_save_bytes", heap_type_slots_saving(t));
+	json_number(j, "slots_would_save_bytes", heap_type_slots_saving(t).least);
+	json_number(j, "slots_would_save_at_most_bytes", heap_type_slots_saving(t).most);
 	if (old) {
 		json_number(j, "baseline_count", before ? before->count : 0);
 		json_number(j, "baseline_total_bytes", before ? before->total_bytes : 0);
@@ -366,6 +368,34 @@ static void put_small_lists(struct json *j, const struct heap_model *m)
 	json_close(j, ']');
 }
 
+static int put_advice(struct json *j, const struct heap_model *m, struct err *err)
+{
+	static const char *const kinds[ADVICE_KINDS] = { "slots", "trim", "collect" };
+	struct advice *list = NULL;
+	size_t n = 0;
+	int rc = advice_of(m, &list, &n, err);
+
+	if (rc < 0)
+		return rc;
+	json_open(j, "advice", '[');
+	for (size_t i = 0; i < n; i++) {
+		const struct fact_heap_type *t = list[i].kind == ADVICE_SLOTS ? &m->types.at[list[i].type] : NULL;
+		json_open(j, NULL, '{');
+		json_word(j, "kind", kinds[list[i].kind]);
+		json_word(j, "type", t ? t->name : "");
+		json_word(j, "module", t ? t->module : "");
+		json_number(j, "saves_at_least_bytes", list[i].saving.least);
+		if (list[i].saving.most == HEAP_SAVING_UNKNOWN)
+			json_null(j, "saves_at_most_bytes");
+		else
+			json_number(j, "saves_at_most_bytes", list[i].saving.most);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	free(list);
+	return 0;
+}
+
 int json_heap(struct json *j, const struct recording *rec, const char *path, struct err *err)
 {
 	const struct heaps *h = &rec->heaps;
@@ -398,6 +428,8 @@ int json_heap(struct json *j, const struct recording *rec, const char *path, str
 	put_mallocs(j, m);
 	put_gc(j, m);
 	put_small_lists(j, m);
-	int r = json_holders(j, m, path, err);
+	int r = put_advice(j, m, err);
+	if (r == 0)
+		r = json_holders(j, m, path, err);
 	return r < 0 ? r : out_check(j->out, err);
 }

@@ -73,11 +73,11 @@ static void put_part(char *buf, size_t cap, size_t *n, uint64_t bytes, uint64_t 
 			       bytes % count ? 1 : 0, (double)bytes / (double)count, what);
 }
 
-/* "= 16 gc head + 16 header + 8 fields + 48 attributes + 8 rounding; __slots__ would save ~13 MiB" */
+/* "= 16 gc head + 16 header + 8 fields + 48 attributes + 8 rounding; __slots__ would save 12 MiB to 14 MiB" */
 static void type_layout(struct text *t, const struct heap_model *old, const struct fact_heap_type *f)
 {
 	const struct fact_heap_type *before = heap_type_in(old, f);
-	uint64_t saving = heap_type_slots_saving(f);
+	struct heap_saving saving = heap_type_slots_saving(f);
 	char line[512];
 	struct units a, b;
 	size_t n = 0;
@@ -92,9 +92,9 @@ static void type_layout(struct text *t, const struct heap_model *old, const stru
 	if (f->instance_dict_bytes)
 		n += (size_t)snprintf(line + n, sizeof line - n, "; __dict__ objects besides: %s",
 				      units_bytes(&a, f->instance_dict_bytes));
-	if (saving >= 1024)
-		n += (size_t)snprintf(line + n, sizeof line - n, "; __slots__ would save ~%s",
-				      units_bytes(&a, saving));
+	if (saving.least >= 1024)
+		n += (size_t)snprintf(line + n, sizeof line - n, "; __slots__ would save %s to %s",
+				      units_bytes(&a, saving.least), units_bytes(&b, saving.most));
 	if (old) {
 		double grown = (double)f->total_bytes - (before ? (double)before->total_bytes : 0);
 		int64_t more = (int64_t)f->count - (before ? (int64_t)before->count : 0);

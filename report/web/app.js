@@ -38,7 +38,7 @@ function remember(push) {
 }
 
 function lacking(view) {
-	return `The ${NAMES[view] ?? 'Advice'} view is not in this file: it needs ${LACKS[view]}.`;
+	return `The ${NAMES[view]} view is not in this file: it needs ${LACKS[view]}.`;
 }
 
 async function follow() {

@@ -5,13 +5,13 @@ import { seconds } from './units.js';
 import { changed, setBrush, setPick, state, watch } from './store.js';
 
 export const NAMES = { summary: 'Summary', leaks: 'Leaks', flame: 'Flame', sites: 'Sites', types: 'Types',
-	holders: 'Holders', memory: 'Memory', time: 'Time', diff: 'Diff', checks: 'Checks', about: 'About' };
+	holders: 'Holders', memory: 'Memory', time: 'Time', advice: 'Advice', diff: 'Diff', checks: 'Checks', about: 'About' };
 export const DIGITS = { 1: 'summary', 2: 'leaks', 3: 'flame', 4: 'types', 5: 'holders', 6: 'memory', 7: 'time',
 	8: 'advice', 9: 'diff', 0: 'checks' };
 export const LACKS = { leaks: 'a recording', flame: 'a recording', sites: 'a recording', time: 'a recording',
 	types: 'a snapshot', holders: 'a snapshot with its graph of references', diff: 'two recordings to compare',
-	checks: 'the verdict of pymemprof check', advice: 'the advice of a later version' };
-const KEYS = [['1 2 3', 'Summary, Leaks, Flame'], ['4 5 6 7', 'Types, Holders, Memory, Time'], ['9 0', 'Diff, Checks'],
+	checks: 'the verdict of pymemprof check', advice: 'a snapshot' };
+const KEYS = [['1 2 3', 'Summary, Leaks, Flame'], ['4 5 6 7', 'Types, Holders, Memory, Time'], ['8 9 0', 'Advice, Diff, Checks'],
 	['s', 'Sites'], ['/', 'search'], ['n N', 'next, previous match'], ['arrows h j k l', 'move in the graph or the rows'], ['*', 'rows: open all siblings'],
 	['Enter', 'focus: the frame gets the whole width'], ['Backspace u', 'one step back out'],
 	['[ ]', 'previous, next big drop'], ['t', 'rows instead of the graph'], ['p i m d', 'callers, invert, merge, drop'],
@@ -86,7 +86,7 @@ export function chrome(available, counts, go, find) {
 	const main = document.querySelector('main');
 	main.before(el('div', { id: 'banners' }));
 	main.prepend(el('h1', { id: 'view-name', class: 'sr', 'data-view':
-		'flame sites types holders memory time diff checks about' }));
+		'flame sites types holders memory time advice diff checks about' }));
 	main.tabIndex = -1;
 }
 

@@ -109,7 +109,8 @@ export async function makeTypes() {
 		figure('Objects', 'count', count), per, figure('Fields', 'payload', size), figure('Header', 'header', size),
 		figure('GC head', 'gc', size), figure('Attributes', 'attributes', size), figure('Buffers', 'buffers', size),
 		figure('Slack', 'slack', size), figure('Rounding', 'rounding', size),
-		figure('__slots__ saves', 'slots', v => v ? '~' + bytes(v) : '-'),
+		{ title: '__slots__ saves', figure: true, value: r => t.column('slots')[r], text: r => t.column('slots_most')[r] ?
+			`${bytes(t.column('slots')[r])} to ${bytes(t.column('slots_most')[r])}` : '-' },
 		...two ? [figure('Growth', 'growth', delta)] : []], list, {
 		fields: r => ({ any: name(r), type: name(r) }), size: r => t.column('total')[r],
 		pick: r => setPick({ kind: 'type', label: name(r), name: name(r) }), picked: r => isPicked('type', name(r)) });

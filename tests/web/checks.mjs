@@ -411,6 +411,11 @@ check('W14 the same figures in JSON, static tables, text and views: sites, suspe
 			for (const sel of ['#t-suspects td:nth-child(5)', '#t-now td', '#t-ledger tbody td:nth-child(2)'])
 				for (const shown of await page.$$eval(sel, c => c.map(e => e.textContent)))
 					assert.ok(text.replace(/~ +/g, '~').includes(shown), `${name}: text has no ${shown}`);
+			const advice = report.advice ?? [];
+			assert.deepEqual(await exact(page, '#t-advice tbody td:nth-child(1)'), advice.slice(0, 20).map(a => a.saves_at_least_bytes));
+			assert.deepEqual(await exact(page, '#t-advice tbody td:nth-child(2)'), advice.slice(0, 20).map(a => a.saves_at_most_bytes));
+			if (name === 'snapshot')
+				assert.ok(advice.length > 0);
 			if (report.types?.length) {
 				await visit(page, 'types');
 				assert.deepEqual((await exact(page, '#all-types tbody td:nth-child(2)')).slice(0, types.length), types.map(t => t.total_bytes));

@@ -79,7 +79,7 @@ static void absent(struct text *t, bool compared)
 	if (recording_is_snapshot(t->r))
 		out_str(t->out, "<li>Leaks, Flame, Sites and Time: they need a recording (attach, run)</li>");
 	if (!snapshot)
-		out_str(t->out, "<li>Types, the ledger and arenas: they need a snapshot, which attach takes "
+		out_str(t->out, "<li>Types, the ledger, arenas and Advice: they need a snapshot, which attach takes "
 				"unless told not to</li>");
 	if (!html_has_holders(t->r)) {
 		out_str(t->out, "<li>Holders: they need a snapshot with its graph of references");
@@ -94,7 +94,6 @@ static void absent(struct text *t, bool compared)
 		out_str(t->out, "<li>Diff: it needs two recordings to compare (pymemprof diff OLD NEW "
 				"--format html)</li>");
 	out_str(t->out, "<li>Checks: the verdict of pymemprof check is its own report</li>"
-			"<li>Advice: this version measures and accuses; it does not propose changes</li>"
 			"</ul></section>\n");
 }
 

@@ -16,22 +16,23 @@ int data_types(const struct heap_model *m, const struct heap_model *old, struct 
 {
 	static const char *const names[] = { "type",   "count",	  "total", "payload", "header", "gc",
 					     "attributes", "buffers", "slack", "rounding", "slots",
-					     "growth" };
+					     "slots_most", "growth" };
 	char label[LABEL_MAX];
 	pack_begin(p, m->types.len);
-	for (int column = 0; column < 12; column++) {
-		pack_column(p, names[column], column == 0 ? 't' : column == 11 ? 's' : 'u');
+	for (int column = 0; column < 13; column++) {
+		pack_column(p, names[column], column == 0 ? 't' : column == 12 ? 's' : 'u');
 		for (size_t i = 0; i < m->types.len; i++) {
 			const struct fact_heap_type *t = &m->types.at[i];
 			const struct fact_heap_type *was = old ? heap_type_in(old, t) : NULL;
 			const uint64_t v[] = { 0, t->count, t->total_bytes, t->payload_bytes,
 					       t->header_bytes, t->gc_head_bytes, t->dict_bytes,
 					       t->buffer_bytes, t->slack_bytes, t->rounding_bytes,
-					       heap_type_slots_saving(t) };
+					       heap_type_slots_saving(t).least,
+					       heap_type_slots_saving(t).most };
 			if (column == 0) {
 				heap_type_label(t, label, sizeof label);
 				pack_number(p, pack_text(p, strings, label, strlen(label)));
-			} else if (column == 11) {
+			} else if (column == 12) {
 				uint64_t base = was ? was->total_bytes : 0;
 				pack_signed(p, old ? (int64_t)(t->total_bytes - base) : 0);
 			} else {

@@ -37,6 +37,7 @@ int html_static(struct text *t, const struct html_merged *merged,
 		const struct html_compare *compare, struct err *err) MUST_CHECK;
 int html_snapshot(struct text *t, struct err *err) MUST_CHECK; /* those of a snapshot */
 int html_holders(struct text *t, struct err *err) MUST_CHECK;
+int html_advice(struct text *t, const struct heap_model *m, struct err *err) MUST_CHECK;
 bool html_has_holders(const struct recording *r);
 void html_leaks(struct text *t);
 void html_ledger(struct text *t, const struct heap_model *m);

@@ -164,5 +164,8 @@ int html_snapshot(struct text *t, struct err *err)
 	fragmentation(t, m);
 	if (m->gc.len)
 		collector(t, m);
+	rc = html_advice(t, m, err);
+	if (rc < 0)
+		return rc;
 	return out_check(t->out, err);
 }
