@@ -8,7 +8,7 @@
 
 #include "report/model/heaps.h"
 
-#define ADVICE_LEAST_BYTES 4096 /* what could not save this much is not said */
+#define ADVICE_LEAST_BYTES 16384 /* what could not save this much is not said */
 
 enum advice_kind {
 	ADVICE_SLOTS,	/* __slots__ on a class */

@@ -39,7 +39,7 @@ static int build(struct tui_rows *rows, const struct tui_subject *s, const struc
 	}
 	if (rc == 0 && rows->rows.len == 0)
 		snprintf(rows->absent, sizeof rows->absent, "%s",
-			 "nothing found that would save at least 4 KiB: no class that __slots__ would "
+			 "nothing found that would save at least 16 KiB: no class that __slots__ would "
 			 "help, little to trim, no garbage in cycles");
 	return rc;
 }

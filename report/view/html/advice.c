@@ -25,12 +25,28 @@ static void row(struct text *t, const struct heap_model *m, const struct advice 
 		html_name_str(t, label);
 		out_str(t->out, "</bdi></b>");
 	}
-	out_printf(t->out, "</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n", w->risk, w->how, w->unless, w->based);
+	out_printf(t->out, "</td><td>%s</td></tr>\n", w->risk);
+}
+
+/* What to do, and when not to: once for each kind there is. */
+static void explain(struct text *t, const struct advice *list, size_t n)
+{
+	static const char *const title[ADVICE_KINDS] = { "__slots__", "malloc_trim", "gc.collect()" };
+
+	for (unsigned kind = 0; kind < ADVICE_KINDS; kind++) {
+		const struct advice_words *w = advice_words((enum advice_kind)kind);
+		size_t i = 0;
+		while (i < n && list[i].kind != (enum advice_kind)kind)
+			i++;
+		if (i < n)
+			out_printf(t->out, "<h3>%s</h3><dl class=\"figures\"><dt>Do</dt><dd>%s</dd><dt>Not if</dt><dd>%s</dd>"
+				   "<dt>Based on</dt><dd>%s</dd></dl>\n", title[kind], w->how, w->unless, w->based);
+	}
 }
 
 int html_advice(struct text *t, const struct heap_model *m, struct err *err)
 {
-	static const char *const titles[] = { "#At least", "#At most", "What", "Risk", "Do", "Not if", "Based on" };
+	static const char *const titles[] = { "#At least", "#At most", "What", "Risk" };
 	struct advice *list = NULL;
 	size_t n = 0;
 	int rc = advice_of(m, &list, &n, err);
@@ -39,7 +55,7 @@ int html_advice(struct text *t, const struct heap_model *m, struct err *err)
 		return rc;
 	out_str(t->out, "<section id=\"s-advice\" data-view=\"advice\"><h2>Advice</h2>\n");
 	if (n == 0)
-		out_str(t->out, "<p>Nothing found that would save at least 4 KiB: no class that __slots__ would help, little to "
+		out_str(t->out, "<p>Nothing found that would save at least 16 KiB: no class that __slots__ would help, little to "
 				"trim, no garbage in cycles.</p>");
 	else
 		out_str(t->out, "<p class=\"note\">Bounds by the layout of the last snapshot. Savings overlap: do not add them "
@@ -52,6 +68,7 @@ int html_advice(struct text *t, const struct heap_model *m, struct err *err)
 		html_table_end(t);
 	if (n > HTML_TOP)
 		out_printf(t->out, "<p class=\"note\">%zu more would save less.</p>\n", n - HTML_TOP);
+	explain(t, list, n);
 	out_str(t->out, "</section>\n");
 	free(list);
 	return 0;
