@@ -598,6 +598,13 @@ def t14_figures_are_equal_on_every_face():
     totals = sorted(int(r.split()[0]) for r in types[types.index("B/OBJ"):].split("\n")[1:] if re.match(r"\s*\d+\s+\d+\s", r))
     want = sorted(t["total_bytes"] for t in report["types"] if t["count"] and t["total_bytes"])
     assert totals == want, (totals[-5:], want[-5:])
+    advice = run("top", RECORDING, "-b", "-u", "--pane", "advice", "--top", "900").stdout.decode()
+    shown = [[int(n) for n in re.findall(r"\d+", r)[:2]] for r in advice.split("\n") if re.match(r"\s*\d+\s+\d+\s+\S", r)]
+    assert shown == [[a["saves_at_least_bytes"], a["saves_at_most_bytes"]] for a in report["advice"]], (shown, report["advice"])
+    holders = run("top", RECORDING, "-b", "-u", "--pane", "holders", "--top", "900").stdout.decode()
+    kept = {h["retained_bytes"] for h in report["holders"]}
+    shown = [int(r.split()[0]) for r in holders[holders.index("HELD AS"):].split("\n")[1:] if re.match(r"\s*\d+\s+[\d.]+\s", r)]
+    assert len(shown) > 10 and sum(n in kept for n in shown) >= len(shown) - 1, shown  # but for "rest"
     page = os.path.join(work, "r.html")
     assert run("report", RECORDING, "--format", "html", "-o", page).returncode == 0
     # The page's data is the recording it carries; the text's figures are those rounded.
