@@ -164,24 +164,14 @@ static uint64_t next_after(const struct top *t)
 	return t->snapshot_begun_ns + wait;
 }
 
-static void clock_text(uint64_t unix_ns, char *out, size_t cap)
-{
-	time_t at = (time_t)(unix_ns / 1000000000);
-	struct tm tm;
-
-	snprintf(out, cap, "?");
-	if (unix_ns && gmtime_r(&at, &tm))
-		strftime(out, cap, "%H:%M:%S", &tm);
-}
-
 static void __attribute__((format(printf, 2, 0))) say_gone(struct top *t, const char *what)
 {
 	char now[16], last[16];
 
 	if (t->subject.gone[0])
 		return;
-	clock_text(unix_now_ns(), now, sizeof now);
-	clock_text(t->subject.now.unix_ns, last, sizeof last);
+	tui_clock(unix_now_ns(), now);
+	tui_clock(t->subject.now.unix_ns, last);
 	snprintf(t->subject.gone, sizeof t->subject.gone, "%s %s - last sample %s", what, now, last);
 	t->changed = true;
 }

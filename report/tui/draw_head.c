@@ -3,21 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "report/tui/draw.h"
 
 #define SPARK 12
-
-static void clock_text(uint64_t unix_ns, char *out, size_t cap)
-{
-	time_t at = (time_t)(unix_ns / 1000000000);
-	struct tm tm;
-
-	snprintf(out, cap, "?");
-	if (unix_ns && gmtime_r(&at, &tm))
-		strftime(out, cap, "%H:%M:%S", &tm);
-}
 
 static void mode_text(const struct tui_subject *s, const struct tui_state *state, char *out, size_t cap)
 {
@@ -27,7 +16,7 @@ static void mode_text(const struct tui_subject *s, const struct tui_state *state
 	if (s->pause_ns)
 		snprintf(stop, sizeof stop, "  stop %s", units_duration(&a, s->pause_ns));
 	if (state->step) {
-		clock_text(s->now.unix_ns, when, sizeof when);
+		tui_clock(s->now.unix_ns, when);
 		snprintf(out, cap, "AT %sZ  %zu back", when, state->step < s->steps ? state->step : s->steps);
 	} else if (s->kind == TUI_FILE) {
 		snprintf(out, cap, "FILE%s", stop);
@@ -148,10 +137,15 @@ static void draw_bar(struct tui_grid *g, const struct tui_subject *s, bool exact
 	struct parts p = parts_of(tui_heap(s));
 	const double part[] = { p.live, p.free, p.malloc, p.files, p.other, p.unknown };
 	static const char fill[] = "#=:.-?";
-	char legend[64] = " # live = arena-free : malloc . files - other";
+	char when[TUI_CLOCK_MAX], legend[80] = " # live = arena-free : malloc . files - other";
 	double sum = 0, whole = p.all > (double)s->limit_bytes ? p.all : (double)s->limit_bytes;
+	uint64_t at_unix_ns;
 	struct units u;
 
+	/* Parts of a walk that is over, beside figures of now. */
+	if (tui_heap_is_older(s, &at_unix_ns))
+		snprintf(legend, sizeof legend, " at %sZ # live = arena-free : malloc . files - other",
+			 tui_clock(at_unix_ns, when));
 	if (s->limit_bytes)
 		snprintf(legend, sizeof legend, " limit %s",
 			 tui_figure(&u, TUI_BYTES, (double)s->limit_bytes, exact));
@@ -240,7 +234,7 @@ static void draw_growth(struct tui_grid *g, const struct tui_subject *s, const s
 	if (g->columns >= 60)
 		at += put_curve(g, at, s, false, live_rate(s), "live", state->exact);
 	if (mark) {
-		clock_text(s->marks[mark].unix_ns, when, sizeof when);
+		tui_clock(s->marks[mark].unix_ns, when);
 		snprintf(text, sizeof text, "since mark %c %s", s->marks[mark].letter, when);
 	} else {
 		snprintf(text, sizeof text, "since the start");

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const char letters[] = " KMGTPE";
 
@@ -119,4 +120,15 @@ const char *tui_spark(const uint64_t *values, size_t n, uint64_t top, bool utf8,
 	}
 	out[at] = '\0';
 	return out;
+}
+
+const char *tui_clock(uint64_t unix_ns, char ret[TUI_CLOCK_MAX])
+{
+	time_t at = (time_t)(unix_ns / 1000000000);
+	struct tm tm;
+
+	snprintf(ret, TUI_CLOCK_MAX, "?");
+	if (unix_ns && gmtime_r(&at, &tm))
+		strftime(ret, TUI_CLOCK_MAX, "%H:%M:%S", &tm);
+	return ret;
 }

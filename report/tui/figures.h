@@ -32,4 +32,8 @@ unsigned tui_figure_width(enum tui_figure figure, bool exact);
 /* Values over [0, top], a character each; ASCII unless utf8. out has 4 bytes for each and one more. */
 const char *tui_spark(const uint64_t *values, size_t n, uint64_t top, bool utf8, char *out);
 
+/* "12:03:09" UTC; "?" when not known. Returns ret. */
+#define TUI_CLOCK_MAX 16
+const char *tui_clock(uint64_t unix_ns, char ret[TUI_CLOCK_MAX]);
+
 #endif

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "report/tui/state.h"
 
@@ -139,16 +138,13 @@ static void name(const struct tui_rows *rows, const struct tui_subject *s, const
 static void status(const struct tui_rows *rows, const struct tui_subject *s,
 		   const struct tui_state *state, const struct tui_row *row, struct tui_lines *out)
 {
-	time_t at = (time_t)(rows->heap->heap.at_unix_ns / 1000000000);
-	char when[16] = "?";
-	struct tm tm;
+	char when[TUI_CLOCK_MAX];
 
 	(void)s;
 	(void)state;
 	(void)row;
-	if (gmtime_r(&at, &tm))
-		strftime(when, sizeof when, "%H:%M:%S", &tm);
-	tui_say(out, "retained = freed if this one went; of the walk at %sZ, not live", when);
+	tui_say(out, "retained = freed if this one went; of the walk at %sZ, not live",
+		tui_clock(rows->heap->heap.at_unix_ns, when));
 }
 
 static void evidence(const struct tui_rows *rows, const struct tui_subject *s,

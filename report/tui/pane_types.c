@@ -84,8 +84,9 @@ static void status(const struct tui_rows *rows, const struct tui_subject *s,
 {
 	const struct fact_heap_type *t = &rows->heap->types.at[row->index];
 	struct heap_saving saving = heap_type_slots_saving(t);
+	char when[TUI_CLOCK_MAX];
+	uint64_t at_unix_ns;
 	struct units a, b;
-	(void)s;
 	(void)state;
 	if (saving.least >= 1024) {
 		tui_say_name(out, t->name, strlen(t->name));
@@ -93,6 +94,8 @@ static void status(const struct tui_rows *rows, const struct tui_subject *s,
 			tui_figure(&b, TUI_BYTES, (double)saving.most, false));
 	}
 	tui_say(out, "Enter: layout");
+	if (tui_heap_is_older(s, &at_unix_ns))
+		tui_say(out, "; of the walk at %sZ, R walks again", tui_clock(at_unix_ns, when));
 }
 
 static void part(struct tui_lines *out, const char *what, uint64_t bytes, const struct fact_heap_type *t)

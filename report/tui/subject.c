@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define RATE_WINDOW_NS UINT64_C(30000000000)
+#define OLDER_NS UINT64_C(2000000000)
 #define JUDGE_AT_ONCE 3	/* verdicts are dear: a few at each refresh */
 #define JUDGE_BEST 24	/* … of those that grew most */
 
@@ -67,6 +68,14 @@ const struct heap_model *tui_heap(const struct tui_subject *s)
 			best = m;
 	}
 	return best;
+}
+
+bool tui_heap_is_older(const struct tui_subject *s, uint64_t *ret_unix_ns)
+{
+	const struct heap_model *m = tui_heap(s);
+
+	*ret_unix_ns = m ? m->heap.at_unix_ns : 0;
+	return m && s->kind == TUI_RECORDING && s->now.unix_ns > *ret_unix_ns + OLDER_NS;
 }
 
 static int by_key(const void *a, const void *b)

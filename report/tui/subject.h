@@ -97,6 +97,9 @@ uint64_t tui_type_key(const struct fact_heap_type *t);
 /* The newest snapshot not after the instant shown, or NULL. */
 const struct heap_model *tui_heap(const struct tui_subject *s);
 
+/* The walk looked at is older than what is shown beside it; when, for tui_clock. */
+bool tui_heap_is_older(const struct tui_subject *s, uint64_t *ret_unix_ns);
+
 /* Rows are stacks, not types. */
 bool tui_by_stack(const struct tui_subject *s);
 
