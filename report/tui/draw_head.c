@@ -144,7 +144,7 @@ static void draw_bar(struct tui_grid *g, const struct tui_subject *s, bool exact
 
 	/* Parts of a walk that is over, beside figures of now. */
 	if (tui_heap_is_older(s, &at_unix_ns))
-		snprintf(legend, sizeof legend, " at %sZ # live = arena-free : malloc . files - other",
+		snprintf(legend, sizeof legend, " %sZ #live =free :malloc .files -other",
 			 tui_clock(at_unix_ns, when));
 	if (s->limit_bytes)
 		snprintf(legend, sizeof legend, " limit %s",
