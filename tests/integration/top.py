@@ -469,7 +469,7 @@ QUIET = TARGET.replace("time.sleep(0.004)", "time.sleep(0.05)")
 
 
 def t9_little_output_and_little_work():
-    for name, script in ("quiet", QUIET), ("plain", TARGET), ("busy", BUSY):
+    for name, script in ("quiet", QUIET), ("busy", BUSY):
         with Target(script) as t, Screen(["attach", str(t.pid)]) as s:
             assert s.shows("LIVE 1s"), s.text()
             time.sleep(4)
