@@ -65,6 +65,13 @@ int top_open_file(struct top *t, const char *path, struct err *err)
 	return rc;
 }
 
+static bool target_ended(const struct top *t)
+{
+	struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
+
+	return t->pidfd >= 0 && poll(&p, 1, 0) > 0;
+}
+
 /* A hash of the auxiliary vector: its addresses are random anew in each program that is executed. */
 static uint64_t image_of(pid_t pid)
 {
@@ -85,8 +92,10 @@ static bool has_execed(const struct top *t)
 	AUTO_FREE char *exe = NULL;
 	uint64_t image = image_of(t->pid);
 
-	return (t->exe && procfs_exe(t->pid, &exe, NULL) == 0 && strcmp(exe, t->exe) != 0) ||
-	       (t->image && image && image != t->image);
+	bool other = (t->exe && procfs_exe(t->pid, &exe, NULL) == 0 && strcmp(exe, t->exe) != 0) ||
+		     (t->image && image && image != t->image);
+	/* Asked last: the number may have been somebody else's while its files were read. */
+	return other && !target_ended(t);
 }
 
 static int open_target(struct top *t, pid_t pid, struct err *err)
@@ -113,13 +122,6 @@ static int open_target(struct top *t, pid_t pid, struct err *err)
 }
 
 /* --- snapshots one after the other -------------------------------------------------------- */
-
-static bool target_ended(const struct top *t)
-{
-	struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
-
-	return t->pidfd >= 0 && poll(&p, 1, 0) > 0;
-}
 
 static int take(const struct watch_inside *in, struct err *err)
 {

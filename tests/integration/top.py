@@ -321,7 +321,7 @@ def t6_targets():
         os.kill(t.pid, signal.SIGSTOP)
         assert s.shows("STOPPED"), s.text()
         os.kill(t.pid, signal.SIGCONT)
-        assert wait(lambda: "STOPPED" not in s.text())
+        assert wait(lambda: "STOPPED" not in s.text(), 40), (t.state(), s.text())
         t.p.kill()
         assert s.shows("TARGET EXITED"), s.text()
         assert "bytearray" in s.text()
