@@ -497,7 +497,7 @@ def t10_keys_while_walking():
     with Target(script) as t, Pty([PYMEMPROF, "top", str(t.pid), "--stop-budget", "100"]) as p:
         assert p.expect(b"Help", 120), p.bytes
         took = []
-        for i in range(30):
+        for i in range(20):
             p.send(b"R")
             assert p.expect(b"WALK", 30, max(0, len(p.bytes) - 4000)) is not None
             key = b"26"[i % 2:i % 2 + 1]
@@ -507,9 +507,9 @@ def t10_keys_while_walking():
             p.quiet(0.02)
         took = sorted(1000 * x for x in took)
         print("# %d objects; ms from a key to its pane during a walk: median %.1f, 90 %% %.1f, slowest %.1f" %
-              (3 * n, took[15], took[26], took[-1]))
+              (3 * n, took[10], took[17], took[-1]))
         # A machine that is short of processors may keep anybody waiting now and then; not most of the time.
-        assert took[26] <= 100, took
+        assert took[17] <= 100, took
         p.send(b"q")
         assert p.status(60) == 0
 
