@@ -52,7 +52,7 @@ Test(report_view_unpack, every_section_of_a_page_is_whole_and_has_its_name_once)
 {
 	static const char *const names[] = { "recording", "facts",  "timeline", "places",
 					     "frames",	  "sites",  "times",	"series",
-					     "suspects",  "snapshots", "strings" };
+					     "threads",	  "owners", "parts",	"suspects",  "snapshots", "strings" };
 	struct page_section s;
 	size_t at = 0, n = 0;
 	while (unpack_next(page, page_bytes, &at, &s)) {
