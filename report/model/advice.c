@@ -7,8 +7,7 @@
 static const struct advice_words words[ADVICE_KINDS] = {
 	[ADVICE_SLOTS] = { "__slots__ on ", "low", "name the attributes in __slots__, in the base classes too",
 			   "attributes are added from outside, or the class is weakly referenced without naming __weakref__",
-			   "the layout of its objects: at most as many attributes as there is room for, at least none; "
-			   "as if all had the same" },
+			   "the layout of its objects and how many attributes they have; what a size class adds is a word or none" },
 	[ADVICE_TRIM] = { "malloc_trim: whole free pages of the C library", "none",
 			  "ctypes.CDLL(None).malloc_trim(0), or MALLOC_TRIM_THRESHOLD_ and MALLOC_ARENA_MAX in the "
 			  "environment", "the program needs the memory again at once",

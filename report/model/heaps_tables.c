@@ -44,7 +44,7 @@ static int put_type(struct table *t, const struct heap_model *m, const struct st
 	c[12] = (struct table_cell){ .count = old ? old->count : 0, .none = !before };
 	c[13] = (struct table_cell){ .count = old ? old->total_bytes : 0, .none = !before };
 	c[14].count = f->instance_dict_bytes;
-	c[15].count = heap_type_slots_saving(f);
+	c[15].count = heap_type_slots_saving(f).least;
 	c[16].count = f->retained_bytes;
 	c[17].count = f->addr;
 	if (place < m->made.len && m->made.at[place].type == f->type)

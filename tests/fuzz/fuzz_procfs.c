@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 static void look_for_more(const char *bytes, size_t len)
 {
 	char text[4096];
-	uint64_t room;
+	struct cgroup_room room;
 	uint32_t hex = 0;
 
 	for (int bare = 0; bare < 2; bare++) {

@@ -68,13 +68,13 @@ static uint64_t memory_allowed(void)
 	AUTO_FCLOSE FILE *f = fopen("/proc/meminfo", "re");
 	unsigned long long kib = 0;
 	char line[128];
-	uint64_t room;
+	struct cgroup_room room;
 
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
 			break;
-	if (cgroup_memory_room(getpid(), &room) && room / 1024 < kib)
-		kib = room / 1024;
+	if (cgroup_memory_room(getpid(), &room) && room.bytes / 1024 < kib)
+		kib = room.bytes / 1024;
 	return kib ? kib * 1024 / 2 : UNKNOWN_MEMORY;
 }
 
