@@ -40,9 +40,14 @@ void final_look(void)
 		return;
 	at[0] = STREAM_META | STREAM_FINAL << 8 | 1ull << 16;
 	put_commit(1);
+	/* first: the reader acts on the record before we run again, and his answer must stand */
+	__atomic_store_n(&GATE->why_pass, AGENT_WHY_FINAL, __ATOMIC_RELEASE);
 	put_flush();
-	if (LANE->out_len || !(lane_gate() & AGENT_MODE_MASK))
+	if (LANE->out_len) {
+		if (GATE->why_pass == AGENT_WHY_FINAL)
+			GATE->why_pass = AGENT_WHY_NONE;
 		return;
-	put_pass(AGENT_WHY_FINAL);
+	}
+	__atomic_store_n(&GATE->mode, AGENT_MODE_PASS, __ATOMIC_RELEASE);
 	wait_for_reader();
 }
