@@ -36,7 +36,9 @@ static void add_class(uint32_t type, uint64_t count)
 {
 	struct fact_heap_type t = { .type = type, .name = "Session", .module = "app", .is_heap_type = true, .is_gc = true,
 				    .has_dict = true, .pre_bytes = 32, .count = count, .total_bytes = 112 * count,
-				    .payload_bytes = 8 * count, .dict_bytes = 56 * count };
+				    .header_bytes = 16 * count, .gc_head_bytes = 16 * count, .payload_bytes = 8 * count,
+				    .dict_bytes = 56 * count, .rounding_bytes = 16 * count, .bare_bytes = 32,
+				    .attributes = 3 * count };
 	cr_assert_eq(sink.heap_type(sink.ctx, &t, NULL), 0);
 }
 
@@ -45,7 +47,7 @@ Test(report_model_advice, what_saves_most_for_sure_comes_first)
 	AUTO_FREE struct advice *list = NULL;
 	struct fact_heap_gc gc = { .cycles_known = true, .unreachable = 10, .unreachable_bytes = 40000 };
 	size_t n = 0;
-	add_class(1, 1000);
+	add_class(1, 700);
 	add_class(2, 9000);
 	cr_assert_eq(sink.heap_gc(sink.ctx, &gc, NULL), 0);
 	cr_assert_eq(sink.heap_malloc(sink.ctx, &(struct fact_heap_malloc){ .main = true, .trimmable_bytes = 1 << 20 }, NULL), 0);
