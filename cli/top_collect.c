@@ -100,10 +100,6 @@ static bool has_execed(const struct top *t)
 
 static int open_target(struct top *t, pid_t pid, struct err *err)
 {
-	int rc = refusal_before(pid, err);
-
-	if (rc < 0)
-		return rc;
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	if (pidfd < 0)
@@ -220,9 +216,11 @@ static int snapshot_done(struct top *t, struct err *err)
 
 int top_open_pid(struct top *t, pid_t pid, struct err *err)
 {
-	int rc = open_target(t, pid, err);
+	int rc = refusal_before(pid, err);
 
 	t->subject.kind = TUI_SNAPSHOTS;
+	if (rc == 0)
+		rc = open_target(t, pid, err);
 	if (rc == 0)
 		rc = begin_snapshot(t, err);
 	/* where a snapshot takes longer than the interval, the next one runs already */
@@ -253,8 +251,10 @@ int top_open_session(struct top *t, pid_t pid, struct watch *session, const stru
 
 int top_open_again(struct top *t, pid_t pid, struct err *err)
 {
-	int rc = open_target(t, pid, err);
+	int rc = refusal_before(pid, err);
 
+	if (rc == 0)
+		rc = open_target(t, pid, err);
 	if (rc < 0)
 		return rc;
 	if (t->running)

@@ -25,7 +25,7 @@ case ${1##*/} in
 suite_tracer_process_* | suite_tracer_agent_* | suite_tracer_heap_glibc) unset PYMEMPROF_VALGRIND ;;
 esac
 if [ -n "${PYMEMPROF_VALGRIND:-}" ]; then
-	set -- "$PYMEMPROF_VALGRIND" -q --trace-children=yes --leak-check=full \
+	set -- "$PYMEMPROF_VALGRIND" -q --vgdb=no --trace-children=yes --leak-check=full \
 		--errors-for-leak-kinds=definite --show-leak-kinds=definite \
 		"--log-file=$logs/valgrind.%p" "$@"
 fi
