@@ -357,6 +357,7 @@ int session_record(struct session *s, struct err *err)
 	if (r == 0)
 		r = left;
 	s->result->end = end;
+	s->ended_ns = clock_now(&s->clock);
 	if (r == 0 && s->options->snapshots && (s->held || still_running(s, end)))
 		r = session_snapshot_last(s, &why);
 	session_snapshot_drop(s);

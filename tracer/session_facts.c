@@ -232,8 +232,11 @@ static void fill_cost(struct session *s)
 int session_push_end(struct session *s, enum fact_end end, struct err *err)
 {
 	const struct fact_sink *sink = &s->fanout.sink;
-	uint64_t now = s->last_interval_ns > clock_now(&s->clock) ? s->last_interval_ns :
-								    clock_now(&s->clock);
+	/* The walk of the last snapshot is our time, not the recording's. */
+	uint64_t now = s->ended_ns ? s->ended_ns : clock_now(&s->clock);
+
+	if (now < s->last_interval_ns)
+		now = s->last_interval_ns;
 
 	session_see_first(s);
 	int r = push_notes(s, end, err);

@@ -47,6 +47,7 @@ struct session {
 	uint64_t begun_ns;	 /* CLOCK_MONOTONIC: when the caller asked */
 	uint64_t start_unix_ns;
 	uint64_t next_tick_ns, last_interval_ns; /* since start */
+	uint64_t ended_ns;	 /* since start: the agent is out, the last snapshot taken, not yet walked; 0: not yet */
 	uint64_t ticks;
 	uint64_t target_cpu_start_ns, target_cpu_ns, tracer_cpu_start_ns;
 	uint64_t rss_bytes;

@@ -210,6 +210,8 @@ static struct session_side *side_new(struct session *s)
 		.number = side->number,
 		.at_ns = clock_now(&s->clock),
 	};
+	if (s->ended_ns)
+		s->ended_ns = side->snap.at_ns;
 	side->snap.begun_ns = snapshot_now_ns();
 	side->snap.begun_cpu_ns = snapshot_cpu_ns();
 	return side;
