@@ -12,6 +12,7 @@
 #define ROWS_MAX (1u << 22) /* of one kind in one snapshot */
 #define WORD_BYTES 8
 #define SIZE_CLASS_BYTES 16
+#define ALIKE 8 /* one attribute more or less in so many objects: they are all alike */
 
 void heaps_deinit(struct heaps *h)
 {
@@ -343,8 +344,14 @@ struct heap_saving heap_type_slots_saving(const struct fact_heap_type *t)
 	uint64_t now = t->payload_bytes + t->header_bytes + t->gc_head_bytes + t->dict_bytes + t->rounding_bytes +
 		       t->instance_dict_bytes;
 	/* A word per attribute; a size class adds a word to objects of an odd number of words. */
+	uint64_t mean = (t->attributes + t->count / 2) / t->count, all = mean * t->count;
+	uint64_t odd = all > t->attributes ? all - t->attributes : t->attributes - all;
 	uint64_t after = t->count * t->bare_bytes + WORD_BYTES * t->attributes;
 	uint64_t rounded = after + t->count * (SIZE_CLASS_BYTES - WORD_BYTES);
+	if (odd <= t->count / ALIKE) {
+		after = t->bare_bytes + WORD_BYTES * mean;
+		after = rounded = (after + SIZE_CLASS_BYTES - 1) / SIZE_CLASS_BYTES * SIZE_CLASS_BYTES * t->count;
+	}
 	s.least = now > rounded ? now - rounded : 0;
 	s.most = now > after ? now - after : 0;
 	return s;

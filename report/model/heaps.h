@@ -97,8 +97,8 @@ struct heap_saving {
 /*
  * Bounds of what is saved if the class and its bases had __slots__ for the attributes its instances
  * use, and no __weakref__: their __dict__ objects, attribute values and the words for them go, one word per
- * attribute comes. They lie 8 bytes an object apart, which a size class adds or not. Zeroes when it has
- * no instance dicts, or when a C base makes them.
+ * attribute comes. They are the same when all objects have as many attributes, else 8 bytes an object
+ * apart, which a size class adds or not. Zeroes when it has no instance dicts, or when a C base makes them.
  */
 struct heap_saving heap_type_slots_saving(const struct fact_heap_type *t);
 

@@ -90,8 +90,12 @@ static void status(const struct tui_rows *rows, const struct tui_subject *s,
 	(void)state;
 	if (saving.least >= 1024) {
 		tui_say_name(out, t->name, strlen(t->name));
-		tui_say(out, ": __slots__ would save %s to %s   ", tui_figure(&a, TUI_BYTES, (double)saving.least, false),
-			tui_figure(&b, TUI_BYTES, (double)saving.most, false));
+		tui_say(out, ": __slots__ would save ");
+		if (saving.least != saving.most)
+			tui_say(out, "%s to ", tui_figure(&a, TUI_BYTES, (double)saving.least, false));
+		else
+			tui_say(out, "~");
+		tui_say(out, "%s   ", tui_figure(&b, TUI_BYTES, (double)saving.most, false));
 	}
 	tui_say(out, "Enter: layout");
 	if (tui_heap_is_older(s, &at_unix_ns))
@@ -100,14 +104,13 @@ static void status(const struct tui_rows *rows, const struct tui_subject *s,
 
 static void part(struct tui_lines *out, const char *what, uint64_t bytes, const struct fact_heap_type *t)
 {
-	struct units a, b;
+	struct units a;
 
 	if (!bytes)
 		return;
 	tui_say(out, "  %-34s %14.0f %8s  %5.1f %%\n", what, (double)bytes,
 		t->count ? tui_figure(&a, TUI_BYTES, (double)bytes / (double)t->count, false) : "-",
 		t->total_bytes ? 100.0 * (double)bytes / (double)t->total_bytes : 0.0);
-	(void)b;
 }
 
 void tui_say_type(const struct heap_model *m, const struct fact_heap_type *t, struct tui_lines *out)

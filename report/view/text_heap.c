@@ -92,7 +92,10 @@ static void type_layout(struct text *t, const struct heap_model *old, const stru
 	if (f->instance_dict_bytes)
 		n += (size_t)snprintf(line + n, sizeof line - n, "; __dict__ objects besides: %s",
 				      units_bytes(&a, f->instance_dict_bytes));
-	if (saving.least >= 1024)
+	if (saving.least >= 1024 && saving.least == saving.most)
+		n += (size_t)snprintf(line + n, sizeof line - n, "; __slots__ would save ~%s",
+				      units_bytes(&a, saving.least));
+	else if (saving.least >= 1024)
 		n += (size_t)snprintf(line + n, sizeof line - n, "; __slots__ would save %s to %s",
 				      units_bytes(&a, saving.least), units_bytes(&b, saving.most));
 	if (old) {

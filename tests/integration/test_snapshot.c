@@ -609,6 +609,7 @@ static void check_saving(const json_t *report, int attributes, const char *who)
 	cr_expect_eq(number(d, "count"), 2000, "%s: %s", who, with);
 	cr_expect_eq(more, said, "%s: %d attributes: slots would save %lld, it is said %lld", who, attributes,
 		     more, said);
+	cr_expect_eq(number(d, "slots_would_save_at_most_bytes"), said, "%s: all have %d attributes", who, attributes);
 }
 
 Test(integration_snapshot, slots_would_save_what_they_save)
