@@ -4,8 +4,8 @@
 
 usage: hostile.py [--only LIE] [--figures]
 
-Targets: targets/liar.py, Python programs that write over their own objects, on two interpreters
-(PYMEMPROF_ONLY: on those whose name contains it); pretender, a C program which says it is
+Targets: targets/liar.py, Python programs that write over their own objects, on the newest interpreter
+(PYMEMPROF_ONLY: on those whose name contains it, 3. on all); pretender, a C program which says it is
 CPython. Each is doctored, snapshot, attached to and watched; whatever pymemprof makes of it, it
 ends by itself with a documented status, within CPU_MAX seconds of processor and RSS_MAX of memory
 for each command, prints no control character, and the target goes on.
@@ -110,14 +110,14 @@ def look_at(name, command, show):
 
 
 def interpreters():
-    """The oldest and the newest, or those asked for."""
+    """The newest, or those asked for."""
     out = subprocess.run([os.environ['PYMEMPROF_INTERPRETERS']], capture_output=True, text=True)
     found = [line.split('\t') for line in out.stdout.splitlines()]
     found.sort(key=lambda f: [int(n) for n in f[1].split('.')])
     only = os.environ.get('PYMEMPROF_ONLY')
     if only:
         return [f for f in found if only in f[0]]
-    return found[:1] + found[-1:] if len(found) > 1 else found
+    return found[-1:]
 
 
 def main():
