@@ -20,6 +20,7 @@
 #define BATCH_COLUMNS 80
 #define BATCH_ROWS 24
 #define AROUND_ROWS 12
+#define FRAME_PATIENCE_NS UINT64_C(2000000000)
 
 void top_init(struct top *t, struct cli *cli, const struct top_options *o)
 {
@@ -266,13 +267,15 @@ static int print_frame(struct top *t, struct buf *last, struct err *err)
 	return rc;
 }
 
+/* A frame has a new snapshot, unless the next one would spend a stop that is not earned for long. */
 static int wait_for_frame(struct top *t, struct signals *signals, struct err *err)
 {
 	uint64_t until = top_now_ns() + t->state.interval_ns, taken = t->subject.taken;
 
 	for (;;) {
 		uint64_t now = top_now_ns();
-		bool fresh = t->subject.taken != taken;
+		bool fresh = t->subject.taken != taken ||
+			     (!t->running && t->next_snapshot_ns > until + FRAME_PATIENCE_NS);
 		if (*signals->stop || t->subject.gone[0] || (now >= until && fresh))
 			return 0;
 		struct pollfd p[2] = { { .fd = signals->pipe[0], .events = POLLIN },

@@ -37,7 +37,7 @@ ERRORS = {
     'process_vm_readv': ['EFAULT', 'ENOMEM', 'EPERM'], 'process_vm_writev': ['EFAULT', 'ENOMEM', 'EPERM'], 'mmap': ['ENOMEM'],
     'mremap': ['ENOMEM'], 'munmap': ['ENOMEM'], 'clone': ['EAGAIN'], 'clone3': ['EAGAIN'], 'pipe2': ['EMFILE'],
     'pidfd_open': ['EMFILE', 'ENODEV'], 'pidfd_getfd': ['EMFILE', 'EPERM'], 'tgkill': ['EPERM'],
-    'getdents64': ['EIO', 'EINTR'], 'readlink': ['EIO', 'EACCES'], 'memfd_create': ['EMFILE', 'ENOMEM'],
+    'getdents64': ['EIO', 'ENOMEM'], 'readlink': ['EIO', 'EACCES'], 'memfd_create': ['EMFILE', 'ENOMEM'],
     'clock_nanosleep': ['EINTR'], 'nanosleep': ['EINTR'], 'close': ['EIO', 'EINTR'],
 }
 # Cannot fail (brk answers with where the heap ends, and kill is of a child that waits for us), or is the

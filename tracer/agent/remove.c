@@ -235,12 +235,15 @@ static int close_all_ends(struct inject *in, struct err *err)
 
 	if (!dir)
 		return err_sys(err, errno, "%s", path);
-	while (r == 0 && (e = readdir(dir))) {
+	while (r == 0 && (errno = 0, e = readdir(dir))) {
 		int fd = (int)strtol(e->d_name, NULL, 10);
 
 		if (e->d_name[0] != '.' && inject_owns_fd(in, fd))
 			r = close_fd(in, fd, err);
 	}
+	/* a list that ends early is no list: what is ours may be behind it */
+	if (r == 0 && errno)
+		r = err_sys(err, errno, "%s", path);
 	closedir(dir);
 	return r;
 }
@@ -275,9 +278,10 @@ static bool pipe_is_gone(const struct inject *in)
 	dir = opendir(path);
 	if (!dir)
 		return false;
-	while (gone && (e = readdir(dir)))
+	while (gone && (errno = 0, e = readdir(dir)))
 		if (e->d_name[0] != '.')
 			gone = !inject_owns_fd(in, (int)strtol(e->d_name, NULL, 10));
+	gone = gone && !errno;
 	closedir(dir);
 	return gone;
 }

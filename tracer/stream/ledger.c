@@ -47,7 +47,6 @@ struct ledger {
 	const struct fact_sink *sink;
 	struct fact_sink own; /* what sites push goes by here */
 	struct tests tests;
-	bool final; /* the program has done its work */
 	const double *ns_per_tick;
 	uint64_t ticks;	 /* when the batch being read was written */
 	uint32_t moment; /* of tests: what blocks born now keep */
@@ -58,9 +57,10 @@ struct ledger {
 	struct site_sum *sum; /* by site */
 	struct site_past *past;
 	uint32_t cap; /* of both */
-	bool events, sampling;
-	uint64_t live_bytes, live_blocks; /* blocks in units of 1 << shift */
 	unsigned shift;
+	bool events, sampling;
+	bool final; /* the program has done its work */
+	uint64_t live_bytes, live_blocks; /* blocks in units of 1 << shift */
 	uint64_t peak_bytes, peak_blocks, peak_gen, peak_at_ns;
 	uint64_t upper_bytes; /* no instant can have had more: window included */
 	uint64_t at_ns;
