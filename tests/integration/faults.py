@@ -92,9 +92,9 @@ def go(job, folder, env=None, strace=None):
         job.before()
     words = [*(strace or []), PROGRAM, *job.words]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        # A file, not a pipe: a child it leaves behind must not hold us up.
+        # No locale to load, without which it says the same in other letters. A file, not a pipe: a child it leaves behind must not hold us up.
         p = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                             env={**os.environ, **(env or {})}, start_new_session=True)
+                             env={**os.environ, 'LC_ALL': 'C', **(env or {})}, start_new_session=True)
         try:
             status = p.wait(LIMIT)
         except subprocess.TimeoutExpired:
