@@ -15,9 +15,9 @@
 static const struct opt options[] = {
 	{ 0, "view", "VIEW",
 	  "summary (default), leaks, sites, flame, timeline, threads, tests; of a snapshot: types, "
-	  "fragmentation, ledger, gc, holders, paths, modules, refcounts",
+	  "fragmentation, ledger, gc, holders, paths, modules, refcounts, advice",
 	  "summary leaks sites flame timeline threads tests types fragmentation ledger gc holders paths "
-	  "modules refcounts", NULL },
+	  "modules refcounts advice", NULL },
 	{ 'F', "format", "FORMAT", "text (default), html, json, csv, folded, digest",
 	  "text html json csv folded digest", NULL },
 	{ 0, "metric", "METRIC",

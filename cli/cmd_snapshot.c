@@ -28,8 +28,8 @@ static const struct opt options[] = {
 	{ 0, "sysroot", "DIR",
 	  "of a core file: look up the files it names below DIR, as when they were mapped in a container",
 	  NULL, NULL },
-	{ 0, "view", "VIEW", "summary (default), types, fragmentation, ledger, gc, holders, paths, modules, refcounts",
-	  "summary types fragmentation ledger gc holders paths modules refcounts", NULL },
+	{ 0, "view", "VIEW", "summary (default), types, fragmentation, ledger, gc, holders, paths, modules, refcounts, advice",
+	  "summary types fragmentation ledger gc holders paths modules refcounts advice", NULL },
 	{ 'F', "format", "FORMAT", "text (default), html, json, csv, digest",
 	  "text html json csv digest",
 	  NULL },
@@ -120,7 +120,7 @@ static int take_view(struct job *j, const struct opt_args *args, struct err *err
 	if (rc == 0 && view && w->options.question != VIEW_SUMMARY &&
 	    w->options.question < VIEW_TYPES)
 		rc = err_set(err, ERR_USAGE, "a snapshot has no %s view: %s", view,
-			     "one of summary, types, fragmentation, ledger, gc, holders, paths, modules, refcounts");
+			     "one of summary, types, fragmentation, ledger, gc, holders, paths, modules, refcounts, advice");
 	if (rc == 0 && top)
 		rc = opt_number("--top", top, 1, 10000000, &rows, err);
 	w->options.path = opt_value(args, "path");

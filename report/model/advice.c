@@ -4,15 +4,17 @@
 
 #include <stdlib.h>
 
+#include "base/own.h"
+
 static const struct advice_words words[ADVICE_KINDS] = {
-	[ADVICE_SLOTS] = { "__slots__ on ", "low", "name the attributes in __slots__, in the base classes too",
+	[ADVICE_SLOTS] = { "slots", "__slots__", "__slots__ on ", "low", "name the attributes in __slots__, in the base classes too",
 			   "attributes are added from outside, or the class is weakly referenced without naming __weakref__",
 			   "the layout of its objects and how many attributes they have; what a size class adds is a word or none" },
-	[ADVICE_TRIM] = { "malloc_trim: whole free pages of the C library", "none",
+	[ADVICE_TRIM] = { "trim", "malloc_trim", "malloc_trim: whole free pages of the C library", "none",
 			  "ctypes.CDLL(None).malloc_trim(0), or MALLOC_TRIM_THRESHOLD_ and MALLOC_ARENA_MAX in the "
 			  "environment", "the program needs the memory again at once",
 			  "the C library's own lists of free chunks; pages that are not resident save nothing" },
-	[ADVICE_COLLECT] = { "cycles nothing reaches: gc.collect()", "low",
+	[ADVICE_COLLECT] = { "collect", "gc.collect()", "cycles nothing reaches: gc.collect()", "low",
 			     "gc.collect() after the work that makes cycles, or break them with weakref",
 			     "the pause of a full collection is dearer than the memory",
 			     "the references of all objects the collector tracks, and what only those hold" },
@@ -64,4 +66,47 @@ int advice_of(const struct heap_model *m, struct advice **ret, size_t *ret_n, st
 	*ret = list;
 	*ret_n = n;
 	return 0;
+}
+
+static int put_row(struct table *t, const struct heap_model *m, const struct advice *a, struct err *err)
+{
+	const struct fact_heap_type *type = a->kind == ADVICE_SLOTS ? &m->types.at[a->type] : NULL;
+	const struct advice_words *w = advice_words(a->kind);
+	struct table_cell *c = table_row(t);
+
+	if (!c)
+		return err_nomem(err);
+	c[0].text = w->key;
+	c[1] = (struct table_cell){ .text = type ? type->module : "", .none = !type };
+	c[2] = (struct table_cell){ .text = type ? type->name : "", .none = !type };
+	c[3].count = a->saving.least;
+	c[4] = (struct table_cell){ .count = a->saving.most, .none = a->saving.most == HEAP_SAVING_UNKNOWN };
+	c[5].text = w->risk;
+	return 0;
+}
+
+int advice_table(const struct heaps *h, size_t top, struct table *ret, struct err *err)
+{
+	static const struct table_column columns[] = {
+		{ "kind", "KIND", TABLE_WORD, false },
+		{ "module", "MODULE", TABLE_NAME, false },
+		{ "type", "TYPE", TABLE_NAME, false },
+		{ "saves_at_least_bytes", "AT LEAST", TABLE_BYTES, false },
+		{ "saves_at_most_bytes", "AT MOST", TABLE_BYTES, false },
+		{ "risk", "RISK", TABLE_WORD, false },
+	};
+	const struct heap_model *m = heaps_last(h);
+	AUTO_FREE struct advice *list = NULL;
+	size_t n = 0;
+	int r = table_init(ret, columns, sizeof columns / sizeof *columns, err);
+
+	if (r == 0 && m)
+		r = advice_of(m, &list, &n, err);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = put_row(ret, m, &list[i], err);
+	if (r == 0 && top)
+		(void)table_top(ret, top);
+	if (r < 0)
+		table_deinit(ret);
+	return r;
 }

@@ -26,8 +26,12 @@ struct advice {
 /* By falling least, then most. malloc'ed, n may be 0. Errors: NOMEM. */
 int advice_of(const struct heap_model *m, struct advice **ret, size_t *ret_n, struct err *err) MUST_CHECK;
 
+/* A row each, of the newest snapshot; none without one. Errors: NOMEM. */
+int advice_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
+
 /* Words of ours for a kind. what of ADVICE_SLOTS ends before the name of the class. */
 struct advice_words {
+	const char *key, *title; /* "slots", "__slots__" */
 	const char *what, *risk, *how, *unless, *based;
 };
 const struct advice_words *advice_words(enum advice_kind kind);

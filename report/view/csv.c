@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "report/model/advice.h"
 #include "report/view/view.h"
 
 /* "f a.py:1;main a.py:9" as one field. */
@@ -124,6 +125,9 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 		break;
 	case VIEW_REFCOUNTS:
 		rc = heaps_refcounts_table(&r->heaps, o->top, &t, err);
+		break;
+	case VIEW_ADVICE:
+		rc = advice_table(&r->heaps, o->top, &t, err);
 		break;
 	}
 	if (rc == 0)

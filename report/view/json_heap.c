@@ -370,7 +370,6 @@ static void put_small_lists(struct json *j, const struct heap_model *m)
 
 static int put_advice(struct json *j, const struct heap_model *m, struct err *err)
 {
-	static const char *const kinds[ADVICE_KINDS] = { "slots", "trim", "collect" };
 	struct advice *list = NULL;
 	size_t n = 0;
 	int rc = advice_of(m, &list, &n, err);
@@ -381,7 +380,7 @@ static int put_advice(struct json *j, const struct heap_model *m, struct err *er
 	for (size_t i = 0; i < n; i++) {
 		const struct fact_heap_type *t = list[i].kind == ADVICE_SLOTS ? &m->types.at[list[i].type] : NULL;
 		json_open(j, NULL, '{');
-		json_word(j, "kind", kinds[list[i].kind]);
+		json_word(j, "kind", advice_words(list[i].kind)->key);
 		json_word(j, "type", t ? t->name : "");
 		json_word(j, "module", t ? t->module : "");
 		json_number(j, "saves_at_least_bytes", list[i].saving.least);

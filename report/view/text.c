@@ -96,6 +96,9 @@ static int draw_body(struct text *t, struct err *err)
 	case VIEW_REFCOUNTS:
 		rc = text_section_refcounts(t, top_or(o, TYPES_ROWS), err);
 		break;
+	case VIEW_ADVICE:
+		rc = text_section_advice(t, top_or(o, TYPES_ROWS), err);
+		break;
 	}
 	return rc;
 }

@@ -83,6 +83,7 @@ void text_section_holders(struct text *t, size_t top);
 int text_section_paths(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_modules(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_refcounts(struct text *t, size_t top, struct err *err) MUST_CHECK;
+int text_section_advice(struct text *t, size_t top, struct err *err) MUST_CHECK;
 void text_section_cost(struct text *t);
 void text_section_limits(struct text *t);
 void text_section_next(struct text *t);

@@ -345,6 +345,7 @@ void text_section_next(struct text *t)
 		[VIEW_PATHS] = "--path 0xADDR | --view holders | --format csv",
 		[VIEW_MODULES] = "--view holders | --format csv",
 		[VIEW_REFCOUNTS] = "--view holders | --path TYPE | --format csv",
+		[VIEW_ADVICE] = "--view types | --view fragmentation | --format csv",
 	};
 	const bool only = recording_is_snapshot(t->r);
 	struct buf line = BUF_INIT;
@@ -359,7 +360,7 @@ void text_section_next(struct text *t)
 		buf_printf(
 			&line, " %s",
 			only && t->o->question == VIEW_SUMMARY ?
-				"--view types | --view fragmentation | --view ledger | --view gc" :
+				"--view types | --view fragmentation | --view holders | --view advice" :
 				other[t->o->question]);
 	} else {
 		buf_printf(&line, "pymemprof %s -o FILE.pmp %d keeps the %s for pymemprof report",

@@ -26,8 +26,9 @@ enum view_question {
 	VIEW_PATHS,
 	VIEW_MODULES,
 	VIEW_REFCOUNTS,
+	VIEW_ADVICE,
 };
-#define VIEW_QUESTIONS 15
+#define VIEW_QUESTIONS 16
 
 struct view_options {
 	enum view_question question;

@@ -15,6 +15,7 @@ static const char *const question_names[VIEW_QUESTIONS] = {
 	[VIEW_LEDGER] = "ledger",   [VIEW_GC] = "gc",
 	[VIEW_HOLDERS] = "holders", [VIEW_PATHS] = "paths",
 	[VIEW_MODULES] = "modules", [VIEW_REFCOUNTS] = "refcounts",
+	[VIEW_ADVICE] = "advice",
 };
 
 const struct view *view_find(const char *name)
@@ -40,7 +41,7 @@ int view_question_parse(const char *name, enum view_question *ret, struct err *e
 	}
 	return err_set(err, ERR_USAGE,
 		       "unknown view '%.40s'; one of summary, leaks, sites, flame, timeline, threads, tests, "
-		       "types, fragmentation, ledger, gc, holders, paths, modules, refcounts", name);
+		       "types, fragmentation, ledger, gc, holders, paths, modules, refcounts, advice", name);
 }
 
 int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,

@@ -386,7 +386,7 @@ static size_t csv_rows(const char *text, const char *word)
 static void check_csv(const char *file)
 {
 	static const char *const views[] = { "types",	"fragmentation", "ledger",  "gc", "holders",
-					     "modules", "refcounts",	 "paths" };
+					     "modules", "refcounts",	 "paths",   "advice" };
 	struct cli done;
 
 	CLI(&done, TIME_MS, "report", "--format", "json", file);

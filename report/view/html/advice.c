@@ -31,8 +31,6 @@ static void row(struct text *t, const struct heap_model *m, const struct advice 
 /* What to do, and when not to: once for each kind there is. */
 static void explain(struct text *t, const struct advice *list, size_t n)
 {
-	static const char *const title[ADVICE_KINDS] = { "__slots__", "malloc_trim", "gc.collect()" };
-
 	for (unsigned kind = 0; kind < ADVICE_KINDS; kind++) {
 		const struct advice_words *w = advice_words((enum advice_kind)kind);
 		size_t i = 0;
@@ -40,7 +38,7 @@ static void explain(struct text *t, const struct advice *list, size_t n)
 			i++;
 		if (i < n)
 			out_printf(t->out, "<h3>%s</h3><dl class=\"figures\"><dt>Do</dt><dd>%s</dd><dt>Not if</dt><dd>%s</dd>"
-				   "<dt>Based on</dt><dd>%s</dd></dl>\n", title[kind], w->how, w->unless, w->based);
+				   "<dt>Based on</dt><dd>%s</dd></dl>\n", w->title, w->how, w->unless, w->based);
 	}
 }
 

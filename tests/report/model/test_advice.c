@@ -42,6 +42,31 @@ static void add_class(uint32_t type, uint64_t count)
 	cr_assert_eq(sink.heap_type(sink.ctx, &t, NULL), 0);
 }
 
+Test(report_model_advice, its_table_has_a_row_each_and_no_bound_where_none_is_known)
+{
+	struct fact_heap_gc gc = { .cycles_known = true, .unreachable = 10, .unreachable_bytes = 40000 };
+	struct table t;
+
+	cr_assert_eq(advice_table(&rec.heaps, 0, &t, NULL), 0);
+	cr_assert_eq(t.rows.len, 0, "there is no snapshot yet");
+	table_deinit(&t);
+	add_class(1, 9000);
+	cr_assert_eq(sink.heap_gc(sink.ctx, &gc, NULL), 0);
+	(void)model();
+	cr_assert_eq(advice_table(&rec.heaps, 0, &t, NULL), 0);
+	cr_assert_eq(t.rows.len, 2);
+	cr_assert_str_eq(t.rows.at[0][0].text, "slots");
+	cr_assert_str_eq(t.rows.at[0][2].text, "Session");
+	cr_assert_str_eq(t.rows.at[1][0].text, "collect");
+	cr_assert(t.rows.at[1][1].none && t.rows.at[1][2].none);
+	cr_assert_eq(t.rows.at[1][3].count, 40000);
+	cr_assert(t.rows.at[1][4].none, "without a graph nobody knows the most");
+	table_deinit(&t);
+	cr_assert_eq(advice_table(&rec.heaps, 1, &t, NULL), 0);
+	cr_assert_eq(t.rows.len, 1);
+	table_deinit(&t);
+}
+
 Test(report_model_advice, what_saves_most_for_sure_comes_first)
 {
 	AUTO_FREE struct advice *list = NULL;
