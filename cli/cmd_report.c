@@ -18,8 +18,8 @@ static const struct opt options[] = {
 	  "fragmentation, ledger, gc, holders, paths, modules, refcounts, advice",
 	  "summary leaks sites flame timeline threads tests types fragmentation ledger gc holders paths "
 	  "modules refcounts advice", NULL },
-	{ 'F', "format", "FORMAT", "text (default), html, json, csv, folded, digest",
-	  "text html json csv folded digest", NULL },
+	{ 'F', "format", "FORMAT", "text (default), html, json, csv, folded, speedscope, pprof, digest",
+	  "text html json csv folded speedscope pprof digest", NULL },
 	{ 0, "metric", "METRIC",
 	  "order and weight: live (default), peak, allocated, freed, temporary",
 	  "live peak allocated freed temporary", NULL },
@@ -70,9 +70,8 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 	}
 	if (opt_given(args, "full"))
 		w->options.max_bytes = SIZE_MAX / 2;
-	if (rc == 0 && format && !(w->view = view_find(format)))
-		rc = err_set(err, ERR_USAGE,
-			     "unknown format '%.40s'; one of text, html, json, csv, folded", format);
+	if (rc == 0 && format)
+		rc = draw_format(format, w->path, STDOUT_FILENO, &w->view, err);
 	if (rc == 0 && !(w->view->questions >> w->options.question & 1))
 		rc = err_set(err, ERR_USAGE, "format %s has no %s view", w->view->name,
 			     view_question_name(w->options.question));

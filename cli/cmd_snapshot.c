@@ -127,9 +127,8 @@ static int take_view(struct job *j, const struct opt_args *args, struct err *err
 	if (w->options.path && !view)
 		w->options.question = VIEW_PATHS;
 	w->options.top = (size_t)rows;
-	if (rc == 0 && format && !(w->view = view_find(format)))
-		rc = err_set(err, ERR_USAGE, "unknown format '%.40s'; one of text, html, json, csv",
-			     format);
+	if (rc == 0 && format)
+		rc = draw_format(format, NULL, STDOUT_FILENO, &w->view, err);
 	if (rc == 0 && !(w->view->questions >> w->options.question & 1))
 		rc = err_set(err, ERR_USAGE, "format %s has no %s view", w->view->name,
 			     view_question_name(w->options.question));

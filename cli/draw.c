@@ -32,6 +32,19 @@ int draw_open(const char *path, bool force, int *ret_fd, struct err *err)
 	return 0;
 }
 
+int draw_format(const char *name, const char *path, int fd, const struct view **ret, struct err *err)
+{
+	const struct view *found = view_find(name);
+
+	if (!found)
+		return err_set(err, ERR_USAGE,
+			       "unknown format '%.40s'; one of text, html, json, csv, folded, speedscope, pprof", name);
+	if (found->binary && (!path || strcmp(path, "-") == 0) && isatty(fd))
+		return err_set(err, ERR_USAGE, "format %s is not for a terminal; write it to a file", name);
+	*ret = found;
+	return 0;
+}
+
 /* The file a page is made of, to be carried in it when it is not larger than the page may be. */
 static int take_along(const char *path, struct view_options *o, struct buf *ret, struct err *err)
 {

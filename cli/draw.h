@@ -20,6 +20,12 @@ struct draw_wish {
 };
 
 /*
+ * The view called name, to be written to path, or to fd without one. Errors: USAGE: there is none of
+ * that name, or it is no text and fd is a terminal.
+ */
+int draw_format(const char *name, const char *path, int fd, const struct view **ret, struct err *err) MUST_CHECK;
+
+/*
  * Conclude the recording and draw it. Returns the exit status: STATUS_FINE, or
  * STATUS_INCOMPLETE when data is missing from the recording. A file is created with mode 0600
  * and never replaces another one unless forced.

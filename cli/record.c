@@ -185,9 +185,8 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	r->wish.options.file = r->wish.source = to_stdout ? NULL : r->path;
 	int rc = take_options(args, &r->options, err);
 	r->options.snapshots = !opt_given(args, "no-snapshot");
-	if (rc == 0 && format && !(r->wish.view = view_find(format)))
-		rc = err_set(err, ERR_USAGE,
-			     "unknown format '%.40s'; one of text, html, json, csv, folded", format);
+	if (rc == 0 && format)
+		rc = draw_format(format, NULL, running ? STDERR_FILENO : STDOUT_FILENO, &r->wish.view, err);
 	if (rc == 0 && to_stdout && running)
 		rc = err_set(err, ERR_USAGE,
 			     "standard output belongs to the program: -o needs a file");

@@ -45,8 +45,8 @@
 		{ 'F',                                                                             \
 		  "format",                                                                        \
 		  "FORMAT",                                                                        \
-		  "of the report at the end: text, html, json, csv, folded",                             \
-		  "text html json csv folded",                                                          \
+		  "of the report at the end: text, html, json, csv, folded, speedscope, pprof",          \
+		  "text html json csv folded speedscope pprof",                                         \
 		  NULL },                                                                          \
 	{                                                                                          \
 		0, "trace-python-allocators", NULL, NULL, NULL, NULL                               \

@@ -53,12 +53,13 @@ struct view {
 	const char *name;    /* as in --format */
 	const char *summary; /* one line for --help */
 	unsigned questions;  /* bit per question it can answer */
+	bool binary;	     /* no text: not for a terminal */
 	/* Errors: NOMEM, and those of out_check. The caller flushes. */
 	int (*draw)(const struct recording *r, const struct view_options *o, struct out *out,
 		    struct err *err);
 };
 
-extern const struct view view_text, view_json, view_csv, view_folded, view_html, view_digest;
+extern const struct view view_text, view_json, view_csv, view_folded, view_html, view_speedscope, view_pprof, view_digest;
 
 /* NULL-terminated list. */
 extern const struct view *const views[];

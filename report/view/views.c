@@ -5,7 +5,8 @@
 #include "report/view/view.h"
 
 const struct view *const views[] = { &view_text,   &view_json,	 &view_csv,
-				     &view_folded, &view_html, &view_digest, NULL };
+				     &view_folded, &view_html,	 &view_speedscope,
+				     &view_pprof,  &view_digest, NULL };
 
 static const char *const question_names[VIEW_QUESTIONS] = {
 	[VIEW_SUMMARY] = "summary", [VIEW_LEAKS] = "leaks",	  [VIEW_SITES] = "sites",

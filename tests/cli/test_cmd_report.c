@@ -141,6 +141,17 @@ Test(cli_cmd_report, standard_input_is_read_as_a_dash)
 	cr_assert_eq(s.status, 3, "%s", s.text);
 }
 
+Test(cli_cmd_report, a_profile_goes_to_a_file_or_a_pipe_but_not_to_a_terminal)
+{
+	shell(&s, "\"$P\" report %s/a.pmp --format pprof -o %s/a.pb.gz && gzip -t %s/a.pb.gz", folder, folder, folder);
+	cr_assert_eq(s.status, 0, "%s", s.text);
+	shell(&s, "\"$P\" report %s/a.pmp --format pprof | gzip -dc | grep -c inuse_space", folder);
+	cr_assert(s.status == 0 && strcmp(s.text, "1\n") == 0, "%s", s.text);
+	shell(&s, "script -qec '\"'\"$P\"'\" report %s/a.pmp --format pprof' /dev/null </dev/null", folder);
+	cr_assert_eq(s.status, 2, "%s", s.text);
+	cr_assert(strstr(s.text, "format pprof is not for a terminal; write it to a file"), "%s", s.text);
+}
+
 Test(cli_cmd_report, a_recording_without_an_end_is_shown_and_called_incomplete)
 {
 	make("cut.pmp", false);

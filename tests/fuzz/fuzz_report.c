@@ -23,7 +23,7 @@ static void draw(const struct recording *r, const struct view *view, int questio
 	out_init(&out, OUT_MEMORY);
 	if (view_draw(view, r, &o, &out, &err) < 0 && err.text[0] == '\0')
 		abort();
-	for (size_t i = 0; i < out.buf.len; i++) {
+	for (size_t i = 0; i < out.buf.len && !view->binary; i++) {
 		uint8_t c = out.buf.bytes[i];
 
 		if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f)

