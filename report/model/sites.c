@@ -129,7 +129,7 @@ uint64_t sites_metric(const struct counters *c, enum sites_metric metric)
 	return 0;
 }
 
-static uint64_t metric_blocks(const struct counters *c, enum sites_metric metric)
+uint64_t sites_metric_blocks(const struct counters *c, enum sites_metric metric)
 {
 	switch (metric) {
 	case SITES_LIVE:
@@ -197,7 +197,7 @@ int sites_order(const struct counters *by_stack, size_t n, enum sites_metric met
 	}
 	for (size_t i = 0; i < n; i++)
 		ranked[i] = (struct ranked){ .bytes = sites_metric(&by_stack[i], metric),
-					     .blocks = metric_blocks(&by_stack[i], metric),
+					     .blocks = sites_metric_blocks(&by_stack[i], metric),
 					     .allocated = by_stack[i].alloc_blocks,
 					     .stack = (uint32_t)i };
 	qsort(ranked, n, sizeof *ranked, by_rank);

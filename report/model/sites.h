@@ -64,6 +64,7 @@ enum sites_metric {
 };
 
 uint64_t sites_metric(const struct counters *c, enum sites_metric metric); /* bytes */
+uint64_t sites_metric_blocks(const struct counters *c, enum sites_metric metric);
 const char *sites_metric_name(enum sites_metric metric);		   /* "live", … */
 int sites_metric_parse(const char *name, enum sites_metric *ret,
 		       struct err *err) MUST_CHECK; /* USAGE */

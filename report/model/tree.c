@@ -21,23 +21,6 @@ static int smallest_first(const void *a, const void *b)
 	return x->place < y->place ? 1 : x->place > y->place ? -1 : 0;
 }
 
-static uint64_t blocks_of(const struct counters *c, enum sites_metric metric)
-{
-	switch (metric) {
-	case SITES_LIVE:
-		return counters_live_blocks(c);
-	case SITES_ALLOCATED:
-		return c->alloc_blocks;
-	case SITES_FREED:
-		return c->free_blocks;
-	case SITES_TEMPORARY:
-		return c->temp_blocks;
-	case SITES_PEAK:
-		return c->peak_blocks;
-	}
-	return 0;
-}
-
 static void add_sum(struct tree_sum *to, const struct tree_sum *more)
 {
 	if (__builtin_add_overflow(to->bytes, more->bytes, &to->bytes))
@@ -62,7 +45,7 @@ int tree_init(struct tree *t, const struct stacks *stacks, const struct counters
 		uint32_t stack = stacks->places.at[i].stack;
 		if (stack != STACKS_NONE) {
 			p->self.bytes = sites_metric(&by_stack[stack], metric);
-			p->self.blocks = blocks_of(&by_stack[stack], metric);
+			p->self.blocks = sites_metric_blocks(&by_stack[stack], metric);
 			add_sum(&p->total, &p->self);
 		}
 		p->first_child = p->next_sibling = TREE_NONE;

@@ -165,23 +165,6 @@ static void put_frames(struct profile *p)
 
 /* --- samples --------------------------------------------------------------------------------- */
 
-static uint64_t blocks_of(const struct counters *c, enum sites_metric metric)
-{
-	switch (metric) {
-	case SITES_LIVE:
-		return counters_live_blocks(c);
-	case SITES_ALLOCATED:
-		return c->alloc_blocks;
-	case SITES_FREED:
-		return c->free_blocks;
-	case SITES_TEMPORARY:
-		return c->temp_blocks;
-	case SITES_PEAK:
-		return c->peak_blocks;
-	}
-	return 0;
-}
-
 static void put_label(struct profile *p, const char *key, const char *value)
 {
 	put_varint(&p->inner, LABEL_KEY, word(p, key));
@@ -216,7 +199,7 @@ static void put_sample(struct profile *p, const struct stack_site *site, const s
 		buf_uvarint(&p->inner, ID_OUTER_MISSING);
 	put_message(&p->message, SAMPLE_LOCATION, &p->inner);
 	for (size_t i = 0; i < METRICS; i++) {
-		buf_uvarint(&p->inner, blocks_of(c, types[i].metric));
+		buf_uvarint(&p->inner, sites_metric_blocks(c, types[i].metric));
 		buf_uvarint(&p->inner, sites_metric(c, types[i].metric));
 	}
 	put_message(&p->message, SAMPLE_VALUE, &p->inner);
