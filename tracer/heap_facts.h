@@ -205,6 +205,7 @@ enum fact_bound {
 	FACT_BOUND_NONE = 0,
 	FACT_BOUND_LRU_CACHE, /* functools.lru_cache(maxsize) */
 	FACT_BOUND_DEQUE,     /* collections.deque(maxlen) */
+	FACT_BOUND_METHOD_CACHE, /* the interpreter's cache of attribute names */
 };
 
 /*

@@ -58,7 +58,7 @@ bool leaks_path_within(const char *outer, const char *inner)
 {
 	size_t n = strlen(outer);
 	return n > 0 && strncmp(outer, inner, n) == 0 &&
-	       (!inner[n] || strchr(STEPS, inner[n]));
+	       (!inner[n] || inner[n] == '*' || strchr(STEPS, inner[n])); /* "[*]*": a step repeated */
 }
 
 static size_t depth_of(const char *path)
@@ -97,25 +97,39 @@ static bool gathers_in(const struct leak *row, const struct leak *container)
 	return n > 0 && strncmp(row->holder, name, n) == 0 && (!row->holder[n] || row->holder[n] == ' ');
 }
 
-static bool related(const struct recording *r, const struct leak *a, const struct leak *b)
+/*
+ * Told by their paths: one hangs on the other, or one function puts them into the same container.
+ * Without any path the line that makes them has to do.
+ */
+static bool surely_related(const struct recording *r, const struct leak *a, const struct leak *b)
 {
-	bool near = same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
-	if (a->stack == b->stack)
-		return true;
-	if (*a->path && *b->path) {
-		if (strcmp(a->path, b->path) == 0)
-			return near || a->type == b->type;
-		if (leaks_path_within(a->path, b->path) || leaks_path_within(b->path, a->path))
-			return true;
-		/* What a library files away about an object is part of it. */
-		return near && a->by_library != b->by_library;
-	}
-	if (a->container != b->container) {
+	bool near = a->stack == b->stack || same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
+	if (!*a->path && !*b->path)
+		return near;
+	if (!*a->path || !*b->path)
+		return false;
+	if (leaks_path_within(a->path, b->path) || leaks_path_within(b->path, a->path))
+		return near || a->type == b->type || strcmp(a->path, b->path) != 0;
+	return near && !a->container && !b->container && *a->holder && strcmp(a->holder, b->holder) == 0;
+}
+
+/*
+ * Told by line or function only, 0: not at all. It says little: a function may feed two leaks, and an
+ * object that was used before has the line of its first use. So a row that is told like this belongs
+ * to the one it is nearest to, and joins no others together.
+ */
+static unsigned nearness(const struct recording *r, const struct leak *a, const struct leak *b)
+{
+	unsigned near = a->stack == b->stack		       ? 3 :
+			same_function(r, a, b)		       ? 2 :
+			calls(r, a, b) || calls(r, b, a) ? 1 : 0;
+	if (near && *a->path && *b->path) /* what a library files away about an object is part of it */
+		return a->by_library != b->by_library ? near : 0;
+	if (near && a->container != b->container) {
 		const struct leak *c = a->container ? a : b, *o = a->container ? b : a;
-		return near && (gathers_in(o, c) || !*o->holder);
+		return gathers_in(o, c) ? near + 1 : *o->holder ? 0 : near;
 	}
-	/* Without a path (garbage, references of C, no snapshot) the function has to do. */
-	return near;
+	return near; /* garbage, references of C, blocks that are nobody's */
 }
 
 static uint32_t find_root(uint32_t *parent, uint32_t i)
@@ -177,25 +191,68 @@ static bool leads(const struct recording *r, const struct leak *a, const struct 
 	return a->retained_bytes > b->retained_bytes;
 }
 
+/* The row outside i's group that a row of it is nearest to, of those with a path; n: none. */
+static size_t nearest(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n, size_t i)
+{
+	const struct leak *a = &l->rows.at[i];
+	unsigned best = 0;
+	uint64_t apart = 0;
+	size_t ret = n;
+	for (size_t k = 0; k < n; k++) {
+		const struct leak *b = &l->rows.at[k];
+		uint64_t more = a->objects > b->objects ? a->objects - b->objects : b->objects - a->objects;
+		unsigned near = a->state == b->state && *b->path && (!*a->path || !b->by_library) &&
+						find_root(parent, (uint32_t)k) != find_root(parent, (uint32_t)i) ?
+					nearness(r, a, b) :
+					0;
+		if (near > best || (near && near == best && more < apart)) {
+			best = near;
+			apart = more;
+			ret = k;
+		}
+	}
+	return ret;
+}
+
+/* Groups of rows that are surely related, also by others between them. */
+static void join_groups(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++) {
+			const struct leak *a = &l->rows.at[i], *b = &l->rows.at[k];
+			if (a->state == b->state && surely_related(r, a, b))
+				parent[find_root(parent, (uint32_t)i)] = find_root(parent, (uint32_t)k);
+		}
+}
+
+/* Groups that the function alone tells find the one they belong to. */
+static void join_nearest(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n, bool *settled)
+{
+	for (size_t i = 0; i < n; i++)
+		if (*l->rows.at[i].path && !l->rows.at[i].by_library)
+			settled[find_root(parent, (uint32_t)i)] = true;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t root = find_root(parent, (uint32_t)i);
+		size_t to = settled[root] ? n : nearest(l, r, parent, n, i);
+		if (to == n)
+			continue;
+		settled[root] = true;
+		parent[root] = find_root(parent, (uint32_t)to);
+	}
+}
+
 int leaks_merge(struct leaks *l, const struct recording *r, struct err *err)
 {
 	size_t n = l->rows.len < MERGED_ROWS_MAX ? l->rows.len : MERGED_ROWS_MAX;
 	AUTO_FREE uint32_t *parent = calloc(l->rows.len + 1, sizeof *parent);
-	if (!parent)
+	AUTO_FREE uint32_t *best = calloc(l->rows.len + 1, sizeof *best);
+	AUTO_FREE bool *settled = calloc(l->rows.len + 1, sizeof *settled);
+	if (!parent || !best || !settled)
 		return err_nomem(err);
 	for (size_t i = 0; i < l->rows.len; i++)
 		parent[i] = (uint32_t)i;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < i; k++) {
-			const struct leak *a = &l->rows.at[i], *b = &l->rows.at[k];
-			if (a->state == b->state && related(r, a, b))
-				parent[find_root(parent, (uint32_t)i)] =
-					find_root(parent, (uint32_t)k);
-		}
-	AUTO_FREE uint32_t *best = calloc(l->rows.len + 1, sizeof *best);
-	if (!best)
-		return err_nomem(err);
-	memcpy(best, parent, (l->rows.len + 1) * sizeof *best);
+	join_groups(l, r, parent, n);
+	join_nearest(l, r, parent, n, settled);
 	for (size_t i = 0; i < l->rows.len; i++)
 		best[i] = (uint32_t)i;
 	for (size_t i = 0; i < l->rows.len; i++) {

@@ -224,6 +224,21 @@ static bool suppress(struct leaks *l, const struct recording *r, struct leak *ro
 	return false;
 }
 
+static const char *bound_words(enum fact_bound bound)
+{
+	switch (bound) {
+	case FACT_BOUND_DEQUE:
+		return "a deque";
+	case FACT_BOUND_LRU_CACHE:
+		return "an lru_cache";
+	case FACT_BOUND_METHOD_CACHE:
+		return "the interpreter's cache of attribute names, which C code fills with new strings,";
+	case FACT_BOUND_NONE:
+		break;
+	}
+	return "a container";
+}
+
 int leaks_judge(struct leaks *l, const struct recording *r, struct leak *row, struct err *err)
 {
 	const struct custom *custom = custom_of(row);
@@ -237,8 +252,7 @@ int leaks_judge(struct leaks *l, const struct recording *r, struct leak *row, st
 	if (row->bound != FACT_BOUND_NONE && row->bound_size > 0) {
 		row->state = LEAK_ACQUITTED;
 		row->reason = keep(l, "bounded: %s with room for %" PRIu64 ", %" PRIu64 " used",
-				   row->bound == FACT_BOUND_DEQUE ? "a deque" : "an lru_cache",
-				   row->bound_size, row->bound_used);
+				   bound_words(row->bound), row->bound_size, row->bound_used);
 	} else if (row->reach == LEAK_UNREACHABLE && collected(r)) {
 		row->state = LEAK_ACQUITTED;
 		row->reason = "garbage in cycles that waits for the collector, which is on";

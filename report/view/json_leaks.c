@@ -34,7 +34,9 @@ static void put_bound(struct json *j, const struct leak *row)
 		return;
 	}
 	json_open(j, "bound", '{');
-	json_word(j, "kind", row->bound == FACT_BOUND_DEQUE ? "deque" : "lru_cache");
+	json_word(j, "kind", row->bound == FACT_BOUND_DEQUE	   ? "deque" :
+			     row->bound == FACT_BOUND_LRU_CACHE ? "lru_cache" :
+								  "method_cache");
 	if (row->bound_size)
 		json_number(j, "size", row->bound_size);
 	else

@@ -63,7 +63,8 @@ static bool walk(struct walked *w, long call, bool graph)
 	struct err err = ERR_INIT;
 	bool ok;
 
-	settle(w->target.pid, call);
+	if (call >= 0)
+		settle(w->target.pid, call);
 	kill(w->target.pid, SIGSTOP);
 	ok = maps_read(w->target.pid, &w->maps, &err) == 0 &&
 	     live_new(w->target.pid, &w->mem, &err) == 0 &&
@@ -479,6 +480,61 @@ static void check_dominators(struct walked *w)
 Test(integration_graph, dominators_and_retained_sizes_are_what_taking_objects_away_says)
 {
 	on_every_python("hold", check_dominators);
+}
+
+/* --- the method cache ---------------------------------------------------------------------------- */
+
+static bool has_edge(const struct heap_graph *g, uint32_t from, uint32_t to)
+{
+	for (uint32_t e = g->first[from]; e < g->first[from + 1]; e++)
+		if (g->to[e] == to)
+			return true;
+	return false;
+}
+
+static uint32_t cache_vertex(const struct heap_graph *g)
+{
+	for (uint32_t v = g->objects; v < g->n; v++) {
+		const struct graph_root *root = graph_root(g, v);
+
+		if (root && root->cached && strcmp(root->name, "method cache") == 0)
+			return v;
+	}
+	return DIGRAPH_NONE;
+}
+
+/* The first name was never looked up: the others' counts are one higher where the cache holds them. */
+static void check_cache(struct walked *w)
+{
+	const json_t *names = json_object_get(w->target.ready, "names"), *one;
+	json_int_t alone = json_integer_value(json_array_get(json_array_get(names, 0), 1));
+	size_t i, cached = 0, agreed = 0;
+	uint32_t cache;
+
+	if (!walk(w, -1, true))
+		return;
+	cache = cache_vertex(w->graph);
+	cr_expect_neq(cache, DIGRAPH_NONE, "%s: no method cache", w->python->name);
+	json_array_foreach(names, i, one) {
+		uint64_t addr = (uint64_t)json_integer_value(json_array_get(one, 0));
+		bool held = json_integer_value(json_array_get(one, 1)) > alone;
+
+		bool edge = cache != DIGRAPH_NONE && has_edge(w->graph, cache, graph_vertex(w->graph, addr));
+
+		cached += held;
+		agreed += edge == held;
+		cr_expect_eq(edge, held, "%s: attribute %zu: count %lld, alone %lld, %s in the cache", w->python->name, i,
+			     (long long)json_integer_value(json_array_get(one, 1)), (long long)alone,
+			     edge ? "seen" : "not seen");
+	}
+	cr_expect_gt(cached, 200, "%s: %zu", w->python->name, cached);
+	fprintf(stderr, "%s %s: the method cache has %u names, %zu of %zu ours as their counts say\n", w->python->name,
+		w->python->version, cache != DIGRAPH_NONE ? graph_root(w->graph, cache)->cached : 0, cached, i - 1);
+}
+
+Test(integration_graph, the_method_cache_holds_the_names_whose_counts_say_so)
+{
+	on_every_python("names", check_cache);
 }
 
 /* --- ways ---------------------------------------------------------------------------------------- */

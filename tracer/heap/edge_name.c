@@ -20,11 +20,11 @@
 
 /* Fields Python shows by getset descriptors, or not at all. */
 static const struct field_name {
-	const char *type; /* name of the type or of a base, module builtins */
+	const char *module, *type; /* of the type or of a base */
 	size_t at;	  /* of the offset in struct py_layout */
 	const char *name;
 } field_names[] = {
-#define F(type, member, name) { type, offsetof(struct py_layout, member), name }
+#define F(type, member, name) { "builtins", type, offsetof(struct py_layout, member), name }
 	F("function", PyFunctionObject_func_code, "__code__"),
 	F("function", PyFunctionObject_func_globals, "__globals__"),
 	F("function", PyFunctionObject_func_builtins, "__builtins__"),
@@ -63,6 +63,8 @@ static const struct field_name {
 	F("type", PyHeapTypeObject_ht_slots, "__slots__"),
 	F("type", PyHeapTypeObject_ht_module, "__module__"),
 #undef F
+	{ "functools", "_lru_cache_wrapper", offsetof(struct py_layout, lru_cache_object_cache), "cache" },
+	{ "functools", "_lru_cache_wrapper", offsetof(struct py_layout, lru_cache_object_func), "__wrapped__" },
 };
 
 static void set_name(struct edge_name *ret, enum fact_edge edge, const char *name)
@@ -274,7 +276,7 @@ static bool table_name(struct heap_graph *g, const struct heap_type *t, uint64_t
 
 		memcpy(&at, (const char *)g->h->l + f->at, sizeof(at));
 		if (at < 0 || (uint64_t)at != offset || strcmp(f->type, t->name) ||
-		    strcmp(t->module, "builtins"))
+		    strcmp(t->module, f->module))
 			continue;
 		snprintf(ret, EDGE_NAME_BYTES, "%s", f->name);
 		return true;

@@ -26,6 +26,7 @@ struct graph_root {
 	uint64_t code;	   /* of frames */
 	uint32_t parent;   /* index of the root above; GRAPH_ALL's is itself */
 	uint32_t line;	   /* of frames */
+	uint32_t cached;   /* of a method cache: its names; else 0 */
 	const char *name;  /* owned by the graph */
 	const char *where; /* owned by the graph */
 };

@@ -15,6 +15,7 @@
 #include "tracer/cpython/str.h"
 #include "tracer/heap/graph_inside.h"
 #include "tracer/heap/ids.h"
+#include "tracer/heap/method_cache.h"
 #include "tracer/heap/object.h"
 #include "tracer/heap/refs.h"
 
@@ -307,7 +308,24 @@ static void interp_known(struct heap_graph *g, uint32_t root, uint64_t interp)
 			held(g, root, word);
 }
 
-static void interp_hang(struct heap_graph *g, taddr interp, unsigned number, unsigned *threads)
+/* The words of an interpreter's state; those of its method cache, when it is in there, are another root's. */
+static bool interp_words(struct heap_graph *g, uint32_t root, uint64_t interp, unsigned number)
+{
+	uint64_t bytes = (uint64_t)g->h->l->PyInterpreterState_sizeof;
+	struct method_cache cache;
+
+	if (!method_cache_find(g, interp, bytes < STATE_BYTES_MAX ? bytes : STATE_BYTES_MAX, &cache) ||
+	    !method_cache_hang(g, &cache, number)) {
+		state_words(g, root, interp, bytes);
+		return false;
+	}
+	state_words(g, root, interp, cache.start - interp);
+	state_words(g, root, cache.end, interp + bytes - cache.end);
+	return true;
+}
+
+/* True when the interpreter has a method cache of its own. */
+static bool interp_hang(struct heap_graph *g, taddr interp, unsigned number, unsigned *threads)
 {
 	struct heap *h = g->h;
 	struct interp_thread t, list[64];
@@ -320,7 +338,7 @@ static void interp_hang(struct heap_graph *g, taddr interp, unsigned number, uns
 		snprintf(name, sizeof(name), "%u", number);
 	root = graph_root_add(g, FACT_ROOT_INTERPRETER, GRAPH_ALL, interp.v, name, "");
 	if (!root)
-		return;
+		return false;
 	interp_known(g, root, interp.v);
 	if (thread_iter_init(&it, h->py, &h->r.base, interp, NULL) == 0)
 		while (thread_next(&it, &t, NULL) > 0) {
@@ -332,7 +350,7 @@ static void interp_hang(struct heap_graph *g, taddr interp, unsigned number, uns
 		}
 	while (n)
 		thread_hang(g, &list[--n], ++*threads);
-	state_words(g, root, interp.v, (uint64_t)h->l->PyInterpreterState_sizeof);
+	return interp_words(g, root, interp.v, number);
 }
 
 static void static_hang(struct heap_graph *g)
@@ -369,17 +387,36 @@ static void static_hang(struct heap_graph *g)
 	}
 }
 
+/* Up to 3.9 it is a static variable of the program or of libpython. */
+static void static_cache(struct heap_graph *g)
+{
+	struct method_cache cache, best = { 0 };
+
+	for (size_t i = 0; i < g->h->zones.len; i++) {
+		const struct zone *z = &g->h->zones.at[i];
+
+		if (z->is_static && method_cache_find(g, z->start, z->end - z->start, &cache) &&
+		    cache.names > best.names)
+			best = cache;
+	}
+	if (best.names)
+		(void)method_cache_hang(g, &best, 1);
+}
+
 int graph_roots_known(struct heap_graph *g, struct err *err)
 {
 	struct heap *h = g->h;
 	unsigned number = 0, threads = 0;
 	struct interp_iter it;
+	bool cached = false;
 	taddr interp;
 
 	static_hang(g);
 	if (interp_iter_init(&it, h->py, &h->r.base, NULL) == 0)
 		while (!g->nomem && interp_next(&it, &interp, NULL) > 0)
-			interp_hang(g, interp, ++number, &threads);
+			cached = interp_hang(g, interp, ++number, &threads) || cached;
+	if (!cached && !g->nomem)
+		static_cache(g);
 	if (h->r.gone)
 		return err_set(err, h->r.gone, "the target went away");
 	return g->nomem ? err_nomem(err) : 0;

@@ -13,6 +13,7 @@
 #include "tracer/heap/graph_inside.h"
 #include "tracer/heap/held_text.h"
 #include "tracer/heap/ids.h"
+#include "tracer/heap/method_cache.h"
 #include "tracer/heap/walk.h"
 
 #define ROWS_PER_GROUP 4
@@ -176,9 +177,15 @@ static int take_member(struct held *h, uint32_t vertex, struct rows *rows, struc
 static void find_bound(const struct held *h, const struct row *row, bool containers,
 		       struct fact_heap_held *f)
 {
+	const struct graph_root *root = row->way.n == 2 ? graph_root(h->g, row->way.step[0].vertex) : NULL;
 	struct heap *heap = h->g->h;
 	const struct py_layout *l = heap->l;
 
+	if (root && root->cached) {
+		f->bound = FACT_BOUND_METHOD_CACHE;
+		f->bound_size = METHOD_CACHE_ENTRIES;
+		f->bound_used = root->cached;
+	}
 	for (size_t i = 1; i + !containers < row->way.n; i++) {
 		uint32_t v = row->way.step[i].vertex;
 		uint64_t addr = v < h->g->objects ? graph_addr(h->g, v) : 0, limit, used, func;

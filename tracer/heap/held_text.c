@@ -110,7 +110,7 @@ static void root_piece(const struct graph_root *root, char ret[PIECE])
 		snprintf(ret, PIECE, "thread state");
 		return;
 	case FACT_ROOT_INTERPRETER:
-		snprintf(ret, PIECE, "interpreter %.150s", name);
+		snprintf(ret, PIECE, "interpreter%s%.150s", *name ? " " : "", name);
 		return;
 	case FACT_ROOT_STATIC:
 		snprintf(ret, PIECE, "static objects");

@@ -116,6 +116,45 @@ Test(report_model_leaks, two_leaks_stay_two)
 	cr_assert_eq(r.leaks.naccused, 2);
 }
 
+/* One function feeds a list and a dict; what has no path joins neither to the other. */
+Test(report_model_leaks, what_one_function_puts_into_two_containers_is_two_leaks)
+{
+	feed_site(&r, 1, 1, "before /srv/app.py:19 < serve /srv/app.py:3");
+	feed_site(&r, 2, 1, "before /srv/app.py:20 < serve /srv/app.py:3");
+	feed_site(&r, 3, 1, "__init__ /srv/app.py:9 < before /srv/app.py:19 < serve /srv/app.py:3");
+	grow(3);
+	begin_heap(true);
+	join(1, 1, FACT_JOIN_OBJECT, 960, 0);
+	join(1, 3, FACT_JOIN_OBJECT, 900, 0); /* of the second leak, in blocks that were used before */
+	join(2, 2, FACT_JOIN_OBJECT, 960, 0);
+	join(3, 3, FACT_JOIN_OBJECT, 960, 0);
+	held(1, 1, "dict app.audit", "app.audit[*]", FACT_BOUND_NONE, 0);
+	held(1, 3, "list app.callbacks", "app.callbacks[*].raw", FACT_BOUND_NONE, 0);
+	held(2, 2, "list app.callbacks", "app.callbacks[*]", FACT_BOUND_NONE, 0);
+	end();
+	const struct leaks *l = &r.leaks;
+	cr_assert_eq(l->rows.len, 4);
+	cr_assert_eq(l->naccused, 2);
+	for (size_t i = 0; i < l->rows.len; i++) {
+		const struct leak *lead = &l->rows.at[l->rows.at[i].lead];
+		if (*l->rows.at[i].path)
+			cr_assert_str_eq(lead->holder, l->rows.at[i].holder);
+	}
+}
+
+Test(report_model_leaks, names_in_the_interpreters_method_cache_are_not_accused)
+{
+	feed_site(&r, 1, 1, "dispatch /srv/app.py:19");
+	grow(1);
+	begin_heap(true);
+	join(1, 3, FACT_JOIN_OBJECT, 960, 0);
+	held(1, 3, "interpreter method cache", "interpreter method cache", FACT_BOUND_METHOD_CACHE, 4096);
+	end();
+	cr_assert_eq(r.leaks.naccused, 0);
+	cr_assert_eq(r.leaks.nacquitted, 1);
+	cr_assert(strstr(r.leaks.rows.at[0].reason, "cache of attribute names"), "%s", r.leaks.rows.at[0].reason);
+}
+
 Test(report_model_leaks, a_bounded_cache_is_not_accused_and_the_bound_is_told)
 {
 	feed_site(&r, 1, 1, "load /srv/app.py:19");
