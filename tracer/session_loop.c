@@ -189,13 +189,20 @@ static int tick(struct session *s, uint64_t now, struct err *err)
 static enum fact_end why_closed(struct session *s)
 {
 	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
+	struct procfs_status status;
 
-	/* A process closes its files before it becomes a zombie (do_exit, kernel/exit.c). */
+	/*
+	 * A process gives its memory back, then closes its files, then becomes a zombie (do_exit, kernel/exit.c);
+	 * with much memory the first step alone takes seconds. After an exec it has memory again.
+	 */
 	for (int i = 0; i < EXIT_WAIT_MS / 10; i++) {
 		if (poll(&p, 1, 10) > 0)
 			return FACT_END_EXITED;
-		if (inject_public(s->inject, s->mem, &s->agent, NULL) < 0 && i > 2)
-			return pidfd_exited(s->pidfd) ? FACT_END_EXITED : FACT_END_EXECED;
+		if (inject_public(s->inject, s->mem, &s->agent, NULL) == 0 || i < 3)
+			continue;
+		if (procfs_status(s->pid, 0, &status, NULL) < 0 || !status.has_memory)
+			return FACT_END_EXITED;
+		return pidfd_exited(s->pidfd) ? FACT_END_EXITED : FACT_END_EXECED;
 	}
 	return FACT_END_STREAM_CLOSED;
 }

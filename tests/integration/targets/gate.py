@@ -91,6 +91,8 @@ leak(knob('LEAK'))
 cache(knob('CACHE'))
 sessions(knob('SESSIONS'))
 churn(knob('CHURN'))
+if knob('HELD'):
+    rss(knob('HELD') * 1024)
 if knob('NOISE'):
     rss(os.getpid() * 7919 % knob('NOISE') + 1)
 
