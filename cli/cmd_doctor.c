@@ -47,7 +47,7 @@ static void finding(struct doctor *d, bool ok, const char *what, const char *tex
 		if (hint)
 			json_word(&d->json, "hint", hint);
 		else
-			json_null(&d->json, "hint");
+			json_nothing(&d->json, "hint");
 		json_close(&d->json, '}');
 		return;
 	}
@@ -282,7 +282,7 @@ static void tell_json(struct doctor *d, pid_t pid)
 	if (pid)
 		json_number(j, "pid", (uint64_t)pid);
 	else
-		json_null(j, "pid");
+		json_nothing(j, "pid");
 	json_open(j, "findings", '[');
 	look_at_machine(d);
 	if (pid)

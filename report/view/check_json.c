@@ -74,7 +74,7 @@ static void put_finding(struct json *j, const struct check_finding *f)
 	if (f->have_base)
 		number(j, "base", f->base);
 	else
-		json_null(j, "base");
+		json_nothing(j, "base");
 	number(j, "now", f->now);
 	number(j, "allowed", f->allowed);
 	number(j, "noise", f->noise);
@@ -137,7 +137,7 @@ static void draw(const struct check_report *r, struct out *out)
 	text(&j, "arch", now->arch);
 	text(&j, "hash_seed", now->hash_seed);
 	if (r->exit_status < 0)
-		json_null(&j, "exit");
+		json_nothing(&j, "exit");
 	else
 		json_number(&j, "exit", (uint64_t)r->exit_status);
 	json_close(&j, '}');
@@ -174,6 +174,12 @@ static void bounds(const struct check_series *s, double *low, double *high)
 	}
 }
 
+/* Figures for a history: of a run that failed or is not to be trusted there are none. */
+static size_t history(const struct check_report *r)
+{
+	return r->why ? 0 : r->question->now->series.len;
+}
+
 #define BENCHER_MEASURE_MAX 64 /* a longer name of a measure is refused */
 
 /* Bencher Metric Format: {"benchmark": {"measure": {"value", "lower_value", "upper_value"}}}. */
@@ -184,7 +190,7 @@ static void draw_bencher(const struct check_report *r, struct out *out)
 	out_str(out, "{\"");
 	out_escaped(out, ESCAPE_JSON, r->name, strlen(r->name));
 	out_str(out, "\":{");
-	for (size_t i = 0; i < now->series.len; i++) {
+	for (size_t i = 0; i < history(r); i++) {
 		const struct check_series *s = &now->series.at[i];
 		double low, high;
 		if (strlen(s->metric.name) > BENCHER_MEASURE_MAX)
@@ -210,7 +216,7 @@ static void draw_ghbench(const struct check_report *r, struct out *out)
 	const struct check_figures *now = r->question->now;
 	struct json j = { .out = out, .first = true };
 	json_open(&j, NULL, '[');
-	for (size_t i = 0; i < now->series.len; i++) {
+	for (size_t i = 0; i < history(r); i++) {
 		const struct check_series *s = &now->series.at[i];
 		double low, high;
 		char range[CHECK_VALUE_MAX], number_text[CHECK_VALUE_MAX];

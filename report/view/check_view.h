@@ -17,6 +17,7 @@ struct check_report {
 	const struct check_answer *answer;
 	const char *notes[CHECK_NOTES_MAX]; /* what a reader must know first */
 	size_t nnotes;
+	const char *place; /* file to look at where no line is known: the budget or the script */
 	const char *why; /* nothing was judged, or not to be trusted (status 4, 6); else NULL */
 	int status;	 /* exit status of the check */
 	int exit_status; /* of the program; -1: none was started, or it has not ended */

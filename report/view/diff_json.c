@@ -100,7 +100,7 @@ static void put_table(struct json *j, const struct diff *d, const struct diff_op
 	const struct diff_table *t = &d->by[by];
 	size_t n = 0;
 	if (!t->known || !(o->by >> by & 1)) {
-		json_null(j, names[by]);
+		json_nothing(j, names[by]);
 		return;
 	}
 	json_open(j, names[by], '{');

@@ -29,7 +29,7 @@ static void put_target(struct json *j, const struct recording *r)
 {
 	const struct fact_target *t = &r->totals.target;
 	if (!r->totals.have_target) {
-		json_null(j, "target");
+		json_nothing(j, "target");
 		return;
 	}
 	json_open(j, "target", '{');
@@ -84,13 +84,13 @@ static void put_verdict(struct json *j, const struct growth_verdict *v)
 	if (v->last_fall_ns)
 		json_number(j, "last_fall_ns", v->last_fall_ns);
 	else
-		json_null(j, "last_fall_ns");
+		json_nothing(j, "last_fall_ns");
 	json_number(j, "highest_bytes", v->highest_bytes);
-	json_real(j, "slope_bytes_per_second", v->slope_bytes_per_s, 1);
-	json_real(j, "r2", v->r2, 4);
-	json_real(j, "surviving", v->surviving, 4);
+	json_fraction(j, "slope_bytes_per_second", v->slope_bytes_per_s, 1);
+	json_fraction(j, "r2", v->r2, 4);
+	json_fraction(j, "surviving", v->surviving, 4);
 	if (v->oldest_block_ns == UINT64_MAX)
-		json_null(j, "oldest_block_ns");
+		json_nothing(j, "oldest_block_ns");
 	else
 		json_number(j, "oldest_block_ns", v->oldest_block_ns);
 	json_close(j, '}');
@@ -222,7 +222,7 @@ static int put_threads(struct json *j, const struct recording *r, const uint32_t
 		if (rows[i].tid)
 			json_number(j, "tid", rows[i].tid);
 		else
-			json_null(j, "tid");
+			json_nothing(j, "tid");
 		json_word(j, "name", rows[i].name);
 		put_estimate(j, r);
 		put_counters(j, &rows[i].counters);
@@ -246,7 +246,7 @@ static void put_timeline(struct json *j, const struct recording *r)
 		if (s->rss_bytes)
 			json_number(j, "rss_bytes", s->rss_bytes);
 		else
-			json_null(j, "rss_bytes");
+			json_nothing(j, "rss_bytes");
 		json_number(j, "allocated_bytes", s->alloc_bytes);
 		json_number(j, "allocated_blocks", s->alloc_blocks);
 		json_number(j, "freed_bytes", s->free_bytes);
@@ -319,7 +319,7 @@ static void put_cost(struct json *j, const struct recording *r)
 {
 	const struct fact_cost *c = &r->totals.cost;
 	if (!r->totals.have_cost) {
-		json_null(j, "cost");
+		json_nothing(j, "cost");
 		return;
 	}
 	json_open(j, "cost", '{');
@@ -329,7 +329,7 @@ static void put_cost(struct json *j, const struct recording *r)
 	if (c->first_event_ns)
 		json_number(j, "first_event_ns", c->first_event_ns);
 	else
-		json_null(j, "first_event_ns");
+		json_nothing(j, "first_event_ns");
 	json_number(j, "agent_bytes", c->agent_bytes);
 	json_number(j, "events", c->events);
 	json_number(j, "batches", c->batches);
@@ -338,9 +338,9 @@ static void put_cost(struct json *j, const struct recording *r)
 	json_number(j, "dropped_off_gil", c->offgil_dropped);
 	json_number(j, "stalls", c->stalls);
 	json_number(j, "stall_ns", c->stall_ns);
-	json_real(j, "tracer_cpu_seconds", (double)c->tracer_cpu_ns / 1e9, 6);
+	json_fraction(j, "tracer_cpu_seconds", (double)c->tracer_cpu_ns / 1e9, 6);
 	json_number(j, "tracer_rss_bytes", c->tracer_rss_bytes);
-	json_real(j, "target_cpu_seconds", (double)c->target_cpu_ns / 1e9, 6);
+	json_fraction(j, "target_cpu_seconds", (double)c->target_cpu_ns / 1e9, 6);
 	if (c->pause_kind != FACT_PAUSE_NONE) {
 		json_number(j, "pause_ns", c->pause_ns);
 		json_number(j, "pause_total_ns", c->pause_total_ns);

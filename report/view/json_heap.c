@@ -86,7 +86,7 @@ static void put_made(struct json *j, const struct recording *r, uint32_t number)
 	uint32_t place = site ? r->stacks.stacks.at[site->stack] : STACKS_ROOT;
 
 	if (!site || !stacks_next(&r->stacks, &place, &f)) {
-		json_null(j, "made");
+		json_nothing(j, "made");
 		return;
 	}
 	json_open(j, "made", '{');
@@ -185,7 +185,7 @@ static void put_told(struct json *j, const char *name, bool told, uint64_t v)
 	if (told)
 		json_number(j, name, v);
 	else
-		json_null(j, name);
+		json_nothing(j, name);
 }
 
 static int put_arena(struct json *j, const struct recording *r, const struct heap_model *m,
@@ -240,7 +240,7 @@ static void put_fragmentation(struct json *j, const struct heap_model *m)
 	text_fragmentation(m, verdict);
 	json_open(j, "fragmentation", '{');
 	json_number(j, "free_bytes", heap_model_free_bytes(m));
-	json_real(j, "free_share", heap_model_fragmentation(m), 4);
+	json_fraction(j, "free_share", heap_model_fragmentation(m), 4);
 	json_number(j, "nearly_empty_arenas", n);
 	json_number(j, "pinned_bytes", bytes);
 	json_number(j, "pinning_bytes", live);
@@ -306,8 +306,8 @@ static void put_gc_state(struct json *j, const struct fact_heap_gc *g)
 		json_number(j, "unreachable", g->unreachable);
 		json_number(j, "unreachable_bytes", g->unreachable_bytes);
 	} else {
-		json_null(j, "unreachable");
-		json_null(j, "unreachable_bytes");
+		json_nothing(j, "unreachable");
+		json_nothing(j, "unreachable_bytes");
 	}
 	json_close(j, '}');
 }
@@ -385,7 +385,7 @@ static int put_advice(struct json *j, const struct heap_model *m, struct err *er
 		json_word(j, "module", t ? t->module : "");
 		json_number(j, "saves_at_least_bytes", list[i].saving.least);
 		if (list[i].saving.most == HEAP_SAVING_UNKNOWN)
-			json_null(j, "saves_at_most_bytes");
+			json_nothing(j, "saves_at_most_bytes");
 		else
 			json_number(j, "saves_at_most_bytes", list[i].saving.most);
 		json_close(j, '}');
@@ -401,7 +401,7 @@ int json_heap(struct json *j, const struct recording *rec, const char *path, str
 	const struct heap_model *m = heaps_last(h), *old = heaps_baseline(h);
 
 	if (!m) {
-		json_null(j, "heap");
+		json_nothing(j, "heap");
 		return 0;
 	}
 	put_snapshot(j, &m->heap);

@@ -14,7 +14,7 @@ static void put_addr(struct json *j, const char *name, uint64_t addr)
 	char text[24];
 
 	if (!addr) {
-		json_null(j, name);
+		json_nothing(j, name);
 		return;
 	}
 	snprintf(text, sizeof text, "0x%" PRIx64, addr);
@@ -29,7 +29,7 @@ static void put_type(struct json *j, const struct heap_model *m, uint32_t type)
 	if (t)
 		json_word(j, "type", heap_type_label(t, label, sizeof label));
 	else
-		json_null(j, "type");
+		json_nothing(j, "type");
 }
 
 static void put_graph(struct json *j, const struct fact_heap_graph *g)
@@ -38,7 +38,7 @@ static void put_graph(struct json *j, const struct fact_heap_graph *g)
 	if (*g->skipped)
 		json_word(j, "skipped", g->skipped);
 	else
-		json_null(j, "skipped");
+		json_nothing(j, "skipped");
 	json_bool(j, "stored", g->stored);
 	json_number(j, "objects", g->objects);
 	json_number(j, "edges", g->edges);
@@ -189,7 +189,7 @@ static void put_modules(struct json *j, const struct heap_model *m)
 int json_holders(struct json *j, const struct heap_model *m, const char *what, struct err *err)
 {
 	if (!m->holders.known) {
-		json_null(j, "graph");
+		json_nothing(j, "graph");
 		return what ? put_asked(j, m, what, err) : 0;
 	}
 	put_graph(j, &m->holders.graph);

@@ -10,15 +10,15 @@ static void put_text(struct json *j, const char *name, const char *text)
 	if (*text)
 		json_text(j, name, text, strlen(text));
 	else
-		json_null(j, name);
+		json_nothing(j, name);
 }
 
 static void put_place(struct json *j, const struct recording *r, const struct leak *row)
 {
 	if (row->blamed == STACKS_NONE) {
-		json_null(j, "function");
-		json_null(j, "file");
-		json_null(j, "line");
+		json_nothing(j, "function");
+		json_nothing(j, "file");
+		json_nothing(j, "line");
 		return;
 	}
 	struct stack_text f = stacks_text(&r->stacks, row->blamed);
@@ -30,7 +30,7 @@ static void put_place(struct json *j, const struct recording *r, const struct le
 static void put_bound(struct json *j, const struct leak *row)
 {
 	if (row->bound == FACT_BOUND_NONE) {
-		json_null(j, "bound");
+		json_nothing(j, "bound");
 		return;
 	}
 	json_open(j, "bound", '{');
@@ -40,7 +40,7 @@ static void put_bound(struct json *j, const struct leak *row)
 	if (row->bound_size)
 		json_number(j, "size", row->bound_size);
 	else
-		json_null(j, "size");
+		json_nothing(j, "size");
 	json_number(j, "used", row->bound_used);
 	json_close(j, '}');
 }
@@ -51,7 +51,7 @@ static void put_row(struct json *j, const struct recording *r, size_t i, const u
 	json_open(j, NULL, '{');
 	json_word(j, "state", leak_state_name(row->state));
 	if (row->lead == i)
-		json_null(j, "part_of");
+		json_nothing(j, "part_of");
 	else
 		json_number(j, "part_of", row->lead);
 	put_text(j, "type", row->type_name);
@@ -64,11 +64,11 @@ static void put_row(struct json *j, const struct recording *r, size_t i, const u
 	if (totals_estimated(&r->totals))
 		json_bool(j, "estimate", true);
 	json_number(j, "objects", row->objects);
-	json_real(j, "objects_per_second", row->objects_per_s, 2);
+	json_fraction(j, "objects_per_second", row->objects_per_s, 2);
 	json_number(j, "bytes", row->bytes);
-	json_real(j, "bytes_per_second", row->bytes_per_s, 1);
+	json_fraction(j, "bytes_per_second", row->bytes_per_s, 1);
 	json_number(j, "retained_bytes", row->retained_bytes);
-	json_real(j, "retained_bytes_per_second", row->retained_per_s, 1);
+	json_fraction(j, "retained_bytes_per_second", row->retained_per_s, 1);
 	json_number(j, "unreachable_objects", row->unreachable);
 	json_number(j, "early_objects", row->early);
 	put_bound(j, row);

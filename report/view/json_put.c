@@ -35,7 +35,7 @@ void json_number(struct json *j, const char *name, uint64_t v)
 }
 
 /* JSON knows no infinity and no NaN. */
-void json_real(struct json *j, const char *name, double v, int digits)
+void json_fraction(struct json *j, const char *name, double v, int digits)
 {
 	json_key(j, name);
 	if (isfinite(v))
@@ -50,7 +50,7 @@ void json_bool(struct json *j, const char *name, bool v)
 	out_str(j->out, v ? "true" : "false");
 }
 
-void json_null(struct json *j, const char *name)
+void json_nothing(struct json *j, const char *name)
 {
 	json_key(j, name);
 	out_str(j->out, "null");

@@ -23,9 +23,9 @@ void json_key(struct json *j, const char *name);
 void json_open(struct json *j, const char *name, char bracket);
 void json_close(struct json *j, char bracket);
 void json_number(struct json *j, const char *name, uint64_t v);
-void json_real(struct json *j, const char *name, double v, int digits);
+void json_fraction(struct json *j, const char *name, double v, int digits);
 void json_bool(struct json *j, const char *name, bool v);
-void json_null(struct json *j, const char *name);
+void json_nothing(struct json *j, const char *name);
 void json_text(struct json *j, const char *name, const char *text, size_t n);
 void json_word(struct json *j, const char *name, const char *word);
 
