@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/draw.h"
 #include "cli/signals.h"
 #include "tracer/process/refusal.h"
 #include "tracer/stream/pmp.h"
@@ -22,6 +21,7 @@
 static void note_end(const struct check_job *job, const struct session_result *res,
 		     struct check_measured *m)
 {
+	m->execed |= job->argv && res->end == FACT_END_EXECED;
 	if (res->has_status) {
 		m->exit_status = WIFEXITED(res->wait_status) ? WEXITSTATUS(res->wait_status) :
 							       128 + WTERMSIG(res->wait_status);
@@ -86,9 +86,31 @@ static bool came_late(const struct recording *r, uint64_t wanted)
 	return !m || (double)(m->heap.block_bytes + m->heap.large_bytes) < STILL_NEAR * (double)wanted;
 }
 
-/* One recording added to f; f NULL: a warm-up, or (shares_only) one that is looked at. */
+static bool wants_snapshot(const struct check_job *job)
+{
+	for (size_t i = 0; i < job->nrules; i++)
+		if (check_needs_snapshot(job->rules[i].metric.kind))
+			return true;
+	return false;
+}
+
+/* A gate has no tolerance: a single block that is not known of may be of any size. */
+static void note_missing(const struct check_job *job, const struct recording *r,
+			 struct check_measured *m)
+{
+	bool heap = wants_snapshot(job);
+	const char *what = totals_missing(&r->totals, heap ? TOTALS_HEAP : TOTALS_EXACT);
+	m->estimated |= totals_estimated(&r->totals);
+	if (!what || m->incomplete || m->failed)
+		return;
+	m->incomplete = true;
+	m->heapless |= heap && !job->file && !heaps_last(&r->heaps);
+	snprintf(m->why, sizeof m->why, "the recording is incomplete: %s", what);
+}
+
+/* One recording added to f; NULL: a warm-up, or one that is looked at and adds to shares. */
 static int run_once(const struct check_job *job, struct check_measured *m, struct check_figures *f,
-		    bool shares_only, struct err *err)
+		    struct check_figures *shares, struct err *err)
 {
 	struct recording r;
 	char root[4096];
@@ -108,22 +130,19 @@ static int run_once(const struct check_job *job, struct check_measured *m, struc
 	if (rc >= 0 && r.totals.totals.peak_bytes > m->height)
 		m->height = r.totals.totals.peak_bytes;
 	bool late = m->snapshot_at && came_late(&r, m->snapshot_at);
-	if (rc >= 0 && shares_only && !late)
-		rc = check_shares_add(&m->now, &r, err);
+	if (rc >= 0 && shares && !late)
+		rc = check_shares_add(shares, &r, err);
 	if (rc >= 0 && f && late && !m->failed && !m->incomplete) {
-		m->incomplete = m->late = true;
+		m->incomplete = m->heapless = true;
 		snprintf(m->why, sizeof m->why,
 			 "the program had left its peak when it was looked at: it must stay there a while");
 	}
-	if (rc >= 0 && f && draw_status(&r) != STATUS_FINE && !m->incomplete) {
-		m->incomplete = true;
-		snprintf(m->why, sizeof m->why, "the recording is incomplete: %s",
-			 r.totals.notes.len ? r.totals.notes.at[0].text : "it has no end");
-	}
+	if (rc >= 0 && f)
+		note_missing(job, &r, m);
 	if (rc >= 0 && f) {
 		if (!getcwd(root, sizeof root))
 			*root = '\0';
-		rc = check_figures_add(f, &r, root, job->rules, m->late ? 0 : job->nrules, err);
+		rc = check_figures_add(f, &r, root, job->rules, m->heapless ? 0 : job->nrules, err);
 		m->runs++;
 	}
 	recording_deinit(&r);
@@ -133,23 +152,7 @@ static int run_once(const struct check_job *job, struct check_measured *m, struc
 static int measure_once(const struct check_job *job, struct check_measured *m,
 			struct check_figures *f, struct err *err)
 {
-	return run_once(job, m, f, false, err);
-}
-
-static bool wants_snapshot(const struct check_job *job)
-{
-	for (size_t i = 0; job->argv && i < job->nrules; i++)
-		if (check_needs_snapshot(job->rules[i].metric.kind))
-			return true;
-	return false;
-}
-
-int check_look(const struct check_job *job, struct check_measured *m, struct err *err)
-{
-	m->snapshot_at = m->height;
-	int rc = run_once(job, m, NULL, true, err);
-	m->snapshot_at = 0;
-	return rc;
+	return run_once(job, m, f, NULL, err);
 }
 
 static void tell_count(const struct check_job *job, double count)
@@ -157,6 +160,28 @@ static void tell_count(const struct check_job *job, double count)
 	char text[32];
 	snprintf(text, sizeof text, "%.0f", count);
 	setenv(job->variable, text, 1);
+}
+
+static int look(const struct check_job *job, struct check_measured *m, uint64_t height,
+		struct check_figures *shares, struct err *err)
+{
+	m->snapshot_at = height;
+	int rc = run_once(job, m, NULL, shares, err);
+	m->snapshot_at = 0;
+	return rc;
+}
+
+/* A rate is explained by what more iterations have more of. */
+int check_look(const struct check_job *job, struct check_measured *m, struct err *err)
+{
+	uint64_t height = m->height;
+	int rc = 0;
+	if (job->variable) {
+		tell_count(job, job->counts[0]);
+		rc = look(job, m, m->least_height, &m->least, err);
+		tell_count(job, job->counts[job->ncounts - 1]);
+	}
+	return rc < 0 ? rc : look(job, m, height, &m->now, err);
 }
 
 /* The slope of what is held at the peak and of what is left at the end, whichever is steeper. */
@@ -191,6 +216,7 @@ static int measure_counts(const struct check_job *job, struct check_measured *m,
 			points[2 * total + n] = check_last(f, "live");
 		}
 		check_figures_deinit(&middle);
+		m->least_height = i == 0 ? m->height : m->least_height;
 	}
 	if (rc == 0 && !m->failed)
 		rc = put_rate(&m->now, points, points + total, points + 2 * total, n, err);
@@ -222,7 +248,7 @@ int check_measure(struct cli *cli, const struct check_job *job, struct check_mea
 		tell_count(job, job->counts[0]);
 	for (uint64_t i = 0; rc == 0 && !ret->failed && i < job->warmup; i++)
 		rc = measure_once(job, ret, NULL, err);
-	if (rc == 0 && !ret->failed && wants_snapshot(job)) {
+	if (rc == 0 && !ret->failed && job->argv && wants_snapshot(job)) {
 		if (ret->height == 0)
 			rc = measure_once(job, ret, NULL, err);
 		ret->snapshot_at = ret->height;

@@ -29,10 +29,13 @@ struct check_measured {
 	int exit_status; /* of the program that failed, or of the last; -1: none */
 	bool failed;	 /* the program failed, or the process went away */
 	bool incomplete;
-	bool late;	 /* incomplete: a heap was looked at too late, no rule can be judged */
+	bool heapless; /* incomplete: a heap was not looked at, or too late; no rule can be judged */
+	bool estimated;	      /* of a file: recorded as a sample */
 	bool addresses_fixed; /* of a program: the kernel was allowed not to randomise them */
 	char why[200]; /* of failed or incomplete */
 	uint64_t height; /* live bytes at the highest peak so far */
+	uint64_t least_height; /* the same of the fewest iterations */
+	bool execed;	       /* a program executed another one: what that did was not measured */
 	uint64_t snapshot_at; /* of runs to come, the height at which they are looked at; 0: never */
 };
 
@@ -45,7 +48,7 @@ int check_measure(struct cli *cli, const struct check_job *job, struct check_mea
 		  struct err *err) MUST_CHECK;
 /*
  * Run the program once more, unmeasured, and look at its heap near the peak it had: types and
- * holders of ret->now. Errors: those of a run; a snapshot that came too late is none.
+ * holders of ret->now; with counts, of ret->least too. Errors: those of a run; a snapshot that came too late is none.
  */
 int check_look(const struct check_job *job, struct check_measured *ret, struct err *err) MUST_CHECK;
 void check_measured_deinit(struct check_measured *m); /* accepts NULL and zeroed */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The gate: what is asked, in which order it is done, and which status says what came out. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,7 +56,8 @@ struct checker {
 	char base_path[CHECK_PATH_MAX], save_path[CHECK_PATH_MAX];
 	struct check_output outputs[CHECK_REPORTS_MAX];
 	size_t noutputs;
-	char variable[128], base_note[300], expired_note[300];
+	char variable[128], base_note[300], expired_note[300], suppressed_note[300],
+		saved_note[600];
 	struct check_report report;
 };
 
@@ -71,26 +73,32 @@ static int read_text(const char *path, struct checker *c, bool suppressions, con
 		     struct err *err)
 {
 	AUTO_BUF struct buf text = BUF_INIT;
-	int rc = check_read(path, BUDGET_BYTES_MAX, &text, err);
+	struct err why = ERR_INIT;
+	int rc = check_read(path, BUDGET_BYTES_MAX, &text, &why);
 	if (rc < 0)
-		return err_set(err, ERR_USAGE, "cannot read %.180s", path);
+		return err_set(err, ERR_USAGE, "%.250s", why.text);
 	rc = suppressions ?
 		     budget_parse_suppressions(&c->budget, (char *)text.bytes, text.len, today, err) :
 		     budget_parse(&c->budget, (char *)text.bytes, text.len, today, err);
 	return rc < 0 ? err_wrap(err, rc, "%.80s", path) : 0;
 }
 
-static int read_files(struct checker *c, struct err *err)
+/* The budget that holds, or NULL. */
+static const char *budget_file(const struct checker *c)
 {
 	const char *config = opt_value(c->args, "config");
+	return config || access(BUDGET_FILE, F_OK) != 0 ? config : BUDGET_FILE;
+}
+
+static int read_files(struct checker *c, struct err *err)
+{
+	const char *config = budget_file(c);
 	const char *suppressions = opt_value(c->args, "suppressions");
 	char today[16];
 	time_t now = time(NULL);
 	struct tm day;
 	int rc = 0;
 	strftime(today, sizeof today, "%Y-%m-%d", gmtime_r(&now, &day));
-	if (!config && access(BUDGET_FILE, F_OK) == 0)
-		config = BUDGET_FILE;
 	if (config)
 		rc = read_text(config, c, false, today, err);
 	if (rc == 0 && suppressions)
@@ -215,21 +223,30 @@ static int take_counts(struct checker *c, const char *text, struct err *err)
 	return 0;
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
 /* A script is called by its own name, not by its interpreter's. */
-static const char *job_name(const struct check_job *job)
+static const char *job_script(const struct check_job *job)
 {
 	const char *name = job->argv ? job->argv[0] : job->file ? job->file : "process";
-	const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-	if (!job->argv || strncmp(base, "python", 6) != 0)
-		return base;
-	for (size_t i = 1; job->argv[i]; i++) {
-		if (strcmp(job->argv[i], "-c") == 0)
-			return base;
+	if (!job->argv || strncmp(last_part(name), "python", 6) != 0)
+		return name;
+	for (size_t i = 1; job->argv[i] && strcmp(job->argv[i], "-c") != 0; i++)
 		if (job->argv[i][0] != '-')
-			return strrchr(job->argv[i], '/') ? strrchr(job->argv[i], '/') + 1 :
-							    job->argv[i];
-	}
-	return base;
+			return job->argv[i];
+	return name;
+}
+
+/* Where a reader is sent who asks why: a file of his, by a path that means the same to a build server. */
+static const char *job_place(const struct check_job *job, const char *config)
+{
+	const char *script = job_script(job);
+	bool his = job->argv && *script != '/' && access(script, F_OK) == 0;
+	return config ? config : his ? script : BUDGET_FILE;
 }
 
 static int take_target(struct checker *c, struct err *err)
@@ -255,7 +272,8 @@ static int take_target(struct checker *c, struct err *err)
 		rc = err_set(err, ERR_USAGE, "--iterations-env needs -- PROGRAM");
 	if (rc == 0 && counts)
 		rc = take_counts(c, counts, err);
-	c->report.name = job_name(&c->job);
+	c->report.name = last_part(job_script(&c->job));
+	c->report.place = job_place(&c->job, budget_file(c));
 	return rc;
 }
 
@@ -330,9 +348,8 @@ static int take(struct checker *c, struct err *err)
 
 static int forgive(struct checker *c, int rc, struct err *err)
 {
-	if (!c->lenient && !(opt_given(c->args, "update-baseline") && access(c->base_path, F_OK)))
+	if (!c->lenient)
 		return rc;
-	c->lenient = true;
 	snprintf(c->base_note, sizeof c->base_note, "%.250s", err->text);
 	note(c, c->base_note);
 	return 0;
@@ -343,8 +360,11 @@ static int load_baseline(struct checker *c, struct err *err)
 	AUTO_BUF struct buf text = BUF_INIT;
 	if (!*c->base_path)
 		return 0;
-	if (strcmp(c->base_path, c->save_path) == 0 && access(c->base_path, F_OK) != 0) {
-		note(c, "there is no baseline yet: this run makes it");
+	bool made =
+		opt_given(c->args, "update-baseline") || strcmp(c->base_path, c->save_path) == 0;
+	if (made && access(c->base_path, F_OK) != 0 && errno == ENOENT) {
+		note(c, "there is no baseline yet: nothing is compared");
+		c->lenient = true;
 		return 0;
 	}
 	int rc = check_read(c->base_path, BASELINE_BYTES_MAX, &text, err);
@@ -373,13 +393,40 @@ static int compare_targets(struct checker *c, struct err *err)
 	return 0;
 }
 
-static int keep_figures(const struct checker *c, const char *path, struct err *err)
+static int keep_figures(struct checker *c, const char *path, bool usable, struct err *err)
 {
 	AUTO_BUF struct buf text = BUF_INIT;
-	int rc = baseline_print(&c->measured.now, &text, err);
-	if (rc == 0)
+	int rc = usable ? baseline_print(&c->measured.now, &text, err) : 0;
+	if (rc == 0 && usable)
 		rc = check_make_store(path, err);
-	return rc < 0 ? rc : check_replace(path, &text, err);
+	if (rc == 0 && usable)
+		rc = check_replace(path, &text, err);
+	if (rc < 0)
+		return rc;
+	snprintf(c->saved_note, sizeof c->saved_note, "the baseline %s %s", path,
+		 usable ? "is of this run now: commit it" : "was not written");
+	note(c, c->saved_note);
+	return 0;
+}
+
+/* What was left out on purpose is said, or a check that passes says too much. */
+static void note_suppressed(struct checker *c)
+{
+	const struct check_suppression *first = NULL;
+	size_t more = 0;
+	for (size_t i = 0; i < c->budget.suppressions.len; i++) {
+		const struct check_suppression *s = &c->budget.suppressions.at[i];
+		more += s->used && first;
+		first = s->used && !first ? s : first;
+	}
+	if (!first)
+		return;
+	int n = snprintf(c->suppressed_note, sizeof c->suppressed_note,
+			 "does not count: %.80s (%.100s)", first->site, first->reason);
+	if (more)
+		snprintf(c->suppressed_note + n, sizeof c->suppressed_note - (size_t)n,
+			 ", and what %zu more suppressions name", more);
+	note(c, c->suppressed_note);
 }
 
 static int write_reports(struct checker *c, struct err *err)
@@ -412,7 +459,7 @@ static int look_closer(struct checker *c, const struct check_question *q,
 {
 	struct check_measured *m = &c->measured;
 	struct err why = ERR_INIT;
-	bool wanted = *c->save_path != '\0';
+	bool wanted = *c->save_path || (opt_given(c->args, "update-baseline") && !answer->failed);
 	for (size_t i = 0; i < answer->findings.len; i++)
 		wanted |= check_wants_shares(&answer->findings.at[i]);
 	if (!wanted || m->failed || m->incomplete || !c->job.argv || m->now.types.len > 0 ||
@@ -450,7 +497,11 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 		c->report.why = m->why;
 		note(c, m->why);
 	}
-	if (m->failed || m->late) /* what it did until then is no measure of anything */
+	if (m->execed)
+		note(c, "it executed another program: what that one did is not measured");
+	if (m->estimated)
+		note(c, "figures are estimates: it was recorded with --sample");
+	if (m->failed || m->heapless) /* what it did until then is no measure of anything */
 		q.nrules = 0;
 	int rc = check_judge(&q, answer, err);
 	if (rc == 0)
@@ -461,11 +512,11 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 			   m->incomplete  ? STATUS_INCOMPLETE :
 			   answer->failed ? STATUS_FOUND :
 					    STATUS_FINE;
-	bool usable = !m->failed && !m->incomplete;
-	if (usable && *c->save_path)
-		rc = keep_figures(c, c->save_path, err);
-	if (rc == 0 && c->report.status == STATUS_FINE && opt_given(c->args, "update-baseline"))
-		rc = keep_figures(c, c->base_path, err);
+	note_suppressed(c);
+	if (*c->save_path)
+		rc = keep_figures(c, c->save_path, !m->failed && !m->incomplete, err);
+	if (rc == 0 && opt_given(c->args, "update-baseline"))
+		rc = keep_figures(c, c->base_path, c->report.status == STATUS_FINE, err);
 	if (rc == 0)
 		rc = write_reports(c, err);
 	return rc < 0 ? rc : c->report.status;

@@ -84,7 +84,8 @@ static void tell_missing(const struct cli *cli, const char *file, const struct r
 	struct err err = ERR_INIT;
 	(void)!err_hint(&err,
 			err_set(&err, ERR_CORRUPT, "%.100s: %s",
-				strcmp(file, "-") == 0 ? "standard input" : file, draw_missing(r)),
+				strcmp(file, "-") == 0 ? "standard input" : file,
+				totals_missing(&r->totals, TOTALS_FIGURES)),
 			"incomplete");
 	outcome_print(&err, !cli->quiet);
 }

@@ -10,8 +10,6 @@
 
 #include "base/own.h"
 
-#define DROPPED_SHARE 100 /* one event lost in so many makes the figures incomplete */
-
 int draw_open(const char *path, bool force, int *ret_fd, struct err *err)
 {
 	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (force ? O_TRUNC : O_EXCL);
@@ -68,33 +66,9 @@ static int take_along(const char *path, struct view_options *o, struct buf *ret,
 	return 0;
 }
 
-static const char *damage(const struct totals *t)
-{
-	static const char *const codes[] = { "truncated-file", "corrupt-section",
-					     "missing-section" };
-	for (size_t i = 0; i < t->notes.len; i++)
-		for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
-			if (strcmp(t->notes.at[i].code, codes[k]) == 0)
-				return t->notes.at[i].text;
-	return NULL;
-}
-
-const char *draw_missing(const struct recording *r)
-{
-	const char *text = damage(&r->totals);
-	if (text)
-		return text;
-	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED)
-		return "the recording has no end";
-	return "many events were dropped: figures are too low";
-}
-
 int draw_status(const struct recording *r)
 {
-	const struct fact_cost *c = &r->totals.cost;
-	if (!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED || damage(&r->totals))
-		return STATUS_INCOMPLETE;
-	return c->dropped_events > c->events / DROPPED_SHARE ? STATUS_INCOMPLETE : STATUS_FINE;
+	return totals_missing(&r->totals, TOTALS_FIGURES) ? STATUS_INCOMPLETE : STATUS_FINE;
 }
 
 int draw_recording(struct recording *r, const struct draw_wish *wish, struct err *err)

@@ -49,7 +49,5 @@ int draw_open(const char *path, bool force, int *ret_fd, struct err *err) MUST_C
 
 /* STATUS_FINE or STATUS_INCOMPLETE, from the end and the notes of a recording. */
 int draw_status(const struct recording *r);
-/* Of a recording whose status is INCOMPLETE: what is missing, in one sentence; borrowed. */
-const char *draw_missing(const struct recording *r);
 
 #endif

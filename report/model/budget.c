@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Budget files and suppressions. A member that is not known is an error: a typo must not pass. */
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/model/baseline.h"
@@ -20,14 +21,22 @@ static int bad(struct err *err, const char *name)
 	return err_set(err, ERR_USAGE, "the budget has an unknown or bad member '%.60s'", name);
 }
 
+/* A day there is: of one there is not nobody would know when it is over. */
 static bool is_date(const char *s)
 {
 	static const char shape[] = "dddd-dd-dd";
+	static const int days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	size_t i = 0;
 	for (; shape[i] && s[i]; i++)
 		if (shape[i] == 'd' ? s[i] < '0' || s[i] > '9' : s[i] != '-')
 			return false;
-	return !shape[i] && !s[i];
+	if (shape[i] || s[i])
+		return false;
+	int year = (int)strtol(s, NULL, 10), month = (int)strtol(s + 5, NULL, 10);
+	int day = (int)strtol(s + 8, NULL, 10);
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	return month >= 1 && month <= 12 && day >= 1 &&
+	       day <= days[month - 1] + (month == 2 && leap);
 }
 
 static char *keep(struct budget *b, const char *s)
@@ -73,7 +82,11 @@ static int read_suppressions(struct budget *b, const json_t *list, const char *t
 			known += part[k] != NULL;
 		}
 		if (known != json_object_size(one) || !part[0] || !part[1])
-			rc = bad(err, "suppressions");
+			rc = err_set(
+				err, ERR_USAGE,
+				"suppressions[%zu]: it has metric, site, reason and perhaps until, "
+				"all texts",
+				i);
 		else
 			rc = suppress(b, part, today, err);
 	}
@@ -91,11 +104,14 @@ static int read_rules(struct budget *b, enum check_option option, const char *na
 		char text[CHECK_NAME_MAX + 48];
 		struct check_rule r;
 		const char *value = json_string_value(v);
+		if (!json_is_integer(v) && !value)
+			return err_set(err, ERR_USAGE, "%s of %.80s is neither a number nor a text",
+				       name, metric);
 		if (json_is_integer(v))
 			snprintf(text, sizeof text, "%.160s=%lld", metric,
 				 (long long)json_integer_value(v));
 		else
-			snprintf(text, sizeof text, "%.160s=%.40s", metric, value ? value : "");
+			snprintf(text, sizeof text, "%.160s=%.40s", metric, value);
 		int rc = check_rule_parse(option, text, &r, err);
 		if (rc < 0)
 			return rc;
@@ -126,10 +142,7 @@ static int read_count(const char *name, json_t *v, uint64_t *ret, struct err *er
 static int read_member(struct budget *b, const char *name, json_t *v, const char *today,
 		       struct err *err)
 {
-	const char *schema = json_string_value(v);
-	if (strcmp(name, "schema") == 0)
-		return schema && strcmp(schema, BUDGET_SCHEMA) == 0 ? 0 : bad(err, name);
-	if (strcmp(name, "$schema") == 0)
+	if (strcmp(name, "schema") == 0 || strcmp(name, "$schema") == 0)
 		return 0;
 	if (strcmp(name, "max") == 0)
 		return read_rules(b, CHECK_OPTION_MAX, name, v, err);
@@ -158,7 +171,13 @@ int budget_parse(struct budget *b, const char *text, size_t n, const char *today
 	if (!root)
 		return err_set(err, ERR_USAGE, "the budget is no JSON: line %d: %.80s", why.line,
 			       why.text);
-	int rc = json_object_get(root, "schema") ? 0 : bad(err, "schema");
+	const char *schema = json_string_value(json_object_get(root, "schema"));
+	int rc = schema && strcmp(schema, BUDGET_SCHEMA) == 0 ?
+			 0 :
+			 err_set(err, ERR_USAGE,
+				 "the budget has schema '%.40s'; it must be an object with "
+				 "\"schema\": \"" BUDGET_SCHEMA "\"",
+				 schema ? schema : "");
 	json_object_foreach(root, name, v)
 		if (rc == 0)
 			rc = read_member(b, name, v, today, err);

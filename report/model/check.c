@@ -173,6 +173,7 @@ void check_judge_one(const struct check_question *q, const struct check_compared
 		     struct check_finding *f)
 {
 	f->kind = f->rule->metric.of;
+	f->each = f->kind != CHECK_LEAK_RATE ? NULL : q->least ? "/iteration" : "/s";
 	f->have_base = c->base && c->base->runs.len > 0;
 	f->now = check_median(c->now) - c->off_now;
 	f->base = f->have_base ? check_median(c->base) - c->off_base : 0;

@@ -190,6 +190,7 @@ struct check_culprit {
 	const char *file, *function; /* of types and holders file is "" and function the name */
 	uint32_t line;
 	double base, now;
+	bool alone; /* nothing to compare it with: what it has, not what it grew by */
 	enum check_what what;
 	/* Of a site that several functions call: the one for which it makes most of the difference. */
 	const char *caller_file, *caller; /* NULL: none is told */
@@ -201,6 +202,7 @@ struct check_finding {
 	const struct check_rule *rule;
 	const char *name;     /* of the metric; of a test's "test:tests/test_a.py::test_b:peak" */
 	enum check_kind kind; /* what the figures are */
+	const char *each;     /* of a rate: "/s", "/iteration"; else NULL */
 	unsigned alike;	      /* tests for which this one, the worst of them, stands; else 0 */
 	enum check_verdict verdict;
 	bool have_base;

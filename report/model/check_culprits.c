@@ -144,7 +144,8 @@ static struct check_culprit culprit_of(const struct check_figures *now, const st
 				   .function = s->function,
 				   .line = s->line,
 				   .base = b ? b->value[k] : 0,
-				   .now = s->value[k] };
+				   .now = s->value[k],
+				   .alone = !base };
 	struct lines lines, before;
 	lines_of(now, s, k, &lines);
 	lines_of(base, b, k, &before);
@@ -188,4 +189,9 @@ void check_find_culprits(const struct check_question *q, struct check_finding *f
 		    !check_suppressed(q, f->rule, s, false))
 			keep_culprit(f, culprit_of(q->now, s, base, b, kind));
 	}
+	/* Of a figure that is no sum over sites: a share of what the first one has. */
+	const struct check_culprit *c = f->culprits;
+	while (f->nculprits > 1 && c[f->nculprits - 1].now - c[f->nculprits - 1].base <
+					   (c[0].now - c[0].base) * CULPRIT_SHARE)
+		f->nculprits--;
 }

@@ -227,6 +227,7 @@ static void pick(struct check_finding *f, enum check_what what, const struct che
 					   .function = now[i].name,
 					   .base = share_in(base, nbase, now[i].name),
 					   .now = now[i].bytes,
+					   .alone = !base,
 					   .what = what };
 		size_t at = have;
 		if (c.now - c.base < 1 || !concerns(f, what, &now[i]))
@@ -253,10 +254,12 @@ bool check_wants_shares(const struct check_finding *f)
 
 void check_find_shares(const struct check_question *q, struct check_finding *f)
 {
-	const struct check_figures *now = q->now, *base = q->base;
+	bool rate = f->kind == CHECK_LEAK_RATE && q->least;
+	const struct check_figures *now = q->now, *base = rate ? q->least : q->base;
 	bool compared = base && base->types.len > 0;
 	f->nshares = 0;
-	if (!check_wants_shares(f))
+	if (!check_wants_shares(f) ||
+	    (rate && !compared)) /* what there is says nothing of what grows */
 		return;
 	pick(f, CHECK_OF_TYPE, now->types.at, now->types.len, compared ? base->types.at : NULL,
 	     compared ? base->types.len : 0);

@@ -158,9 +158,11 @@ static void find_culprits(const struct check_test *t, struct check_finding *f)
 	size_t k = f->kind == CHECK_LEAKED ? 1 : 0;
 	for (size_t i = 0; i < t->nplaces[k]; i++) {
 		const struct check_place *p = &t->places[k][i];
-		f->culprits[f->nculprits++] =
-			(struct check_culprit){ .file = p->file, .function = p->function,
-						.line = p->line, .now = p->value };
+		f->culprits[f->nculprits++] = (struct check_culprit){ .file = p->file,
+								      .function = p->function,
+								      .line = p->line,
+								      .now = p->value,
+								      .alone = true };
 	}
 	if (f->nculprits || !t->own.file)
 		return;
@@ -168,7 +170,8 @@ static void find_culprits(const struct check_test *t, struct check_finding *f)
 							      .function = t->own.function,
 							      .line = t->own.line,
 							      .base = f->base,
-							      .now = f->now };
+							      .now = f->now,
+							      .alone = !f->have_base };
 }
 
 static int name_finding(struct check_answer *ret, const struct check_test *t,

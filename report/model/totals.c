@@ -93,6 +93,45 @@ int totals_finish(struct totals *t, enum fact_end end, struct err *err)
 	return 0;
 }
 
+/*
+ * Notes that say data is missing, and who cannot do without. The others are about names, places or
+ * what the recorder left behind, and no figure depends on them.
+ */
+static const struct {
+	const char *code;
+	enum totals_need need;
+} losses[] = {
+	{ "truncated-file", TOTALS_FIGURES },  { "corrupt-section", TOTALS_FIGURES },
+	{ "missing-section", TOTALS_FIGURES }, { "bad-batches", TOTALS_FIGURES },
+	{ "lost-batches", TOTALS_FIGURES },    { "stream-corrupt", TOTALS_FIGURES },
+	{ "live-limit", TOTALS_FIGURES },      { "dropped", TOTALS_EXACT },
+	{ "offgil-dropped", TOTALS_EXACT },    { "unsent-tail", TOTALS_EXACT },
+	{ "torn-tail", TOTALS_EXACT },	       { "replaced-blocks", TOTALS_EXACT },
+	{ "unknown-unfree", TOTALS_EXACT },    { "undefined-sites", TOTALS_EXACT },
+	{ "site-limit", TOTALS_EXACT },	       { "test-limit", TOTALS_EXACT },
+	{ "no-snapshot", TOTALS_HEAP },	       { "torn", TOTALS_HEAP },
+	{ "truncated-core", TOTALS_HEAP },     { "missing-files", TOTALS_HEAP },
+};
+
+#define LOST_SHARE 100 /* one event lost in so many, and the figures mislead whoever reads them */
+
+const char *totals_missing(const struct totals *t, enum totals_need need)
+{
+	const struct fact_cost *c = &t->cost;
+	for (enum totals_need level = TOTALS_FIGURES; level <= need; level++)
+		for (size_t i = 0; i < t->notes.len; i++)
+			for (size_t k = 0; k < sizeof losses / sizeof *losses; k++)
+				if (losses[k].need == level &&
+				    strcmp(t->notes.at[i].code, losses[k].code) == 0)
+					return t->notes.at[i].text;
+	if (!t->have_end || t->end == FACT_END_TRUNCATED)
+		return "the recording has no end";
+	if (c->dropped_events + c->offgil_dropped >
+	    (need == TOTALS_FIGURES ? c->events / LOST_SHARE : 0))
+		return "events were dropped: figures are too low";
+	return NULL;
+}
+
 bool totals_estimated(const struct totals *t)
 {
 	return t->have_target && t->target.sample_bytes > 0;

@@ -43,6 +43,12 @@ int totals_finish(struct totals *t, enum fact_end end, struct err *err) MUST_CHE
 /* True when figures are estimates, to be marked with ~. */
 bool totals_estimated(const struct totals *t);
 
+/* Who asks: whoever reads figures, a gate that needs each exact, one that judges a snapshot too. */
+enum totals_need { TOTALS_FIGURES, TOTALS_EXACT, TOTALS_HEAP };
+
+/* What is missing from the recording for such a reader, in one sentence, borrowed; NULL: nothing. */
+const char *totals_missing(const struct totals *t, enum totals_need need);
+
 /* "detached", "exited", "execed", "stream-closed", "truncated". */
 const char *totals_end_name(enum fact_end end);
 

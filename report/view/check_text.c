@@ -11,39 +11,48 @@ static void put_caller(const struct check_culprit *c, enum check_kind k, struct 
 	if (!c->caller)
 		return;
 	out_printf(out, "      %12s    %s of it for ", "",
-		   check_value(k, c->caller_now - c->caller_base, true, delta));
+		   check_value(k, c->caller_now - c->caller_base, !c->alone, delta));
 	out_escaped(out, ESCAPE_ASCII, c->caller_file, strlen(c->caller_file));
 	out_printf(out, ":%u ", c->caller_line);
 	out_escaped(out, ESCAPE_ASCII, c->caller, strlen(c->caller));
 	out_str(out, "\n");
 }
 
+static void put_now(const struct check_culprit *c, enum check_kind k, struct out *out)
+{
+	char now[CHECK_VALUE_MAX];
+	if (!c->alone)
+		out_printf(out, "  (now %s)", check_value(k, c->now, false, now));
+	out_str(out, "\n");
+}
+
 static void put_culprits(const struct check_finding *f, struct out *out)
 {
 	enum check_kind k = f->kind;
-	char delta[CHECK_VALUE_MAX], now[CHECK_VALUE_MAX];
+	char delta[CHECK_VALUE_MAX];
 	if (k == CHECK_LEAK_RATE || k == CHECK_RSS_PEAK)
 		k = CHECK_PEAK;
 	for (size_t i = 0; i < f->nculprits; i++) {
 		const struct check_culprit *c = &f->culprits[i];
-		out_printf(out, "      %12s  ", check_value(k, c->now - c->base, true, delta));
+		out_printf(out, "      %12s  ", check_value(k, c->now - c->base, !c->alone, delta));
 		out_escaped(out, ESCAPE_ASCII, c->file, strlen(c->file));
 		out_printf(out, ":%u ", c->line);
 		out_escaped(out, ESCAPE_ASCII, c->function, strlen(c->function));
-		out_printf(out, "  (now %s)\n", check_value(k, c->now, false, now));
+		put_now(c, k, out);
 		put_caller(c, k, out);
 	}
 }
 
 static void put_shares(const struct check_finding *f, struct out *out)
 {
-	char delta[CHECK_VALUE_MAX], now[CHECK_VALUE_MAX];
+	char delta[CHECK_VALUE_MAX];
 	for (size_t i = 0; i < f->nshares; i++) {
 		const struct check_culprit *c = &f->shares[i];
-		out_printf(out, "      %12s  %s ", check_value(CHECK_PEAK, c->now - c->base, true, delta),
+		out_printf(out, "      %12s  %s ",
+			   check_value(CHECK_PEAK, c->now - c->base, !c->alone, delta),
 			   c->what == CHECK_OF_TYPE ? "type" : "held by");
 		out_escaped(out, ESCAPE_ASCII, c->function, strlen(c->function));
-		out_printf(out, "  (now %s)\n", check_value(CHECK_PEAK, c->now, false, now));
+		put_now(c, CHECK_PEAK, out);
 	}
 }
 
@@ -68,7 +77,7 @@ static void draw(const struct check_report *r, struct out *out)
 		put_culprits(f, out);
 		put_shares(f, out);
 	}
-	if (a->findings.len > 0)
+	if (a->findings.len > 0 || r->why)
 		return;
 	for (size_t i = 0; i < r->question->now->series.len; i++) {
 		const struct check_series *s = &r->question->now->series.at[i];

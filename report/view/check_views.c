@@ -135,6 +135,16 @@ static const char *share_text(const struct check_finding *f, char buf[32])
 	return buf;
 }
 
+/* A figure of the finding; of a rate with what it is for each of. */
+static const char *figure(const struct check_finding *f, double v, bool delta,
+			  char buf[CHECK_VALUE_MAX])
+{
+	check_value(f->kind, v, delta, buf);
+	if (f->each)
+		snprintf(buf + strlen(buf), CHECK_VALUE_MAX - strlen(buf), "%s", f->each);
+	return buf;
+}
+
 const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENCE_MAX])
 {
 	char now[CHECK_VALUE_MAX], base[CHECK_VALUE_MAX], delta[CHECK_VALUE_MAX],
@@ -143,9 +153,9 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 	const char *name = f->name;
 	char share[32];
 	bool over = f->now > f->allowed;
-	check_value(k, f->now, false, now);
-	check_value(k, f->allowed, false, allowed);
-	check_value(k, f->noise, false, noise);
+	figure(f, f->now, false, now);
+	figure(f, f->allowed, false, allowed);
+	figure(f, f->noise, false, noise);
 	if (k == CHECK_LEAK_RATE && !f->rule->increase && f->noise > 0) /* its confidence interval */
 		snprintf(now + strlen(now), sizeof now - strlen(now), " +/- %.20s", noise);
 	if (f->alike > 1) {
@@ -160,10 +170,11 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s %s has nothing to be compared with",
 			 NAME_CUT, name, now);
 	else
-		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s went from %s to %s (%s%s); %s may be added%s%s",
-			 NAME_CUT, name, check_value(k, f->base, false, base), now,
-			 check_value(k, f->now - f->base, true, delta), share_text(f, share), f->rule->text,
-			 f->verdict == CHECK_NOT_PROVEN ? "; the noise is " : "",
+		snprintf(buf, CHECK_SENTENCE_MAX,
+			 "%.*s went from %s to %s (%s%s); %s may be added%s%s", NAME_CUT, name,
+			 figure(f, f->base, false, base), now,
+			 figure(f, f->now - f->base, true, delta), share_text(f, share),
+			 f->rule->text, f->verdict == CHECK_NOT_PROVEN ? "; the noise is " : "",
 			 f->verdict == CHECK_NOT_PROVEN ? noise : "");
 	return buf;
 }
@@ -177,7 +188,7 @@ void check_put_caller(struct out *out, enum check_escape to, const struct check_
 	if (kind >= CHECK_SITE_KINDS)
 		kind = CHECK_PEAK;
 	out_printf(out, "; %s of it for ",
-		   check_value(kind, c->caller_now - c->caller_base, true, delta));
+		   check_value(kind, c->caller_now - c->caller_base, !c->alone, delta));
 	check_put(out, to, c->caller_file);
 	out_printf(out, ":%u ", c->caller_line);
 	check_put(out, to, c->caller);

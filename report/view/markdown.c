@@ -34,7 +34,7 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 	out_str(out, " comes from:\n\n");
 	for (size_t i = 0; i < f->nculprits; i++) {
 		const struct check_culprit *c = &f->culprits[i];
-		out_printf(out, "- %s ", check_value(k, c->now - c->base, true, v));
+		out_printf(out, "- %s ", check_value(k, c->now - c->base, !c->alone, v));
 		check_put(out, CHECK_MARKDOWN, c->file);
 		out_printf(out, ":%u ", c->line);
 		check_put(out, CHECK_MARKDOWN, c->function);
@@ -43,7 +43,7 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 	}
 	for (size_t i = 0; i < f->nshares; i++) {
 		const struct check_culprit *c = &f->shares[i];
-		out_printf(out, "- %s %s ", check_value(CHECK_PEAK, c->now - c->base, true, v),
+		out_printf(out, "- %s %s ", check_value(CHECK_PEAK, c->now - c->base, !c->alone, v),
 			   c->what == CHECK_OF_TYPE ? "type" : "held by");
 		check_put(out, CHECK_MARKDOWN, c->function);
 		out_str(out, "\n");

@@ -156,6 +156,25 @@ def exports(node, program, folder):
            'with the types made and a name for every frame', str(read))
 
 
+def broken(files):
+    """A program that failed: nobody who reads one of these may think that nothing was found."""
+    run = json.loads(files['sarif'].read_text())['runs'][0]
+    invocation = run['invocations'][0]
+    said = 'failed with status 3'
+    result(not invocation['executionSuccessful'] and invocation['exitCode'] == 4 and
+           said in invocation['toolExecutionNotifications'][0]['message']['text'],
+           'broken: SARIF says that the tool could not do its work', json.dumps(run))
+    result([(r['ruleId'], r['level']) for r in run['results']] == [('memory-not-measured', 'error')] and
+           said in run['results'][0]['message']['text'], 'broken: and has it as its one result')
+    issues = json.loads(files['gitlab'].read_text())
+    result([(i['check_name'], i['severity']) for i in issues] == [('memory-not-measured', 'blocker')] and
+           said in issues[0]['description'], 'broken: so has the list of GitLab', json.dumps(issues))
+    result(not any(json.loads(files['bencher'].read_text()).values()) and
+           json.loads(files['ghbench'].read_text()) == [], 'broken: histories get no figures')
+    for kind in ('text', 'markdown', 'junit', 'github'):
+        result(said in files[kind].read_text(), f'broken: {kind} says so')
+
+
 def markers(files):
     for path in files:
         text = path.read_text()
@@ -194,6 +213,9 @@ def main():
                   {'GATE_EXIT': '3'}),
         ]
         files = {kind: [run[kind] for run in runs] for kind in KINDS}
+        located = [r['locations'] for f in files['sarif']
+                   for r in json.loads(f.read_text())['runs'][0]['results']]
+        result(located and all(located), 'SARIF: every result has a place, which GitHub insists on')
         validate(node, 'SARIF 2.1.0 is valid', SARIF, files['sarif'], SARIF)
         wrong = folder / 'wrong.sarif'
         wrong.write_text('{"version": "2.1.0", "runs": [{"results": [{}]}]}')
@@ -206,7 +228,7 @@ def main():
         wrong = folder / 'wrong.json'
         wrong.write_text(files['gitlab'][0].read_text().replace('"major"', '"awful"'))
         types(node, 'and one that has not is noticed', [wrong], 2)
-        validate(node, 'Bencher Metric Format is valid', HERE / 'bmf.schema.json', files['bencher'][:3])
+        validate(node, 'Bencher Metric Format is valid', HERE / 'bmf.schema.json', files['bencher'])
         validate(node, 'github-action-benchmark is as documented', HERE / 'ghbench.schema.json',
                  files['ghbench'][:3])
         validate(node, 'reports in JSON match our schema', DOCS / 'pymemprof-check.schema.json',
@@ -216,6 +238,7 @@ def main():
         prints = [json.loads(p.read_text()) for p in files['gitlab']]
         same = [f['fingerprint'] for f in prints[0]]
         result(len(same) == len(set(same)) and same, 'fingerprints tell findings apart', str(same))
+        broken({kind: files[kind][3] for kind in KINDS})
         markers(files['markdown'])
         annotations(files['github'][0])
         action(program, node, gate, folder)

@@ -37,6 +37,7 @@ static void setup(void)
 	answer.warned = 1;
 	question.now = &now;
 	report = (struct check_report){ .name = hostile,
+					.place = hostile,
 					.question = &question,
 					.answer = &answer,
 					.notes = { hostile },
@@ -220,6 +221,40 @@ Test(report_view_check_views, what_was_not_judged_has_not_passed)
 			 "::error title=pymemprof::the program failed with status 3\n");
 	teardown_out();
 	cr_expect(strstr(draw(&check_view_text), ": NOT JUDGED\n"));
+	teardown_out();
+	report.status = 4;
+	json_t *root = draw_json(&check_view_sarif), *one = json_array_get(in(root, "runs"), 0);
+	json_t *call = json_array_get(in(one, "invocations"), 0);
+	cr_expect(json_is_false(in(call, "executionSuccessful")));
+	cr_expect_eq(json_integer_value(in(call, "exitCode")), 4);
+	cr_expect_eq(json_array_size(in(call, "toolExecutionNotifications")), 1);
+	cr_assert_eq(json_array_size(in(one, "results")), 1);
+	cr_expect_eq(json_array_size(in(json_array_get(in(one, "results"), 0), "locations")), 1);
+	json_decref(root);
+	teardown_out();
+	root = draw_json(&check_view_gitlab);
+	cr_assert_eq(json_array_size(root), 1);
+	cr_expect_str_eq(json_string_value(in(json_array_get(root, 0), "severity")), "blocker");
+	json_decref(root);
+	teardown_out();
+	cr_expect_str_eq(draw(&check_view_ghbench), "[]\n");
+	teardown_out();
+	cr_expect(strstr(draw(&check_view_bencher), "\":{}}\n"), "%s", (char *)out.buf.bytes);
+}
+
+Test(report_view_check_views, what_has_no_line_is_somewhere_all_the_same)
+{
+	answer.findings.at[0].nculprits = 0;
+	report.place = "pymemprof.json";
+	json_t *root = draw_json(&check_view_sarif);
+	cr_expect(json_is_true(
+		in(json_array_get(in(json_array_get(in(root, "runs"), 0), "invocations"), 0),
+		   "executionSuccessful")));
+	json_t *first = json_array_get(in(json_array_get(in(root, "runs"), 0), "results"), 0);
+	json_t *place = in(json_array_get(in(first, "locations"), 0), "physicalLocation");
+	cr_expect_str_eq(json_string_value(in(in(place, "artifactLocation"), "uri")),
+			 "pymemprof.json");
+	json_decref(root);
 }
 
 Test(report_view_check_views, text_names_file_and_line)
