@@ -241,12 +241,25 @@ static const char *job_script(const struct check_job *job)
 	return name;
 }
 
-/* Where a reader is sent who asks why: a file of his, by a path that means the same to a build server. */
+/* Below the current directory, as a build server calls it; NULL: it lies elsewhere. */
+static const char *from_here(const char *path)
+{
+	char here[4096];
+	size_t n = getcwd(here, sizeof here) ? strlen(here) : 0;
+	if (n && strncmp(path, here, n) == 0 && path[n] == '/')
+		path += n + 1;
+	while (strncmp(path, "./", 2) == 0)
+		path += 2;
+	return *path == '/' || strncmp(path, "../", 3) == 0 ? NULL : path;
+}
+
+/* Where a reader is sent who asks why. */
 static const char *job_place(const struct check_job *job, const char *config)
 {
 	const char *script = job_script(job);
-	bool his = job->argv && *script != '/' && access(script, F_OK) == 0;
-	return config ? config : his ? script : BUDGET_FILE;
+	const char *place = config ? from_here(config) :
+			    job->argv && access(script, F_OK) == 0 ? from_here(script) : NULL;
+	return place ? place : BUDGET_FILE;
 }
 
 static int take_target(struct checker *c, struct err *err)

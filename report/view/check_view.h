@@ -73,7 +73,7 @@ bool check_is_told(const struct check_finding *f);
 /* What came of it, in one or two words: "FAILED", "passed" … */
 const char *check_headline(const struct check_report *r);
 
-/* Stable over runs and lines: 16 hexadecimal digits of rule and place. */
+/* Stable over runs and lines: 16 hexadecimal digits of rule and place; f NULL: of nothing having been measured. */
 const char *check_fingerprint(const struct check_finding *f, char buf[CHECK_VALUE_MAX]);
 
 #endif

@@ -215,10 +215,12 @@ static uint64_t mix(uint64_t h, const char *text)
 
 const char *check_fingerprint(const struct check_finding *f, char buf[CHECK_VALUE_MAX])
 {
-	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), f->name);
-	h = mix(h, f->rule->increase ? "increase" : "limit");
-	h = mix(h, f->rule->warn ? "warn" : "fail");
-	if (f->nculprits) {
+	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), f ? f->name : "not measured");
+	if (f) {
+		h = mix(h, f->rule->increase ? "increase" : "limit");
+		h = mix(h, f->rule->warn ? "warn" : "fail");
+	}
+	if (f && f->nculprits) {
 		h = mix(h, f->culprits[0].file);
 		h = mix(h, f->culprits[0].function);
 	}

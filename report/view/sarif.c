@@ -86,6 +86,7 @@ static void put_result(struct json *j, const struct check_report *r, const struc
  */
 static void put_not_measured(struct json *j, const struct check_report *r)
 {
+	char print[CHECK_VALUE_MAX];
 	json_open(j, NULL, '{');
 	json_word(j, "ruleId", NOT_MEASURED);
 	json_word(j, "level", "error");
@@ -93,7 +94,7 @@ static void put_not_measured(struct json *j, const struct check_report *r)
 	json_open(j, "locations", '[');
 	put_location(j, r->place, 1, NULL);
 	json_close(j, ']');
-	put_print(j, NOT_MEASURED);
+	put_print(j, check_fingerprint(NULL, print));
 	json_close(j, '}');
 }
 
@@ -186,12 +187,13 @@ static void put_issue(struct json *j, const char *check, const char *text, const
 static void draw_gitlab(const struct check_report *r, struct out *out)
 {
 	struct json j = { .out = out, .first = true };
+	char print[CHECK_VALUE_MAX];
 	json_open(&j, NULL, '[');
 	if (r->why) /* an empty list would be read as: nothing was found */
-		put_issue(&j, NOT_MEASURED, r->why, NOT_MEASURED, "blocker", r->place, 1);
+		put_issue(&j, NOT_MEASURED, r->why, check_fingerprint(NULL, print), "blocker", r->place, 1);
 	for (size_t i = 0; i < r->answer->findings.len; i++) {
 		const struct check_finding *f = &r->answer->findings.at[i];
-		char text[CHECK_SENTENCE_MAX], print[CHECK_VALUE_MAX];
+		char text[CHECK_SENTENCE_MAX];
 		if (check_is_told(f))
 			put_issue(&j, rule_id(f), check_sentence(f, text),
 				  check_fingerprint(f, print),
