@@ -332,6 +332,8 @@ static void put_site(const struct check_figures *f, struct buf *out, const struc
 	put_value(out, o);
 }
 
+#define LEAST_SHARE 0.001 /* of any metric: a site with less is not kept */
+
 /* The largest share this site has of any metric. */
 static double share(const struct check_figures *f, const struct check_site *s)
 {
@@ -345,6 +347,14 @@ static double share(const struct check_figures *f, const struct check_site *s)
 	return most;
 }
 
+double baseline_least_share(const struct check_figures *f)
+{
+	double least = f->sites.len < BASELINE_SITES_MAX ? LEAST_SHARE : 1;
+	for (size_t i = 0; f->sites.len >= BASELINE_SITES_MAX && i < f->sites.len; i++)
+		least = fmin(least, fmax(share(f, &f->sites.at[i]), LEAST_SHARE));
+	return least;
+}
+
 static int falling(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -356,7 +366,7 @@ static int put_sites(const struct check_figures *f, struct buf *out, struct err 
 	AUTO_FREE double *shares = calloc(2 * f->sites.len + 1, sizeof *shares);
 	if (!shares)
 		return err_nomem(err);
-	double *sorted = shares + f->sites.len, least = 0.001;
+	double *sorted = shares + f->sites.len, least = LEAST_SHARE;
 	for (size_t i = 0; i < f->sites.len; i++)
 		shares[i] = sorted[i] = share(f, &f->sites.at[i]);
 	qsort(sorted, f->sites.len, sizeof *sorted, falling);

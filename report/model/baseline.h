@@ -32,6 +32,9 @@ int baseline_parse(const char *text, size_t n, struct check_figures *ret,
  */
 int baseline_print(const struct check_figures *f, struct buf *out, struct err *err) MUST_CHECK;
 
+/* Of figures that were read: a site that is not in them had less than this share of every metric. */
+double baseline_least_share(const struct check_figures *f);
+
 struct budget {
 	struct arena arena;
 	struct VEC(struct check_rule) rules;

@@ -27,6 +27,11 @@ void check_figures_deinit(struct check_figures *f)
 	vec_deinit(&f->series);
 	vec_deinit(&f->sites);
 	vec_deinit(&f->parts);
+	for (size_t i = 0; i < f->other_runs.len; i++) {
+		vec_deinit(&f->other_runs.at[i].sites);
+		vec_deinit(&f->other_runs.at[i].parts);
+	}
+	vec_deinit(&f->other_runs);
 	vec_deinit(&f->tests);
 	vec_deinit(&f->types);
 	vec_deinit(&f->holders);
@@ -215,7 +220,8 @@ static int judge_rule(const struct check_question *q, const struct check_rule *r
 
 bool check_wants_culprits(const struct check_finding *f)
 {
-	return f->verdict >= CHECK_WARNED || f->verdict == CHECK_NOT_PROVEN;
+	return f->verdict >= CHECK_WARNED ||
+	       (f->verdict == CHECK_NOT_PROVEN && !f->rule->increase); /* of noise nobody is guilty */
 }
 
 static int by_weight(const void *a, const void *b)

@@ -77,6 +77,13 @@ struct check_part {
 	double value[CHECK_SITE_KINDS];
 };
 
+/* What made up one run of several. */
+struct check_run_sites {
+	double peak;
+	struct VEC(struct check_site) sites;
+	struct VEC(struct check_part) parts;
+};
+
 struct check_place {
 	const char *file, *function; /* in the arena of the figures */
 	uint32_t line;
@@ -120,6 +127,8 @@ struct check_figures {
 	struct VEC(struct check_series) series;
 	struct VEC(struct check_site) sites; /* by file, then function */
 	struct VEC(struct check_part) parts; /* by site, line and caller */
+	double sites_peak; /* of the run they are of: that with the middle peak; the others wait */
+	struct VEC(struct check_run_sites) other_runs;
 	struct VEC(struct check_test) tests; /* by id */
 	/* Of the newest snapshot, largest first; empty without one. */
 	struct VEC(struct check_share) types, holders;
@@ -134,7 +143,7 @@ double check_median(const struct check_series *s);
 
 /*
  * Add one run. `root` is the folder names of files are relative to ("" : none). Series of frag
- * and types are made for the rules that ask. Sites are those of the first run. Errors: NOMEM;
+ * and types are made for the rules that ask. Sites are those of the run with the middle peak. Errors: NOMEM;
  * USAGE when a rule asks for what the recording does not hold.
  */
 int check_figures_add(struct check_figures *f, const struct recording *r, const char *root,

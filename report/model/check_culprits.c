@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/model/baseline.h"
 #include "report/model/check_private.h"
 
 #define CULPRIT_SHARE 0.02 /* of the difference: less is no culprit, and not kept in baselines */
@@ -168,6 +169,15 @@ static void keep_culprit(struct check_finding *f, struct check_culprit c)
 	f->culprits[at] = c;
 }
 
+/* What a site may have had that the baseline was too short to name: having that now is no growth. */
+static double not_named(const struct check_figures *base, enum check_kind k)
+{
+	double sum = 0;
+	for (size_t i = 0; i < base->sites.len; i++)
+		sum += base->sites.at[i].value[k];
+	return sum * baseline_least_share(base);
+}
+
 void check_find_culprits(const struct check_question *q, struct check_finding *f)
 {
 	enum check_kind kind = f->rule->metric.kind;
@@ -180,11 +190,12 @@ void check_find_culprits(const struct check_question *q, struct check_finding *f
 		return;
 	bool summed = kind == f->rule->metric.kind;
 	double least = summed ? (f->now - (base ? f->base : 0)) * CULPRIT_SHARE : 1;
+	double unknown = base && base == q->base ? not_named(base, kind) : 0;
 	for (size_t i = 0; i < q->now->sites.len; i++) {
 		const struct check_site *s = &q->now->sites.at[i], *b = NULL;
 		if (base && base->sites.len)
 			b = bsearch(s, base->sites.at, base->sites.len, sizeof *s, check_by_site);
-		double before = b ? b->value[kind] : 0;
+		double before = b ? b->value[kind] : unknown;
 		if (s->value[kind] - before >= fmax(least, 1) &&
 		    !check_suppressed(q, f->rule, s, false))
 			keep_culprit(f, culprit_of(q->now, s, base, b, kind));

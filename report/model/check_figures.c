@@ -200,10 +200,43 @@ static bool is_leak(const struct recording *r, uint32_t stack, const struct chec
 	return false;
 }
 
+/* The sites of the run before, for those of the next. */
+static int put_away(struct check_figures *f, struct err *err)
+{
+	if (f->sites.len == 0)
+		return 0;
+	struct check_run_sites *run = vec_add(&f->other_runs);
+	if (!run)
+		return err_nomem(err);
+	run->peak = f->sites_peak;
+	memcpy(&run->sites, &f->sites, sizeof run->sites);
+	memcpy(&run->parts, &f->parts, sizeof run->parts);
+	memset(&f->sites, 0, sizeof f->sites);
+	memset(&f->parts, 0, sizeof f->parts);
+	return 0;
+}
+
+/* A median is judged: what makes it up is told by the run that is nearest to it. */
+static void take_middle(struct check_figures *f)
+{
+	const struct check_series *peak = check_series_find(f, "peak");
+	double middle = peak ? check_median(peak) : 0;
+	for (size_t i = 0; i < f->other_runs.len; i++) {
+		struct check_run_sites *run = &f->other_runs.at[i], was = { .peak = f->sites_peak };
+		if (fabs(run->peak - middle) >= fabs(f->sites_peak - middle))
+			continue;
+		memcpy(&was.sites, &f->sites, sizeof was.sites);
+		memcpy(&was.parts, &f->parts, sizeof was.parts);
+		memcpy(&f->sites, &run->sites, sizeof f->sites);
+		memcpy(&f->parts, &run->parts, sizeof f->parts);
+		f->sites_peak = run->peak;
+		*run = was;
+	}
+}
+
 static int sum_sites(struct check_figures *f, const struct recording *r, const char *root,
 		     double *sum, struct err *err)
 {
-	bool first = f->sites.len == 0;
 	struct wholes all = VEC_INIT;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < r->stacks.stacks.len; i++) {
@@ -218,11 +251,14 @@ static int sum_sites(struct check_figures *f, const struct recording *r, const c
 			continue;
 		v[CHECK_LEAKED] = is_leak(r, (uint32_t)i, &w) ? live : 0;
 		add_values(sum, v);
-		if (first && (c->alloc_bytes || c->peak_bytes))
+		if (c->alloc_bytes || c->peak_bytes)
 			rc = add_whole(f, &w, root, v, &all, err);
 	}
-	if (rc == 0 && first)
+	if (rc == 0)
+		rc = put_away(f, err);
+	if (rc == 0)
 		rc = merge(&all, f, err);
+	f->sites_peak = sum[CHECK_PEAK];
 	vec_deinit(&all);
 	return rc;
 }
@@ -302,6 +338,8 @@ int check_figures_add(struct check_figures *f, const struct recording *r, const 
 	static const char *const names[] = { "alloc_bytes", "allocs", "peak", "live", "leaked" };
 	for (size_t i = 0; rc == 0 && i < CHECK_SITE_KINDS; i++)
 		rc = put(f, names[i], sum[i], err);
+	if (rc == 0)
+		take_middle(f);
 	if (rc == 0)
 		rc = put(f, "rss_peak", (double)r->timeline.rss_max_bytes, err);
 	if (rc == 0 && r->totals.end != FACT_END_EXITED)

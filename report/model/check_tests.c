@@ -207,7 +207,8 @@ static int tell(const struct judged *all, size_t n, struct check_answer *ret, st
 	size_t shown = 0, rest = SIZE_MAX;
 	for (size_t i = 0; i < n; i++) {
 		struct check_finding f = all[i].finding;
-		bool alone = check_wants_culprits(&f) && shown < CHECK_TESTS_SHOWN;
+		bool guilty = check_wants_culprits(&f);
+		bool alone = (guilty || f.verdict == CHECK_NOT_PROVEN) && shown < CHECK_TESTS_SHOWN;
 		int rc = 0;
 		if (!alone && rest != SIZE_MAX && ret->findings.at[rest].verdict == f.verdict) {
 			ret->findings.at[rest].alike++;
@@ -215,7 +216,8 @@ static int tell(const struct judged *all, size_t n, struct check_answer *ret, st
 		}
 		if (alone) {
 			shown++;
-			find_culprits(all[i].test, &f);
+			if (guilty)
+				find_culprits(all[i].test, &f);
 			rc = name_finding(ret, all[i].test, &f, err);
 		} else {
 			f.alike = 1;

@@ -325,6 +325,76 @@ Test(report_model_check, the_line_that_has_more_is_named_and_for_whom)
 	check_figures_deinit(&n);
 }
 
+/* One recording of a program whose only function holds so much. */
+static void add_run(struct check_figures *f, uint64_t bytes)
+{
+	struct recording r;
+	struct fact_delta d = { .site = 1, .alloc_blocks = 1, .alloc_bytes = bytes };
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	feed_site(&r, 1, 1, "main /w/app.py:3");
+	feed_interval(&r, 0, 1, &d, 1);
+	struct fact_sink s = recording_sink(&r);
+	struct fact_site_peak peak = { .site = 1, .bytes = bytes, .blocks = 1 };
+	cr_assert_eq(s.site_peak(s.ctx, &peak, NULL), 0);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_EXITED, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	cr_assert_eq(check_figures_add(f, &r, "/w", NULL, 0, NULL), 0);
+	recording_deinit(&r);
+}
+
+Test(report_model_check, of_several_runs_the_middle_one_says_what_it_is_made_of)
+{
+	static const uint64_t bytes[] = { 9000, 1000, 5000, 7000, 3000 };
+	struct check_figures f = { 0 };
+	for (size_t i = 0; i < 5; i++)
+		add_run(&f, bytes[i]);
+	cr_expect_eq(check_median(check_series_find(&f, "peak")), 5000);
+	cr_assert_eq(f.sites.len, 1);
+	cr_expect_eq(f.sites.at[0].value[CHECK_PEAK], 5000);
+	cr_expect_eq(f.other_runs.len, 4);
+	cr_assert_eq(f.parts.len, 1);
+	cr_expect_eq(f.parts.at[0].value[CHECK_PEAK], 5000);
+	check_figures_deinit(&f);
+}
+
+/* A baseline names the sites that matter: one it does not name had little, not nothing. */
+Test(report_model_check, what_a_baseline_was_too_short_to_name_did_not_grow)
+{
+	struct check_figures b = figures("peak", 1e7), n = figures("peak", 1.1e7);
+	site(&b, "a.py", "big", 9e6);
+	site(&n, "a.py", "big", 1e7);
+	site(&n, "b.py", "small", 3.5e4);
+	site(&n, "c.py", "tiny", 2.5e4);
+	struct check_rule r = rule(CHECK_OPTION_MAX_INCREASE, "peak=1%");
+	struct check_question q = { .now = &n, .base = &b, .rules = &r, .nrules = 1 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_assert_eq(a.findings.at[0].nculprits, 2);
+	cr_expect_str_eq(a.findings.at[0].culprits[1].function, "small");
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
+/* Of noise nobody is guilty. */
+Test(report_model_check, what_is_not_proven_has_no_culprit)
+{
+	struct check_figures b = { .word_bytes = 8 }, n = { .word_bytes = 8 };
+	put(&b, "peak", (double[]){ 1e7, 3e7 }, 2);
+	put(&n, "peak", (double[]){ 2.5e7, 2.5e7 }, 2);
+	site(&n, "a.py", "big", 2.5e7);
+	struct check_rule r = rule(CHECK_OPTION_MAX_INCREASE, "peak=1%");
+	struct check_question q = { .now = &n, .base = &b, .rules = &r, .nrules = 1 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect_eq(a.findings.at[0].verdict, CHECK_NOT_PROVEN);
+	cr_expect_eq(a.findings.at[0].nculprits, 0);
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
 Test(report_model_check, what_was_not_measured_is_not_nothing)
 {
 	struct check_figures n = figures("peak", 1);
