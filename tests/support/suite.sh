@@ -19,6 +19,9 @@ PYMEMPROF_FD_LOG=$logs
 export ASAN_OPTIONS UBSAN_OPTIONS PYMEMPROF_FD_LOG
 unset PYMEMPROF_DEBUG
 
+# By hand, for a suite that is to do more than usual (with meson's -t): seconds for each of its tests.
+[ -z "${PYMEMPROF_TIMEOUT:-}" ] || set -- "$@" --timeout "$PYMEMPROF_TIMEOUT"
+
 # Run under valgrind when the test setup of that name says so; but not the suites that make system
 # calls it does not know (3.19: pidfd_open), drive other processes or look at glibc's own heap.
 case ${1##*/} in
