@@ -107,9 +107,8 @@ int session_run(char *const argv[], const struct session_options *options,
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return err_hint(err,
-				err_set(err, ERR_UNSUPPORTED, "%s: never ran Python", argv[0]),
-				"not-python");
+		return err_hint(err, err_set(err, ERR_UNSUPPORTED, "%s: never ran Python", argv[0]),
+				"ran-no-python");
 	r = hook_at_entry(&s, spawn, err);
 	if (r == 0)
 		r = session_record(&s, err);

@@ -262,3 +262,11 @@ Test(cli_cmd_check, a_result_without_a_line_is_at_the_budget)
 	SAYS("\"ruleId\":\"memory-not-measured\"");
 	SAYS("\"uri\":\"gate.json\"");
 }
+
+Test(cli_cmd_check, a_wrapper_that_stays_is_told_from_the_program)
+{
+	shell(&s, "\"$P\" check --max peak=1MiB -- /bin/sh -c 'true; true'");
+	cr_expect_eq(s.status, 3, "%s", s.text);
+	SAYS("/bin/sh: never ran Python");
+	SAYS("hint: give Python's own command after --");
+}

@@ -28,6 +28,7 @@ Test(cli_outcome, every_obstacle_of_an_attach_has_a_hint)
 					    "ptrace-denied",
 					    "no-such-process",
 					    "not-python",
+					    "ran-no-python",
 					    "free-threaded",
 					    "debug-build",
 					    "unknown-version",
