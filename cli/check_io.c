@@ -78,7 +78,18 @@ int check_make_store(const char *path, struct err *err)
 int check_may_write(const char *path, bool force, struct err *err)
 {
 	struct stat st;
-	if (force || !path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+	char folder[CHECK_PATH_MAX];
+	bool there = path && stat(path, &st) == 0;
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	if (there && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_USAGE, "%.180s is a folder", path);
+	if (!there && slash && strncmp(path, STORE "/", strlen(STORE "/")) != 0) {
+		snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+		if (access(folder, W_OK) < 0)
+			return err_set(err, ERR_USAGE, "cannot create %.180s: %s", path,
+				       strerror(errno));
+	}
+	if (force || !there || !S_ISREG(st.st_mode))
 		return 0;
 	return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path), "file-exists");
 }

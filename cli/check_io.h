@@ -27,7 +27,10 @@ int check_baseline_path(const char *name, char ret[CHECK_PATH_MAX], struct err *
 /* Make the folders of the default store when path lies in it. Errors: those of the system. */
 int check_make_store(const char *path, struct err *err) MUST_CHECK;
 
-/* Errors: USAGE hint "file-exists" when path names a regular file and force is not given. */
+/*
+ * Before anything is measured. Errors: USAGE, hint "file-exists" when path names a regular file and force is
+ * not given; its folder is not there or must not be written.
+ */
 int check_may_write(const char *path, bool force, struct err *err) MUST_CHECK;
 
 enum check_file { CHECK_NEW, CHECK_REPLACE, CHECK_APPEND };

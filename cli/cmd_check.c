@@ -57,7 +57,7 @@ struct checker {
 	struct check_output outputs[CHECK_REPORTS_MAX];
 	size_t noutputs;
 	char variable[128], base_note[300], expired_note[300], suppressed_note[300],
-		saved_note[600];
+		saved_note[600], absent_note[300];
 	struct check_report report;
 };
 
@@ -197,6 +197,8 @@ static int take_baselines(struct checker *c, struct err *err)
 	if (rc == 0 && save && !opt_given(c->args, "baseline") &&
 	    strcmp(c->base_path, c->save_path) == 0 && access(c->save_path, F_OK) != 0)
 		c->lenient = true;
+	if (rc == 0 && opt_given(c->args, "update-baseline"))
+		rc = check_may_write(c->base_path, true, err);
 	return rc < 0 || !save ? rc : check_may_write(c->save_path, force, err);
 }
 
@@ -490,6 +492,24 @@ static int look_closer(struct checker *c, const struct check_question *q,
 	return 0;
 }
 
+/* A limit of what is not there holds, also when its name is a typo. */
+static void note_absent(struct checker *c)
+{
+	for (size_t i = 0; i < c->budget.rules.len && !*c->absent_note; i++) {
+		const struct check_metric *m = &c->budget.rules.at[i].metric;
+		const struct check_series *s = check_series_find(&c->measured.now, m->name);
+		if ((m->kind != CHECK_TYPE && m->kind != CHECK_RETAINED) || !s ||
+		    check_median(s) > 0)
+			continue;
+		snprintf(
+			c->absent_note, sizeof c->absent_note,
+			"%.160s: there was no such object; types are called as in 'app.models.Session', "
+			"'__main__.App', 'dict'",
+			m->name);
+		note(c, c->absent_note);
+	}
+}
+
 static int judge(struct checker *c, struct check_answer *answer, struct err *err)
 {
 	struct check_measured *m = &c->measured;
@@ -526,6 +546,8 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 			   answer->failed ? STATUS_FOUND :
 					    STATUS_FINE;
 	note_suppressed(c);
+	if (!m->failed && !m->incomplete)
+		note_absent(c);
 	if (*c->save_path)
 		rc = keep_figures(c, c->save_path, !m->failed && !m->incomplete, err);
 	if (rc == 0 && opt_given(c->args, "update-baseline"))

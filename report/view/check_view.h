@@ -70,6 +70,9 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 /* Findings that a build server shows: failed, and warned. */
 bool check_is_told(const struct check_finding *f);
 
+/* The largest culprit that lies in a file, not in what is frozen or typed; NULL: none. */
+const struct check_culprit *check_place_of_finding(const struct check_finding *f);
+
 /* What came of it, in one or two words: "FAILED", "passed" … */
 const char *check_headline(const struct check_report *r);
 

@@ -105,6 +105,14 @@ bool check_is_told(const struct check_finding *f)
 	return f->verdict == CHECK_FAILED || f->verdict == CHECK_WARNED;
 }
 
+const struct check_culprit *check_place_of_finding(const struct check_finding *f)
+{
+	for (size_t i = 0; i < f->nculprits; i++)
+		if (f->culprits[i].file[0] != '<')
+			return &f->culprits[i];
+	return NULL;
+}
+
 /* Many tests under one rule that need not be told one by one. */
 static void alike_sentence(const struct check_finding *f, char buf[CHECK_SENTENCE_MAX])
 {

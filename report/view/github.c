@@ -19,15 +19,15 @@ static void draw(const struct check_report *r, struct out *out)
 	}
 	for (size_t i = 0; i < r->answer->findings.len && n < ANNOTATIONS_MAX; i++) {
 		const struct check_finding *f = &r->answer->findings.at[i];
+		const struct check_culprit *c = check_place_of_finding(f);
 		if (!check_is_told(f))
 			continue;
 		n++;
 		out_printf(out, "::%s ", f->verdict == CHECK_FAILED ? "error" : "warning");
-		if (f->nculprits) {
+		if (c) {
 			out_str(out, "file=");
-			check_put(out, CHECK_PROPERTY, f->culprits[0].file);
-			out_printf(out, ",line=%u,",
-				   f->culprits[0].line ? f->culprits[0].line : 1);
+			check_put(out, CHECK_PROPERTY, c->file);
+			out_printf(out, ",line=%u,", c->line ? c->line : 1);
 		}
 		out_str(out, "title=pymemprof ");
 		check_put(out, CHECK_PROPERTY, f->name);

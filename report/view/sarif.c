@@ -59,23 +59,20 @@ static const char *rule_id(const struct check_finding *f)
 static void put_result(struct json *j, const struct check_report *r, const struct check_finding *f)
 {
 	char text[CHECK_SENTENCE_MAX], print[CHECK_VALUE_MAX];
+	const struct check_culprit *c = check_place_of_finding(f);
 	json_open(j, NULL, '{');
 	json_word(j, "ruleId", rule_id(f));
 	json_word(j, "level", f->verdict == CHECK_FAILED ? "error" : "warning");
 	put_message(j, check_sentence(f, text));
 	json_open(j, "locations", '[');
-	if (f->nculprits)
-		put_location(j, f->culprits[0].file, f->culprits[0].line, f->culprits[0].function);
-	else
-		put_location(j, r->place, 1, NULL);
+	put_location(j, c ? c->file : r->place, c ? c->line : 1, c ? c->function : NULL);
 	json_close(j, ']');
-	if (f->nculprits > 1) {
-		json_open(j, "relatedLocations", '[');
-		for (size_t i = 1; i < f->nculprits; i++)
+	json_open(j, "relatedLocations", '[');
+	for (size_t i = 0; i < f->nculprits; i++)
+		if (&f->culprits[i] != c && f->culprits[i].file[0] != '<')
 			put_location(j, f->culprits[i].file, f->culprits[i].line,
 				     f->culprits[i].function);
-		json_close(j, ']');
-	}
+	json_close(j, ']');
 	put_print(j, check_fingerprint(f, print));
 	json_close(j, '}');
 }
@@ -193,13 +190,13 @@ static void draw_gitlab(const struct check_report *r, struct out *out)
 		put_issue(&j, NOT_MEASURED, r->why, check_fingerprint(NULL, print), "blocker", r->place, 1);
 	for (size_t i = 0; i < r->answer->findings.len; i++) {
 		const struct check_finding *f = &r->answer->findings.at[i];
+		const struct check_culprit *c = check_place_of_finding(f);
 		char text[CHECK_SENTENCE_MAX];
 		if (check_is_told(f))
 			put_issue(&j, rule_id(f), check_sentence(f, text),
 				  check_fingerprint(f, print),
 				  f->verdict == CHECK_FAILED ? "major" : "minor",
-				  f->nculprits ? f->culprits[0].file : r->place,
-				  f->nculprits ? f->culprits[0].line : 1);
+				  c ? c->file : r->place, c ? c->line : 1);
 	}
 	json_close(&j, ']');
 	out_str(out, "\n");

@@ -270,3 +270,16 @@ Test(cli_cmd_check, a_wrapper_that_stays_is_told_from_the_program)
 	SAYS("/bin/sh: never ran Python");
 	SAYS("hint: give Python's own command after --");
 }
+
+Test(cli_cmd_check, what_cannot_be_written_is_told_before_anything_runs)
+{
+	static const char *const options[] = { "--report json=none/x.json", "--report json=.",
+					       "--save-baseline none/x.json",
+					       "--baseline none/x.json --update-baseline" };
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		shell(&s, "\"$P\" check --max peak=1MiB %s -- /bin/sh -c 'echo it ran'",
+		      options[i]);
+		cr_expect_eq(s.status, 2, "%s: %d: %s", options[i], s.status, s.text);
+		cr_expect_null(strstr(s.text, "it ran"), "%s: %s", options[i], s.text);
+	}
+}

@@ -273,3 +273,18 @@ Test(report_view_check_views, kinds_are_found_by_name)
 					  NULL) == 0 && v == check_views[i]);
 	cr_expect_eq(check_view_find("xml", 3, &v, NULL), ERR_USAGE);
 }
+
+Test(report_view_check_views, what_is_frozen_is_no_file_to_look_at)
+{
+	answer.findings.len = 1;
+	answer.findings.at[0].culprits[0].file = "<frozen importlib._bootstrap>";
+	cr_expect(strstr(draw(&check_view_github), "file=a b.py,line=1,"), "%s",
+		  (char *)out.buf.bytes);
+	teardown_out();
+	cr_expect(strstr(draw(&check_view_gitlab), "\"path\":\"a b.py\""), "%s",
+		  (char *)out.buf.bytes);
+	teardown_out();
+	const char *text = draw(&check_view_sarif);
+	cr_expect(strstr(text, "\"uri\":\"a%20b.py\""), "%s", text);
+	cr_expect_null(strstr(text, "frozen"), "%s", text);
+}
