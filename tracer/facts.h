@@ -79,6 +79,11 @@ struct fact_interval {
 	uint64_t from_ns, to_ns;
 	size_t ndeltas;
 	const struct fact_delta *deltas; /* only sites that changed */
+	/*
+	 * How long of it the target would have run and was not let: it waited for a processor, or for room in
+	 * the pipe. Told when a wait is over, so it may be longer than the interval. 0: not at all, or unknown.
+	 */
+	uint64_t waited_ns;
 };
 
 struct fact_tick {

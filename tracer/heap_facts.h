@@ -197,7 +197,7 @@ struct fact_heap_join {
 	uint64_t unreachable; /* of blocks: objects only unreachable cycles hold */
 	uint64_t unexplained; /* of blocks: objects with references nothing found accounts for */
 	uint64_t retained_bytes; /* would go with the row's objects; 0: not computed */
-	uint64_t early_blocks;	 /* of blocks: born in the first half of the recording */
+	uint64_t early_blocks;	 /* of blocks: born in the first half of the recording, in the target's own time */
 };
 
 /* What limits a container a path goes through. */

@@ -105,6 +105,8 @@ void session_deinit(struct session *s)
 	decode_free(s->decode);
 	py_deinit(&s->py);
 	mem_free(s->mem);
+	waits_deinit(&s->waits);
+	vec_deinit(&s->spans);
 	own_close_p(&s->pidfd);
 	s->pidfd = -1;
 }

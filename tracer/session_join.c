@@ -19,7 +19,7 @@
 struct join {
 	struct heap *h;
 	struct held *held; /* NULL: nothing is known of holders */
-	uint64_t half_ns; /* births until then are early */
+	uint64_t half_ns; /* births until then are early: half of the own time was over */
 	struct map index; /* site, use and type → rows */
 	struct VEC(struct fact_heap_join) rows;
 	struct VEC(struct held_group *) groups; /* by row; NULL until it has members */
@@ -209,7 +209,7 @@ int session_join(void *ctx, struct heap *h, struct held *held, const struct fact
 {
 	const struct session *s = ctx;
 	AUTO(join_deinit) struct join j = { .h = h, .held = held,
-					    .half_ns = heap_totals(h)->at_ns / 2 };
+					    .half_ns = session_half_ns(s, heap_totals(h)->at_ns) };
 	int r;
 
 	if (!sink->heap_join)

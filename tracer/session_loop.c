@@ -178,7 +178,9 @@ static int tick(struct session *s, uint64_t now, struct err *err)
 		session_measure_agent(s);
 	int r = session_push_tick(s, now, err);
 	if (r == 0 && now - s->last_interval_ns >= interval) {
-		r = ledger_interval(s->ledger, now, err);
+		r = session_pace(s, now, err);
+		if (r == 0)
+			r = ledger_interval(s->ledger, now, err);
 		s->last_interval_ns = now;
 	}
 	s->next_tick_ns = now + (interval < TICK_MAX_NS ? interval : TICK_MAX_NS);
@@ -296,8 +298,10 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 {
 	uint64_t read_at = clock_now(&s->clock), pause_until = 0;
 	int capacity = fcntl(inject_fd(s->inject), F_GETPIPE_SZ);
-	int r = tick(s, read_at, err);
+	int r = session_pace(s, read_at, err);
 
+	if (r == 0)
+		r = tick(s, read_at, err);
 	s->pipe_bytes = capacity > 0 ? (size_t)capacity : 65536;
 	while (r == 0) {
 		uint64_t now = clock_now(&s->clock), until = s->next_tick_ns;

@@ -2,15 +2,18 @@
 /*
  * What the files of the session share: one recording's state. session.c attaches and
  * detaches, session_loop.c listens, session_verdict.c says the first word, session_facts.c what
- * was found, session_run.c starts programs.
+ * was found, session_pace.c how fast the target could run, session_run.c starts programs.
  */
 #ifndef PYMEMPROF_TRACER_SESSION_PRIVATE_H
 #define PYMEMPROF_TRACER_SESSION_PRIVATE_H
 
+#include "base/pace.h"
+#include "base/vec.h"
 #include "tracer/agent/inject.h"
 #include "tracer/cpython/py.h"
 #include "tracer/mem/source.h"
 #include "tracer/process/undo.h"
+#include "tracer/process/waits.h"
 #include "tracer/session.h"
 #include "tracer/stream/clock.h"
 #include "tracer/stream/decode.h"
@@ -51,6 +54,9 @@ struct session {
 	uint64_t ticks;
 	uint64_t target_cpu_start_ns, target_cpu_ns, tracer_cpu_start_ns;
 	uint64_t rss_bytes;
+	struct waits waits;
+	struct VEC(struct pace_span) spans; /* since the start, one an interval or of several */
+	uint64_t paced_ns, stalled_ns; /* told so far */
 	struct agent_public agent; /* newest counters read */
 	char activity[512];	   /* of an idle target, when we looked; "": we did not */
 	struct session_side *side; /* NULL: none */
@@ -88,6 +94,12 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err) M
 int session_drain(void *ctx, struct err *err);
 /* Account for stream bytes that did not come through the pipe. */
 int session_feed(struct session *s, const uint8_t *bytes, size_t n, struct err *err) MUST_CHECK;
+
+/* session_pace.c */
+/* An interval ends now: tell the ledger what the target waited. Errors: NOMEM. */
+int session_pace(struct session *s, uint64_t now, struct err *err) MUST_CHECK;
+/* When half of the target's own time until at_ns was over, as far as it is known. */
+uint64_t session_half_ns(const struct session *s, uint64_t at_ns);
 
 /* session_verdict.c */
 /* Wait for the first event, shortly, and tell the caller that it came or what the target does. */

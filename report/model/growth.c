@@ -50,6 +50,7 @@ static void coarsen(struct growth *g)
 		struct growth_bucket b = g->buckets.at[i];
 		if (i + 1 < g->buckets.len) {
 			b.end_ns = g->buckets.at[i + 1].end_ns;
+			b.waited_ns += g->buckets.at[i + 1].waited_ns;
 			b.activity += g->buckets.at[i + 1].activity;
 		}
 		g->buckets.at[kept++] = b;
@@ -153,6 +154,7 @@ static int open_bucket(struct growth *g, const struct fact_interval *f, uint32_t
 		activity += f->deltas[i].alloc_blocks + f->deltas[i].free_blocks;
 	struct growth_bucket *b = vec_last(&g->buckets);
 	b->end_ns = f->to_ns;
+	b->waited_ns += f->waited_ns;
 	b->activity += activity;
 	g->end_ns = f->to_ns;
 	*ret = bucket;

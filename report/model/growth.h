@@ -67,6 +67,7 @@ struct growth_series {
 
 struct growth_bucket {
 	uint64_t end_ns;
+	uint64_t waited_ns; /* see fact_interval */
 	uint64_t activity; /* blocks made and freed in it */
 };
 

@@ -2,8 +2,10 @@
 /*
  * The judgement over one series of live bytes.
  *
- * Time is counted in buckets during which the program did anything, so a pause of the whole
- * program is no evidence that one of its stacks has stopped growing. Three figures decide:
+ * Time is the program's own: what it waited for others is taken out (base/pace), so that its steps are even
+ * on a busy machine, too; and so are buckets in which it did nothing: a pause of the whole program is
+ * no evidence that one of its stacks has stopped growing. The clock tells rates only. Its unit is
+ * the mean bucket. Three figures decide:
  *
  *   - the floor of each quarter of the series (its minimum there): what leaks raises it every
  *     time, at a rate that does not fade; what filled up or comes and goes does not;
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pace.h"
 #include "report/model/growth.h"
 
 #define SAMPLES_MIN 6	   /* fewer buckets cannot be cut into quarters */
@@ -30,16 +33,40 @@
 #define ENLARGED_BLOCKS 2  /* no more blocks than this left of many: a container reallocated */
 #define MATTERS_BYTES 4096 /* less than this is not worth a confident word */
 
+#define SLACK 1e-6 /* of a bucket: equal buckets are equal in spite of rounding */
+
 /* One series laid out over the active buckets since the stack was first seen. */
 struct curve {
 	double y[GROWTH_BUCKETS + 1];
+	double x[GROWTH_BUCKETS + 1]; /* own time, from 0 to n - 1 */
 	double t_s[GROWTH_BUCKETS + 1];
 	size_t n;
 };
 
+static void find_own_time(const struct growth *g, double *ret_ns)
+{
+	struct pace_span spans[GROWTH_BUCKETS];
+	uint64_t from = 0;
+	for (size_t b = 0; b < g->buckets.len; b++) {
+		uint64_t end = g->buckets.at[b].end_ns;
+		spans[b] = (struct pace_span){ end > from ? end - from : 0, g->buckets.at[b].waited_ns };
+		from = end;
+	}
+	pace_own(spans, g->buckets.len, ret_ns);
+}
+
+/* Own time between the samples, as if each were one bucket on average. */
+static void scale(struct curve *c)
+{
+	double all = c->n ? c->x[c->n - 1] - c->x[0] : 0, zero = c->x[0];
+	for (size_t i = 0; i < c->n; i++)
+		c->x[i] = all > 0 ? (c->x[i] - zero) / all * (double)(c->n - 1) : (double)i;
+}
+
 static void lay_out(const struct growth *g, const struct growth_series *s, struct curve *c)
 {
-	double mean = 0;
+	double own_ns[GROWTH_BUCKETS], own = 0, mean = 0;
+	find_own_time(g, own_ns);
 	for (size_t i = 0; i < g->buckets.len; i++)
 		mean += (double)g->buckets.at[i].activity;
 	mean /= g->buckets.len ? (double)g->buckets.len : 1;
@@ -47,38 +74,60 @@ static void lay_out(const struct growth *g, const struct growth_series *s, struc
 	size_t p = 0;
 	double live = 0;
 	for (size_t b = s->len ? s->points[0].bucket : g->buckets.len; b < g->buckets.len; b++) {
-		bool own = p < s->len && s->points[p].bucket == b;
-		if (own)
+		bool moved = p < s->len && s->points[p].bucket == b;
+		if (moved)
 			live = (double)s->points[p++].live_bytes;
-		if ((!own && (double)g->buckets.at[b].activity <= mean * IDLE_SHARE) ||
+		if ((!moved && (double)g->buckets.at[b].activity <= mean * IDLE_SHARE) ||
 		    c->n > GROWTH_BUCKETS)
 			continue;
+		own += own_ns[b];
 		c->y[c->n] = live;
+		c->x[c->n] = own;
 		c->t_s[c->n++] = (double)g->buckets.at[b].end_ns / 1e9;
 	}
+	scale(c);
+}
+
+/* First sample at or after x; c->n: none. */
+static size_t sample_at(const struct curve *c, double x)
+{
+	size_t i = 0;
+	while (i < c->n && c->x[i] + SLACK < x)
+		i++;
+	return i;
+}
+
+/* Its value then, on the line between the samples. */
+static double value_at(const struct curve *c, double x)
+{
+	size_t i = sample_at(c, x);
+	if (i == 0 || i == c->n || c->x[i] - SLACK <= x)
+		return i < c->n ? c->y[i] : 0;
+	return c->y[i - 1] + (c->y[i] - c->y[i - 1]) * (x - c->x[i - 1]) / (c->x[i] - c->x[i - 1]);
 }
 
 /* What a curve looks like, before anything is concluded from it. */
 struct shape {
 	double highest, deepest_fall;
 	double floor[4]; /* of each quarter */
-	size_t events, usual_gap;
+	size_t events;
+	double usual_gap;
 	size_t settled; /* from here on it is at its last level, but for noise */
 };
 
 static void find_quarters(const struct curve *c, struct shape *s)
 {
 	for (size_t q = 0; q < 4; q++) {
-		size_t from = c->n * q / 4, to = c->n * (q + 1) / 4;
-		s->floor[q] = from < c->n ? c->y[from] : 0;
-		for (size_t i = from; i < to; i++)
+		double from = (double)(c->n * q / 4), to = (double)(c->n * (q + 1) / 4);
+		s->floor[q] = value_at(c, from);
+		for (size_t i = sample_at(c, from); i < sample_at(c, to); i++)
 			s->floor[q] = fmin(s->floor[q], c->y[i]);
 	}
 }
 
 static int longest_first(const void *a, const void *b)
 {
-	const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+	const double x = *(const double *)a, y = *(const double *)b;
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
@@ -86,21 +135,22 @@ static int longest_first(const void *a, const void *b)
  * The pause between two steps that must be expected: gaps this long or longer make up a good
  * part of the time. One hiccup of a busy machine does not, the pauses between batches do.
  */
-static size_t usual_gap(size_t *gaps, size_t n)
+static double usual_gap(double *gaps, size_t n)
 {
-	size_t all = 0, longer = 0, i = 0;
+	double all = 0, longer = 0;
+	size_t i = 0;
 	for (size_t k = 0; k < n; k++)
 		all += gaps[k];
 	qsort(gaps, n, sizeof *gaps, longest_first);
 	for (; i + 1 < n; i++) {
 		longer += gaps[i];
-		if ((double)longer >= PAUSES_SHARE * (double)all)
+		if (longer + SLACK >= PAUSES_SHARE * all)
 			break;
 	}
 	return n ? gaps[i] : 0;
 }
 
-static size_t last_level_samples(size_t n)
+static size_t last_level(size_t n)
 {
 	return n / 24 < 3 ? 3 : n / 24;
 }
@@ -108,15 +158,15 @@ static size_t last_level_samples(size_t n)
 /* Steps of the lower envelope (what is never given back later) above the noise. */
 static void find_events(const struct curve *c, struct shape *s)
 {
-	double envelope[GROWTH_BUCKETS + 1];
-	size_t gaps[GROWTH_BUCKETS + 1], ngaps = 0;
+	double envelope[GROWTH_BUCKETS + 1], gaps[GROWTH_BUCKETS + 1];
+	size_t ngaps = 0;
 	double low = INFINITY;
 	for (size_t i = c->n; i-- > 0;)
 		envelope[i] = low = fmin(low, c->y[i]);
 	bool saw = s->deepest_fall >= SAW_SHARE * s->highest;
 	double step = fmax(1, fmax(0.01 * s->highest, saw ? 0 : s->deepest_fall));
 	/* The very last values are a peak of the noise as likely as not: their floor counts. */
-	size_t from = c->n > last_level_samples(c->n) ? c->n - last_level_samples(c->n) : 0;
+	size_t from = sample_at(c, (double)c->n - (double)last_level(c->n));
 	while (s->settled < from && envelope[s->settled] < envelope[from] - step)
 		s->settled++;
 	double level = 0;
@@ -126,7 +176,7 @@ static void find_events(const struct curve *c, struct shape *s)
 			continue;
 		level = envelope[i];
 		if (s->events > 0)
-			gaps[ngaps++] = i - last;
+			gaps[ngaps++] = c->x[i] - c->x[last];
 		last = i;
 		s->events++;
 	}
@@ -144,13 +194,12 @@ static void find_shape(const struct curve *c, struct shape *s)
 	find_events(c, s);
 }
 
-static bool has_stopped(const struct shape *s, size_t n)
+static bool has_stopped(const struct curve *c, const struct shape *s)
 {
-	size_t gaps = s->events < EVENTS_REGULAR ? 3 : 2;
-	size_t patience = s->events < 2 ? 1 : gaps * s->usual_gap;
-	if (patience < n / 24)
-		patience = n / 24;
-	return s->settled + last_level_samples(n) + patience < n;
+	double gaps = s->events < EVENTS_REGULAR ? 3 : 2;
+	double patience = s->events < 2 ? 1 : gaps * s->usual_gap;
+	patience = fmax(patience, (double)(c->n / 24));
+	return c->x[s->settled] + (double)last_level(c->n) + patience + SLACK < (double)c->n;
 }
 
 static enum growth_class classify(const struct curve *c, const struct shape *s)
@@ -172,9 +221,9 @@ static enum growth_class classify(const struct curve *c, const struct shape *s)
 		       last < FADE_RATIO * before ? GROWTH_SLOWING :
 						    GROWTH_LEAKING;
 	}
-	if (s->settled == 0 && has_stopped(s, c->n))
+	if (s->settled == 0 && has_stopped(c, s))
 		return GROWTH_FLAT;
-	if (has_stopped(s, c->n))
+	if (has_stopped(c, s))
 		return GROWTH_STABLE;
 	if (s->events < EVENTS_MIN)
 		return s->deepest_fall > noise && last < noise ? GROWTH_STABLE : GROWTH_SHORT;
@@ -189,7 +238,10 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Theil–Sen through at most FIT_POINTS points: no burst and no single fall moves it much. */
+/*
+ * Theil–Sen through at most FIT_POINTS points in own time, so that no burst and no single fall moves it much;
+ * then as bytes a second of the clock.
+ */
 static double robust_slope(const struct curve *c, double *ret_r2)
 {
 	static const size_t pairs_max = FIT_POINTS * (FIT_POINTS - 1) / 2;
@@ -199,7 +251,7 @@ static double robust_slope(const struct curve *c, double *ret_r2)
 	*ret_r2 = 0;
 	for (size_t i = 0; i < n; i++) {
 		size_t at = n > 1 ? i * (c->n - 1) / (n - 1) : 0;
-		t[i] = c->t_s[at];
+		t[i] = c->x[at];
 		y[i] = c->y[at];
 	}
 	for (size_t i = 0; i < n; i++)
@@ -223,16 +275,16 @@ static double robust_slope(const struct curve *c, double *ret_r2)
 	}
 	if (total > 0 && unexplained < total)
 		*ret_r2 = 1 - unexplained / total;
-	return k;
+	double seconds = c->t_s[c->n - 1] - c->t_s[0];
+	return seconds > 0 ? k * (double)(c->n - 1) / seconds : 0;
 }
 
 static enum growth_confidence leak_confidence(const struct growth *g,
 					      const struct growth_verdict *v, const struct curve *c,
 					      const struct shape *s)
 {
-	double score = 1;
+	double score = 1, half_s = c->t_s[sample_at(c, (double)(c->n - 1) / 2)];
 	double before = s->floor[2] - s->floor[1], last = s->floor[3] - s->floor[2];
-	uint64_t span = v->end_ns - v->first_ns;
 	score *= c->n < 12 ? 0.6 : 1;
 	score *= s->events < 8 ? 0.8 : 1;
 	score *= before > 0 && last < 0.7 * before ? 0.75 : 1;
@@ -242,7 +294,7 @@ static enum growth_confidence leak_confidence(const struct growth *g,
 	score *= v->surviving < 0.2 ? 0.7 : 1;
 	score *= g->sampled ? 0.9 : 1;
 	/* The oldest survivor is young although the stack is old: blocks are being replaced. */
-	if (v->oldest_block_ns != UINT64_MAX && v->oldest_block_ns > v->first_ns + span / 2)
+	if (v->oldest_block_ns != UINT64_MAX && (double)v->oldest_block_ns > half_s * 1e9)
 		score *= 0.45;
 	return score >= 0.7 ? GROWTH_HIGH : score >= 0.42 ? GROWTH_MEDIUM : GROWTH_LOW;
 }

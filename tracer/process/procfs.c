@@ -263,6 +263,20 @@ int procfs_stat(pid_t pid, pid_t tid, struct procfs_stat *ret, struct err *err)
 	return r < 0 ? err_wrap(err, r, "process %d", (int)pid) : 0;
 }
 
+/* "47548048 298798577 217" */
+int procfs_schedstat(pid_t pid, pid_t tid, struct procfs_schedstat *ret, struct err *err)
+{
+	char text[PROC_TEXT_MAX];
+	const char *at = text;
+	size_t len = 0;
+	int r = read_text(pid, tid, "schedstat", text, &len, err);
+
+	if (r == 0 && (!next_number(&at, text + len, 10, &ret->ran_ns) ||
+		       !next_number(&at, text + len, 10, &ret->waited_ns)))
+		r = err_set(err, ERR_CORRUPT, "process %d: schedstat makes no sense", (int)pid);
+	return r;
+}
+
 /* "running", "-1 0x7ffe6d4a1ab8 0x7f7b2c" or "230 0x1 0x1 0x7ffe 0x0 0x0 0x0 0x7ffe6d4a 0x7f7b" */
 int procfs_syscall_parse(const char *text, size_t len, struct procfs_syscall *ret, struct err *err)
 {

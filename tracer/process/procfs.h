@@ -52,6 +52,11 @@ struct procfs_syscall {
 	int64_t nr;   /* of the call it waits in; -1: it waits, but in no system call */
 };
 
+/* From /proc/PID/task/TID/schedstat (CONFIG_SCHED_INFO). */
+struct procfs_schedstat {
+	uint64_t ran_ns, waited_ns; /* on a processor; ready to run, without one: counted when it gets one */
+};
+
 int procfs_status_parse(const char *text, size_t len, struct procfs_status *ret,
 			struct err *err) MUST_CHECK;
 int procfs_stat_parse(const char *text, size_t len, struct procfs_stat *ret,
@@ -66,6 +71,8 @@ int procfs_syscall(pid_t pid, pid_t tid, struct procfs_syscall *ret, struct err 
 /* Of a process (tid = 0) or of one of its threads. Errors: GONE, SYS, CORRUPT. */
 int procfs_status(pid_t pid, pid_t tid, struct procfs_status *ret, struct err *err) MUST_CHECK;
 int procfs_stat(pid_t pid, pid_t tid, struct procfs_stat *ret, struct err *err) MUST_CHECK;
+int procfs_schedstat(pid_t pid, pid_t tid, struct procfs_schedstat *ret,
+		     struct err *err) MUST_CHECK;
 
 /* True for a thread of the kernel itself (PF_KTHREAD). */
 bool procfs_is_kernel_thread(const struct procfs_stat *stat);

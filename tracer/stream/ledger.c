@@ -65,7 +65,7 @@ struct ledger {
 	uint64_t upper_bytes; /* no instant can have had more: window included */
 	uint64_t at_ns;
 	uint32_t interval;
-	uint64_t interval_from_ns;
+	uint64_t interval_from_ns, waited_ns;
 	uint32_t *dirty;
 	uint32_t ndirty;
 	uint64_t foreign_frees;
@@ -578,6 +578,11 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+void ledger_waited(struct ledger *l, uint64_t ns)
+{
+	l->waited_ns += ns;
+}
+
 int ledger_interval(struct ledger *l, uint64_t to_ns, struct err *err)
 {
 	AUTO_FREE struct fact_delta *deltas = NULL;
@@ -598,8 +603,9 @@ int ledger_interval(struct ledger *l, uint64_t to_ns, struct err *err)
 		l->past[l->dirty[i]].pushed = sums;
 		count_totals(&l->totals, &deltas[i]);
 	}
-	struct fact_interval f = { l->interval_from_ns, to_ns, n, deltas };
+	struct fact_interval f = { l->interval_from_ns, to_ns, n, deltas, l->waited_ns };
 	l->ndirty = 0;
+	l->waited_ns = 0;
 	l->interval++;
 	l->interval_from_ns = to_ns;
 	return l->sink->interval ? l->sink->interval(l->sink->ctx, &f, err) : 0;

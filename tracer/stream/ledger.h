@@ -61,6 +61,9 @@ int ledger_apply(struct ledger *l, const struct decode_batch *batch, uint64_t at
 /* Push what changed since the last call as one interval ending at to_ns. Errors as above. */
 int ledger_interval(struct ledger *l, uint64_t to_ns, struct err *err) MUST_CHECK;
 
+/* What the target waited, of the interval to come: see fact_interval. Adds up. */
+void ledger_waited(struct ledger *l, uint64_t ns);
+
 /*
  * The end: notes on oddities and limits, the last interval, then site_peak*, block* (ascending
  * by address) and totals. The ledger takes nothing afterwards.

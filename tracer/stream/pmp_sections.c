@@ -26,7 +26,7 @@ struct pmp_recording {
 	struct VEC(struct fact_frame) frames, inner; /* of the site before, of this one */
 	struct VEC(struct fact_delta) deltas;	     /* of an interval in several sections */
 	bool more_deltas;
-	uint64_t deltas_from_ns, deltas_to_ns;
+	uint64_t deltas_from_ns, deltas_to_ns, waited_ns;
 	uint32_t missing;
 	struct fact_totals sums; /* of the intervals, for a file without totals */
 	bool target_seen, totals_seen, end_seen;
@@ -263,7 +263,8 @@ static int read_sites(struct pmp_reader *r, struct cursor *c, struct err *err)
 static int push_interval(struct pmp_reader *r, struct err *err)
 {
 	struct pmp_recording *p = r->recording;
-	struct fact_interval f = { p->deltas_from_ns, p->deltas_to_ns, p->deltas.len, p->deltas.at };
+	struct fact_interval f = { p->deltas_from_ns, p->deltas_to_ns, p->deltas.len, p->deltas.at,
+				   p->waited_ns };
 	struct fact_totals *t = &p->sums;
 
 	for (size_t i = 0; i < p->deltas.len; i++) {
@@ -329,6 +330,8 @@ static int read_interval(struct pmp_reader *r, struct cursor *c, struct err *err
 		}
 		p->deltas.at[p->deltas.len++] = d;
 	}
+	/* not there in files of earlier programs */
+	p->waited_ns = cursor_left(c) ? cursor_uvarint(c) : 0;
 	p->more_deltas = more;
 	return more ? 0 : push_interval(r, err);
 }

@@ -428,6 +428,7 @@ static int put_deltas(struct pmp_writer *w, const struct fact_interval *f, size_
 		(void)buf_uvarint(b, d->temp_bytes);
 		site = d->site;
 	}
+	(void)buf_uvarint(b, f->waited_ns);
 	if (b->failed)
 		return fail(w, err_nomem(err), err);
 	return put_section(w, PMP_INTERVAL, b->bytes, b->len, LEVEL_SMALL, err);

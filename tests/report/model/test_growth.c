@@ -264,6 +264,112 @@ Test(report_model_growth, a_list_that_is_enlarged_is_called_one)
 	cr_assert(strstr(growth_reason(&v, words), "enlarged again and again"), "%s", words);
 }
 
+/*
+ * The same program on a machine that lets it run for a part of each interval only: in own time, second k
+ * of its life sees series(k).
+ */
+static struct growth_verdict when_starved(double (*series)(double k), size_t n, int way, bool told)
+{
+	double life = 0, live = 0, clock = 0, owed = 0;
+	seed = 99 + (unsigned)way;
+	teardown();
+	setup();
+	for (int guard = 0; life < (double)n && guard < 100000; guard++) {
+		/* way 0: alone; 1: a twentieth or all of it, by turns of ten; 2: any part; 3: less and less */
+		double share = way == 0 ? 1 :
+			       way == 1 ? (guard / 10 % 2 ? 0.05 : 1) :
+			       way == 2 ? 0.02 + noise() * noise() :
+					  fmax(0.05, 1 - life / (double)n);
+		share = share > 1 ? 1 : share;
+		struct fact_delta d = { .site = 1, .alloc_blocks = 20, .alloc_bytes = 320,
+					.free_blocks = 20, .free_bytes = 320, .temp_blocks = 20,
+					.temp_bytes = 320 };
+		life = fmin(life + share, (double)n);
+		int64_t change = (int64_t)(series(life) - live);
+		live += (double)change;
+		d.alloc_bytes += change > 0 ? (uint64_t)change : 0;
+		d.free_bytes += change < 0 ? (uint64_t)-change : 0;
+		owed += (1 - share) * 1e9;
+		/* every third look finds it waiting: that is told when it runs again */
+		bool late = guard % 3 == 1 && life < (double)n;
+		struct fact_interval f = { (uint64_t)(clock * 1e9), (uint64_t)(clock * 1e9 + 1e9), 1, &d,
+					   told && !late ? (uint64_t)owed : 0 };
+		owed = late ? owed : 0;
+		clock += 1;
+		cr_assert_eq(growth_interval(&r.growth, &f, NULL), 0);
+	}
+	return growth_judge(&r.growth, 0);
+}
+
+static double steady_series(double k)
+{
+	return 60000 * k;
+}
+
+static double filled_series(double k)
+{
+	return 60000 * fmin(k, 40);
+}
+
+static double filling_series(double k)
+{
+	return 4e6 * (1 - exp(-k / 30));
+}
+
+static double batch_series(double k)
+{
+	return 100000 * floor(k / 4);
+}
+
+Test(report_model_growth, a_busy_machine_changes_no_verdict)
+{
+	static const struct {
+		const char *name;
+		double (*series)(double k);
+		enum growth_class want;
+	} all[] = {
+		{ "steady", steady_series, GROWTH_LEAKING },
+		{ "filled", filled_series, GROWTH_STABLE },
+		{ "filling", filling_series, GROWTH_SLOWING },
+		{ "batches", batch_series, GROWTH_LEAKING },
+	};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		for (int way = 0; way <= 3; way++) {
+			struct growth_verdict v = when_starved(all[i].series, 100, way, true);
+			cr_expect_eq(v.class, all[i].want, "%s, way %d: %s", all[i].name, way,
+				     growth_class_name(v.class));
+			if (v.class == GROWTH_LEAKING) {
+				double rate = all[i].series(100) / ((double)v.end_ns / 1e9);
+				cr_expect(v.slope_bytes_per_s > 0.85 * rate &&
+						  v.slope_bytes_per_s < 1.15 * rate,
+					  "%s, way %d: %.0f a second of the clock, not %.0f",
+					  all[i].name, way, v.slope_bytes_per_s, rate);
+				cr_expect_gt(v.r2, 0.9, "%s, way %d", all[i].name, way);
+			}
+		}
+	}
+	/* So it needs to be told: the steady one looks like a cache that fills. */
+	cr_expect_neq(when_starved(steady_series, 100, 3, false).class, GROWTH_LEAKING);
+}
+
+Test(report_model_growth, intervals_of_unequal_length_are_no_steps)
+{
+	double live = 0, clock = 0;
+	for (int i = 0; i < 60; i++) {
+		/* the recorder was kept from looking, for up to nine seconds */
+		double length = i % 7 == 3 ? 9 : i < 30 ? 1 : 3;
+		struct fact_delta d = { .site = 1, .alloc_blocks = 50,
+					.alloc_bytes = (uint64_t)(5000 * length) };
+		live += 5000 * length;
+		feed_interval(&r, clock, clock + length, &d, 1);
+		clock += length;
+	}
+	struct growth_verdict v = growth_judge(&r.growth, 0);
+	cr_expect_eq(v.class, GROWTH_LEAKING, "%s", growth_class_name(v.class));
+	cr_expect_float_eq(v.slope_bytes_per_s, 5000, 1);
+	cr_expect_gt(v.r2, 0.999);
+}
+
 Test(report_model_growth, unknown_sites_are_corrupt)
 {
 	struct fact_delta d = { .site = 99, .alloc_bytes = 1 };

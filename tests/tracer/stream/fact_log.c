@@ -50,6 +50,8 @@ static int on_interval(void *ctx, const struct fact_interval *f, struct err *err
 	struct fact_log *l = ctx;
 
 	(void)buf_printf(&l->text, "interval %" PRIu64 "-%" PRIu64, f->from_ns, f->to_ns);
+	if (f->waited_ns)
+		(void)buf_printf(&l->text, "w%" PRIu64, f->waited_ns);
 	for (size_t i = 0; i < f->ndeltas; i++) {
 		const struct fact_delta *d = &f->deltas[i];
 		(void)buf_printf(&l->text,

@@ -61,7 +61,8 @@ static void send_interval(const struct fact_sink *s, uint32_t n)
 	SEND(s, event, (struct fact_event){ 'a', 2, n, n * 100, 0x7f00001000, 64, 1 });
 	SEND(s, event, (struct fact_event){ 't', 0, n, n * 100, 0, 640, 10 });
 	SEND(s, interval,
-	     (struct fact_interval){ (n - 1) * 100, n * 100, n == 1 ? 1 : 2, deltas });
+	     (struct fact_interval){ (n - 1) * 100, n * 100, n == 1 ? 1 : 2, deltas,
+				     n == 2 ? 130 : 0 });
 }
 
 static void send_tail(const struct fact_sink *s)
@@ -127,7 +128,7 @@ static const char EVERYTHING[] =
 	"tick 200 4096 600 6 10 4\n"
 	"event a d2 s2 200 7f00001000 64 1\n"
 	"event t d0 s2 200 0 640 10\n"
-	"interval 100-200 2:+10/1000-4/400t2/20 1:+1/1-0/0t0/0.\n"
+	"interval 100-200w130 2:+10/1000-4/400t2/20 1:+1/1-0/0t0/0.\n"
 	"site 3 thread=1 leak@app.py:13(9) run@app.py:3(5) <module>@caf\xc3\xa9.py:1(0).\n"
 	"tick 300 4096 600 6 10 4\n"
 	"event a d2 s3 300 7f00001000 64 1\n"
@@ -191,7 +192,7 @@ Test(tracer_stream_pmp, a_killed_tracer_leaves_its_last_interval_readable)
 	fact_log_init(&log);
 	cr_assert_eq(pmp_read_path(path, &log.sink, NULL), 0);
 	const char *text = fact_log_text(&log);
-	cr_assert_not_null(strstr(text, "interval 100-200 "));
+	cr_assert_not_null(strstr(text, "interval 100-200w130 "));
 	cr_assert_null(strstr(text, "tick 250"));
 	cr_assert_not_null(strstr(text, "note truncated-file: "));
 	cr_assert_not_null(strstr(text, "totals +21/2001 -8/800 t4/40 live 13/1201 "));
