@@ -7,6 +7,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -217,9 +218,11 @@ static pid_t take_status(pid_t tid, int *ret_status)
 
 /*
  * Most stops come within microseconds, so yielding first is both fast and fair to a target on
- * our own CPU; waitpid has no time limit, hence no blocking wait.
+ * our own CPU; waitpid has no time limit, hence no blocking wait. The copy of a large heap takes
+ * longer: the kernel's SIGCHLD, blocked meanwhile, ends a pause at once, where nobody has said that he wants none.
  */
-int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err)
+static int wait_blocked(pid_t tid, unsigned timeout_ms, const sigset_t *child, int *ret_status,
+			struct err *err)
 {
 	uint64_t deadline = 0;
 	long pause_ns = SLEEP_MIN_NS;
@@ -241,9 +244,22 @@ int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err
 		else if (ptrace_clock_ns() > deadline)
 			return err_set(err, ERR_INTERRUPTED, "thread %d does not stop within %u ms",
 				       (int)tid, timeout_ms);
-		nanosleep(&(struct timespec){ .tv_nsec = pause_ns }, NULL);
+		(void)sigtimedwait(child, NULL, &(struct timespec){ .tv_nsec = pause_ns });
 		pause_ns = pause_ns * 2 < SLEEP_MAX_NS ? pause_ns * 2 : SLEEP_MAX_NS;
 	}
+}
+
+int ptrace_wait(pid_t tid, unsigned timeout_ms, int *ret_status, struct err *err)
+{
+	sigset_t child, before;
+	int r;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	(void)pthread_sigmask(SIG_BLOCK, &child, &before);
+	r = wait_blocked(tid, timeout_ms, &child, ret_status, err);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 int ptrace_poll(pid_t tid, int *ret_status)

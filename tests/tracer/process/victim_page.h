@@ -21,6 +21,9 @@ struct victim_page {
 	atomic_ulong sleep_ns;	  /* duration of the last sleep, mode "sleeper" */
 	atomic_long sleep_result;
 	atomic_ulong epoll_interrupted;
+	atomic_uint fork_asked;	  /* mode "copies": make a copy that ends at once, and say how long that took */
+	atomic_ulong fork_ns;
+	atomic_ulong gap_ns;	  /* the longest between two rounds so far, mode "copies" */
 	atomic_uint copies[64];	  /* pids seen running the main loop, mode "copies" */
 };
 
