@@ -82,7 +82,7 @@ int session_init(struct session *s, pid_t pid, const struct session_options *opt
 	struct inject_options inject = inject_options_of(options);
 
 	*s = (struct session){ .pid = pid, .pidfd = -1, .options = options, .hooks = hooks,
-			       .result = result };
+			       .result = result, .cut_ns = UINT64_MAX };
 	s->begun_ns = clock_monotonic_ns();
 	s->tracer_cpu_start_ns = session_own_cpu_ns();
 	int r = fanout_init(&s->fanout, hooks->sinks, hooks->nsinks, options->events, err);
@@ -360,6 +360,8 @@ int session_record(struct session *s, struct err *err)
 		r = left;
 	s->result->end = end;
 	s->ended_ns = clock_now(&s->clock);
+	if (r == 0) /* now: what the target waits from here on is not the recording's */
+		r = session_pace(s, &s->ended_ns, &why);
 	if (r == 0 && s->options->snapshots && (s->held || still_running(s, end)))
 		r = session_snapshot_last(s, &why);
 	session_snapshot_drop(s);

@@ -243,8 +243,6 @@ int session_push_end(struct session *s, enum fact_end end, struct err *err)
 	if (r == 0)
 		r = session_push_tick(s, now, err);
 	if (r == 0)
-		r = session_pace(s, now, err);
-	if (r == 0)
 		r = ledger_finish(s->ledger, now, err);
 	fill_cost(s);
 	if (r == 0 && sink->cost)

@@ -32,6 +32,18 @@ bool session_stop_asked(const struct session *s)
 	return s->hooks->stop && *s->hooks->stop;
 }
 
+/* End the interval that is due, if one is. */
+static int cut(struct session *s, struct err *err)
+{
+	uint64_t at_ns = s->cut_ns;
+
+	s->cut_ns = UINT64_MAX;
+	if (at_ns == UINT64_MAX)
+		return 0;
+	s->last_interval_ns = at_ns;
+	return ledger_interval(s->ledger, at_ns, err);
+}
+
 static int apply_all(struct session *s, struct err *err)
 {
 	struct decode_batch batch;
@@ -45,8 +57,10 @@ static int apply_all(struct session *s, struct err *err)
 			s->agent.frees = batch.head.frees;
 			s->agent.cancelled = batch.head.cancelled;
 		}
-		r = ledger_apply(s->ledger, &batch,
-				 clock_since_start(&s->clock, batch.head.ticks_written), err);
+		uint64_t at_ns = clock_since_start(&s->clock, batch.head.ticks_written);
+		r = at_ns > s->cut_ns ? cut(s, err) : 0;
+		if (r == 0)
+			r = ledger_apply(s->ledger, &batch, at_ns, err);
 		if (r < 0)
 			return r;
 	}
@@ -162,6 +176,21 @@ static uint64_t interval_ns(const struct session *s, uint64_t now)
 	return ns > INTERVAL_MAX_NS ? INTERVAL_MAX_NS : ns;
 }
 
+/*
+ * It ends when the target's waits were looked at. On a busy machine we may be kept from running between any two
+ * steps: what happened until then may be in the pipe still, and what came later may be in it already.
+ */
+static int end_interval(struct session *s, struct err *err)
+{
+	size_t n;
+	int r = session_pace(s, &s->cut_ns, err);
+
+	/* In lockstep the next batch is not taken before the height was looked for. */
+	if (r == 0 && !s->options->snapshot_at_bytes)
+		r = drain(s, &n, err);
+	return r == 0 ? cut(s, err) : r;
+}
+
 static int tick(struct session *s, uint64_t now, struct err *err)
 {
 	uint64_t interval = interval_ns(s, now);
@@ -177,14 +206,17 @@ static int tick(struct session *s, uint64_t now, struct err *err)
 	if (s->ticks++ % MEASURE_EVERY == 1)
 		session_measure_agent(s);
 	int r = session_push_tick(s, now, err);
-	if (r == 0 && now - s->last_interval_ns >= interval) {
-		r = session_pace(s, now, err);
-		if (r == 0)
-			r = ledger_interval(s->ledger, now, err);
-		s->last_interval_ns = now;
-	}
+	if (r == 0 && now >= s->last_interval_ns + interval)
+		r = end_interval(s, err);
 	s->next_tick_ns = now + (interval < TICK_MAX_NS ? interval : TICK_MAX_NS);
 	return r;
+}
+
+int session_tick(struct session *s, struct err *err)
+{
+	uint64_t now = clock_now(&s->clock);
+
+	return now >= s->next_tick_ns ? tick(s, now, err) : 0;
 }
 
 /* The pipe is closed but we did not close it: did the target exit, exec, or close it itself? */
@@ -298,7 +330,7 @@ int session_listen(struct session *s, enum fact_end *ret_end, struct err *err)
 {
 	uint64_t read_at = clock_now(&s->clock), pause_until = 0;
 	int capacity = fcntl(inject_fd(s->inject), F_GETPIPE_SZ);
-	int r = session_pace(s, read_at, err);
+	int r = session_pace(s, &read_at, err);
 
 	if (r == 0)
 		r = tick(s, read_at, err);

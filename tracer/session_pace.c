@@ -20,9 +20,9 @@ static void coarsen(struct session *s)
 	s->spans.len = kept;
 }
 
-int session_pace(struct session *s, uint64_t now, struct err *err)
+int session_pace(struct session *s, uint64_t *ret_now, struct err *err)
 {
-	uint64_t waited = waits_since(&s->waits, s->pid);
+	uint64_t waited = waits_since(&s->waits, s->pid), now = clock_now(&s->clock);
 
 	if (s->agent.stall_ns > s->stalled_ns) {
 		waited += s->agent.stall_ns - s->stalled_ns;
@@ -34,7 +34,7 @@ int session_pace(struct session *s, uint64_t now, struct err *err)
 	if (now > s->paced_ns &&
 	    vec_push(&s->spans, (struct pace_span){ now - s->paced_ns, waited }) < 0)
 		return err_nomem(err);
-	s->paced_ns = now;
+	*ret_now = s->paced_ns = now;
 	return 0;
 }
 

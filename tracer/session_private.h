@@ -50,6 +50,7 @@ struct session {
 	uint64_t begun_ns;	 /* CLOCK_MONOTONIC: when the caller asked */
 	uint64_t start_unix_ns;
 	uint64_t next_tick_ns, last_interval_ns; /* since start */
+	uint64_t cut_ns; /* an interval ends there once all that happened before is in it; UINT64_MAX: none is due */
 	uint64_t ended_ns;	 /* since start: the agent is out, the last snapshot taken, not yet walked; 0: not yet */
 	uint64_t ticks;
 	uint64_t target_cpu_start_ns, target_cpu_ns, tracer_cpu_start_ns;
@@ -90,14 +91,19 @@ int session_record(struct session *s, struct err *err) MUST_CHECK;
 bool session_stop_asked(const struct session *s);
 /* Listen until something ends the recording; *ret_end says what. */
 int session_listen(struct session *s, enum fact_end *ret_end, struct err *err) MUST_CHECK;
+/* Tell how far it is, and end an interval, when it is time: for who waits instead of listening. */
+int session_tick(struct session *s, struct err *err) MUST_CHECK;
 /* Read what is in the pipe now. An inject_drain_fn. */
 int session_drain(void *ctx, struct err *err);
 /* Account for stream bytes that did not come through the pipe. */
 int session_feed(struct session *s, const uint8_t *bytes, size_t n, struct err *err) MUST_CHECK;
 
 /* session_pace.c */
-/* An interval ends now: tell the ledger what the target waited. Errors: NOMEM. */
-int session_pace(struct session *s, uint64_t now, struct err *err) MUST_CHECK;
+/*
+ * An interval ends now, and that is when: time passes while we look, on a busy machine. Tells the ledger what the
+ * target waited. Errors: NOMEM.
+ */
+int session_pace(struct session *s, uint64_t *ret_now, struct err *err) MUST_CHECK;
 /* When half of the target's own time until at_ns was over, as far as it is known. */
 uint64_t session_half_ns(const struct session *s, uint64_t at_ns);
 

@@ -348,6 +348,8 @@ int session_snapshot_wait(struct session *s, struct err *err)
 		nanosleep(&slice, NULL);
 		r = session_drain(s, err); /* the target goes on */
 		if (r == 0)
+			r = session_tick(s, err);
+		if (r == 0)
 			r = session_snapshot_poll(s, err);
 	}
 	return r;
