@@ -12,7 +12,8 @@
 /* Spans follow one another. */
 struct pace_span {
 	uint64_t ns;
-	uint64_t waited_ns; /* told when a wait was over: more than the span, when it began before */
+	uint64_t
+		waited_ns; /* told when a wait was over: more than the span, when it began before */
 };
 
 /* What is left of each span without its waits; what exceeds a span is taken off those before it. */

@@ -14,8 +14,8 @@ static void coarsen(struct session *s)
 	for (size_t i = 0; i + 1 < s->spans.len; i += 2) {
 		const struct pace_span *a = &s->spans.at[i];
 
-		s->spans.at[kept++] = (struct pace_span){ a[0].ns + a[1].ns,
-							  a[0].waited_ns + a[1].waited_ns };
+		s->spans.at[kept++] =
+			(struct pace_span){ a[0].ns + a[1].ns, a[0].waited_ns + a[1].waited_ns };
 	}
 	s->spans.len = kept;
 }

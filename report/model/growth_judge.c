@@ -28,6 +28,7 @@
 #define RISE_SHARE 0.02	   /* a quarter's floor must rise by this share of the highest value */
 #define FADE_RATIO 0.5	   /* last rise of the floor against the one before: below, it fades */
 #define IDLE_SHARE 0.01	   /* a bucket with less than this share of the mean activity is idle */
+#define KEPT_SHARE 0.1	   /* waits of this share of an idle bucket: it is no pause of the program */
 #define PAUSES_SHARE 0.15  /* of the time, to be a pause that is usual */
 #define FIT_POINTS 64	   /* points the line is fitted through */
 #define ENLARGED_BLOCKS 2  /* no more blocks than this left of many: a container reallocated */
@@ -43,9 +44,8 @@ struct curve {
 	size_t n;
 };
 
-static void find_own_time(const struct growth *g, double *ret_ns)
+static void find_own_time(const struct growth *g, struct pace_span *spans, double *ret_ns)
 {
-	struct pace_span spans[GROWTH_BUCKETS];
 	uint64_t from = 0;
 	for (size_t b = 0; b < g->buckets.len; b++) {
 		uint64_t end = g->buckets.at[b].end_ns;
@@ -53,6 +53,14 @@ static void find_own_time(const struct growth *g, double *ret_ns)
 		from = end;
 	}
 	pace_own(spans, g->buckets.len, ret_ns);
+}
+
+/* Nothing was done in this bucket, and the program was kept from it then or when it wanted to go on. */
+static bool was_kept(const struct growth *g, const struct pace_span *spans, const double *own_ns, size_t b)
+{
+	double some = KEPT_SHARE * (double)spans[b].ns;
+	return own_ns[b] < (double)spans[b].ns - some ||
+	       (b + 1 < g->buckets.len && (double)spans[b + 1].waited_ns > some);
 }
 
 /* Own time between the samples, as if each were one bucket on average. */
@@ -65,8 +73,9 @@ static void scale(struct curve *c)
 
 static void lay_out(const struct growth *g, const struct growth_series *s, struct curve *c)
 {
+	struct pace_span spans[GROWTH_BUCKETS];
 	double own_ns[GROWTH_BUCKETS], own = 0, mean = 0;
-	find_own_time(g, own_ns);
+	find_own_time(g, spans, own_ns);
 	for (size_t i = 0; i < g->buckets.len; i++)
 		mean += (double)g->buckets.at[i].activity;
 	mean /= g->buckets.len ? (double)g->buckets.len : 1;
@@ -77,10 +86,11 @@ static void lay_out(const struct growth *g, const struct growth_series *s, struc
 		bool moved = p < s->len && s->points[p].bucket == b;
 		if (moved)
 			live = (double)s->points[p++].live_bytes;
-		if ((!moved && (double)g->buckets.at[b].activity <= mean * IDLE_SHARE) ||
-		    c->n > GROWTH_BUCKETS)
+		bool idle = !moved && (double)g->buckets.at[b].activity <= mean * IDLE_SHARE;
+		if (!idle || was_kept(g, spans, own_ns, b))
+			own += own_ns[b];
+		if (idle || c->n > GROWTH_BUCKETS)
 			continue;
-		own += own_ns[b];
 		c->y[c->n] = live;
 		c->x[c->n] = own;
 		c->t_s[c->n++] = (double)g->buckets.at[b].end_ns / 1e9;

@@ -275,15 +275,23 @@ static struct growth_verdict when_starved(double (*series)(double k), size_t n, 
 	teardown();
 	setup();
 	for (int guard = 0; life < (double)n && guard < 100000; guard++) {
-		/* way 0: alone; 1: a twentieth or all of it, by turns of ten; 2: any part; 3: less and less */
+		/*
+		 * way 0: alone; 1: a twentieth or all of it, by turns of ten; 2: any part; 3: less and less;
+		 * 4: nothing at all three times of four, in the second half
+		 */
 		double share = way == 0 ? 1 :
 			       way == 1 ? (guard / 10 % 2 ? 0.05 : 1) :
 			       way == 2 ? 0.02 + noise() * noise() :
-					  fmax(0.05, 1 - life / (double)n);
+			       way == 3 ? fmax(0.05, 1 - life / (double)n) :
+			       life < (double)n / 2 ? 1 :
+			       guard % 4 == 3 ? 0.5 :
+						0;
 		share = share > 1 ? 1 : share;
 		struct fact_delta d = { .site = 1, .alloc_blocks = 20, .alloc_bytes = 320,
 					.free_blocks = 20, .free_bytes = 320, .temp_blocks = 20,
 					.temp_bytes = 320 };
+		if (share == 0)
+			d = (struct fact_delta){ .site = 1 };
 		life = fmin(life + share, (double)n);
 		int64_t change = (int64_t)(series(life) - live);
 		live += (double)change;
@@ -291,8 +299,8 @@ static struct growth_verdict when_starved(double (*series)(double k), size_t n, 
 		d.free_bytes += change < 0 ? (uint64_t)-change : 0;
 		owed += (1 - share) * 1e9;
 		/* every third look finds it waiting: that is told when it runs again */
-		bool late = guard % 3 == 1 && life < (double)n;
-		struct fact_interval f = { (uint64_t)(clock * 1e9), (uint64_t)(clock * 1e9 + 1e9), 1, &d,
+		bool late = (guard % 3 == 1 || share == 0) && life < (double)n;
+		struct fact_interval f = { (uint64_t)(clock * 1e9), (uint64_t)(clock * 1e9 + 1e9), share > 0, &d,
 					   told && !late ? (uint64_t)owed : 0 };
 		owed = late ? owed : 0;
 		clock += 1;
@@ -334,7 +342,7 @@ Test(report_model_growth, a_busy_machine_changes_no_verdict)
 		{ "batches", batch_series, GROWTH_LEAKING },
 	};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-		for (int way = 0; way <= 3; way++) {
+		for (int way = 0; way <= 4; way++) {
 			struct growth_verdict v = when_starved(all[i].series, 100, way, true);
 			cr_expect_eq(v.class, all[i].want, "%s, way %d: %s", all[i].name, way,
 				     growth_class_name(v.class));

@@ -70,7 +70,8 @@ Test(tracer_process_waits, the_kernel_tells_how_long_a_process_waited)
 	cpu_set_t all;
 
 	cr_assert_eq(sched_getaffinity(0, sizeof all, &all), 0);
-	if (!CPU_ISSET(0, &all) || procfs_schedstat(getpid(), getpid(), &s, NULL) < 0 || s.ran_ns == 0)
+	if (!CPU_ISSET(0, &all) || procfs_schedstat(getpid(), getpid(), &s, NULL) < 0 ||
+	    s.ran_ns == 0)
 		cr_skip_test("no first processor, or no account of the kernel's");
 	pid_t one = spin(), other = spin();
 	cr_expect_eq(waits_since(&w, one), 0);
