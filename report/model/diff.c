@@ -4,7 +4,7 @@
  * file; then compared row by row. Knows nothing of time: what is live at the end of each file
  * is what is compared.
  */
-#include "report/model/diff.h"
+#include "report/model/diff_private.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -18,7 +18,6 @@
 #include "report/model/check.h"
 #include "report/model/leaks_private.h"
 
-#define KEY_FRAMES_MAX 64 /* innermost frames of a stack that make its key */
 #define KEY_NAME_MAX 512
 
 struct filling {
@@ -137,7 +136,7 @@ static void site_key(struct filling *f, const struct stacks *s, uint32_t stack)
 	struct stack_text frame;
 	uint32_t place = s->stacks.at[stack];
 	buf_clear(&f->text);
-	for (size_t i = 0; i < KEY_FRAMES_MAX && stacks_next(s, &place, &frame); i++) {
+	for (size_t i = 0; i < DIFF_KEY_FRAMES_MAX && stacks_next(s, &place, &frame); i++) {
 		check_file_name(frame.file, "", file, sizeof file);
 		(void)buf_printf(&f->text, "%s %s\n", file, check_function_name(frame.function));
 	}
@@ -274,7 +273,7 @@ static int row_order(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static void finish(struct diff *d, enum diff_by by)
+static int finish(struct diff *d, enum diff_by by, struct err *err)
 {
 	struct diff_table *t = &d->by[by];
 	t->known = true;
@@ -291,7 +290,9 @@ static void finish(struct diff *d, enum diff_by by)
 			t->count[k] += row->count[k];
 		}
 	}
+	int r = diff_tell_apart(d, by, err);
 	vec_sort(&t->rows, row_order);
+	return r;
 }
 
 static __attribute__((format(printf, 3, 4))) void note(struct diff *d, int *rc, const char *fmt, ...)
@@ -350,7 +351,7 @@ int diff_make(struct diff *d, const struct recording *const *files, size_t n, st
 			rc = add_holders(&f, i, err);
 	}
 	for (unsigned by = 0; rc == 0 && by < DIFF_BYS; by++) {
-		finish(d, (enum diff_by)by);
+		rc = finish(d, (enum diff_by)by, err);
 		any |= d->by[by].known;
 	}
 	if (rc == 0 && !any)

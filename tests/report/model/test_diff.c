@@ -124,6 +124,34 @@ Test(report_model_diff, a_site_is_found_again_after_lines_moved_and_on_another_h
 	cr_assert_eq(row(DIFF_SITE, "fresh")->state, DIFF_NEW);
 }
 
+Test(report_model_diff, rows_that_would_look_alike_are_told_apart)
+{
+	static const char *const stacks[] = {
+		"grow /usr/lib/python3/lists.py:1 < put app/cache.py:5 < get app/cache.py:9 < serve app/worker.py:7",
+		"grow /usr/lib/python3/lists.py:1 < put app/cache.py:5 < get app/cache.py:9 < warm app/worker.py:20",
+		"grow /usr/lib/python3/lists.py:1 < put app/cache.py:5 < load app/disk.py:3 < serve app/worker.py:7",
+		"other /usr/lib/python3/lists.py:4 < put app/cache.py:5 < load app/disk.py:3 < serve app/worker.py:7",
+		"put app/cache.py:5",
+	};
+	static const char *const names[] = {
+		"put app/cache.py:5 < get app/cache.py < serve app/worker.py",
+		"put app/cache.py:5 < get app/cache.py < warm app/worker.py",
+		"put app/cache.py:5 < load app/disk.py > grow lists.py",
+		"put app/cache.py:5 < load app/disk.py > other lists.py",
+		"put app/cache.py:5",
+	};
+	for (uint32_t i = 0; i < 5; i++) {
+		feed_site(&files[1], i + 1, 1, stacks[i]);
+		allocate(&files[1], i + 1, 1600 * (i + 1));
+	}
+	for (size_t f = 0; f < 2; f++)
+		end(&files[f], false);
+	make(2);
+	cr_assert_eq(d.by[DIFF_SITE].rows.len, 5);
+	for (size_t i = 0; i < 5; i++)
+		cr_expect_str_eq(d.by[DIFF_SITE].rows.at[4 - i].name, names[i]);
+}
+
 Test(report_model_diff, of_three_files_what_is_new_in_the_second_and_still_in_the_third_is_kept)
 {
 	static const uint64_t counts[3][3] = { { 10, 10, 10 }, { 30, 30, 10 }, { 25, 10, 40 } };
@@ -157,6 +185,20 @@ Test(report_model_diff, holders_are_told_apart_by_type_and_path)
 	cr_assert_eq(d.by[DIFF_HOLDER].rows.at[0].delta_count, 50);
 	cr_assert_str_eq(d.by[DIFF_HOLDER].rows.at[0].path, "app.pages[*]");
 	cr_assert_eq(d.by[DIFF_HOLDER].rows.at[1].state, DIFF_SAME);
+}
+
+Test(report_model_diff, two_paths_of_one_holder_are_two_names)
+{
+	for (size_t f = 0; f < 2; f++) {
+		begin(&files[f]);
+		type(&files[f], 1, "Page", 100);
+		held(&files[f], 1, "app.pages[*]", f ? 90 : 40);
+		held(&files[f], 1, "app.pages[*].next", f ? 30 : 10);
+		end(&files[f], true);
+	}
+	make(2);
+	cr_assert_eq(d.by[DIFF_HOLDER].rows.len, 2);
+	cr_expect_str_neq(d.by[DIFF_HOLDER].rows.at[0].name, d.by[DIFF_HOLDER].rows.at[1].name);
 }
 
 Test(report_model_diff, a_recording_and_a_snapshot_alone_have_nothing_in_common)
