@@ -481,7 +481,7 @@ static int open_in_root(int root, const char *path)
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
 		while (*path == '/')
 			path++;
-		fd = openat(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		fd = openat(root, *path ? path : ".", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	}
 	return fd;
 }

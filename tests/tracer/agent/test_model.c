@@ -2,12 +2,15 @@
 /* Random programs, one Criterion test per kind of trouble. model.h says what is compared. */
 #include <criterion/criterion.h>
 
+#include "tests/support/sanitized.h"
 #include "tests/tracer/agent/model.h"
 
 static void run(struct model_options o, uint64_t seeds)
 {
 	char why[8192];
 
+	if (UNDER_VALGRIND)
+		seeds = 1;
 	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		for (int kind = AGENT_FRAME_OBJECT; kind <= AGENT_FRAME_STACKREF; kind++) {
 			o.seed = seed;

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/sanitized.h"
 #include "tests/tracer/agent/fake_python.h"
 #include "tests/tracer/agent/replay.h"
 #include "tracer/agent/lane.h"
@@ -303,6 +304,7 @@ static void check_instant(const struct agent_state *state, const struct truth *t
 
 Test(tracer_agent_residual, killed_between_any_two_instructions, .timeout = 50)
 {
+	SKIP_IF_VALGRIND("steps through a child, which would be valgrind itself");
 	struct agent_state *state = malloc(sizeof(*state));
 	struct truth *t =
 		mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

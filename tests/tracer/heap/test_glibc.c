@@ -91,6 +91,7 @@ Test(tracer_heap_glibc, equals_mallinfo2_of_a_threaded_process, .timeout = 30)
 	struct glibc_visit visit = { visited, sum_chunk };
 
 	SKIP_IF_SANITIZED();
+	SKIP_IF_VALGRIND("it replaces malloc");
 	pid = start_child(&mi);
 	cr_assert_eq(live_new(pid, &mem, &err), 0, "%s", err.text);
 	cr_assert_eq(maps_read(pid, &maps, &err), 0, "%s", err.text);
