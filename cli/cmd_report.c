@@ -127,7 +127,7 @@ const struct command cmd_report = {
 	.operands = "FILE",
 	.summary = "show what a recording found",
 	.details =
-		"FILE is what attach -o or run -o wrote; - reads standard input.\n"
+		"FILE is what attach, run or snapshot wrote with -o; - reads standard input.\n"
 		"Other names: summary, leaks, sites, table, tree, flamegraph FILE = report --view ... FILE\n",
 	.options = options,
 	.run = run,

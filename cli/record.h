@@ -26,7 +26,7 @@
 		  "block drop",                                                                    \
 		  NULL },                                                                          \
 		{ 0,	  "stall-limit",                                                           \
-		  "TIME", "longest the program waits in all before events are dropped",            \
+		  "TIME", "longest the program waits at once before events are dropped (10s)",        \
 		  NULL,	  NULL },                                                                  \
 		{ 0, "events", NULL, "keep every event in FILE, not only sums", NULL, NULL },      \
 		{ 0,	"window", "SLOTS", "blocks that may die unseen; a power of two, 0: none",  \

@@ -104,7 +104,7 @@ struct agent_fixed {
 	struct agent_offsets off;
 	int32_t pipe_fd;
 	uint32_t on_full;	 /* enum agent_on_full */
-	uint32_t stall_limit_ms; /* block: longest total wait before dropping begins */
+	uint32_t stall_limit_ms; /* block: longest wait for one batch before dropping begins */
 	uint32_t window;	 /* slots of the cancel window: power of two, 0 = off, ≤ AGENT_WINDOW_MAX */
 	uint32_t window_max_bytes; /* larger blocks never wait in the window */
 	uint32_t max_frames;	 /* ≤ AGENT_FRAMES_MAX; deeper stacks lose their outermost frames */
