@@ -18,10 +18,11 @@
 
 #include "base/own.h"
 #include "tests/support/cli.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/target.h"
 
 #define PYTHONS_MAX 32
-#define GROSS_MS 3000
+#define GROSS_MS (SANITIZED ? 20000 : 3000)
 #define STATUS_REFUSED 3
 #define NOBODY 65534
 #define FIRST_WORD "recording" /* on standard error, once hooks are live */

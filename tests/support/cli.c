@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/target.h"
 
 static char *slurp(int fd, size_t *ret_len)
@@ -70,9 +71,15 @@ char *cli_text(const struct cli_job *job)
 	return slurp(job->err, NULL);
 }
 
+/* A sanitized program is some times slower; limits are against hanging, not for measuring. */
+static int64_t deadline(int timeout_ms)
+{
+	return now_ms() + (int64_t)timeout_ms * (SANITIZED ? 6 : 1);
+}
+
 int64_t cli_wait_text(struct cli_job *job, const char *text, int timeout_ms)
 {
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = deadline(timeout_ms);
 	for (;;) {
 		AUTO_FREE char *err = slurp(job->err, NULL);
 		if (err && strstr(err, text))
@@ -91,7 +98,7 @@ void cli_finish(struct cli_job *job, int sig, int timeout_ms, struct cli *ret)
 	*ret = (struct cli){ .status = -1 };
 	if (sig)
 		kill(job->pid, sig);
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = deadline(timeout_ms);
 	int status = 0;
 	struct rusage ru = { 0 };
 	pid_t r;
