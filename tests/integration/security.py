@@ -4,6 +4,7 @@
 
 usage: security.py      PYMEMPROF names the program
 """
+import contextlib
 import os
 import pathlib
 import re
@@ -37,6 +38,8 @@ while time.monotonic() < end:
     i += 1
     time.sleep(0.001)
 '''
+SLEEP = 'print("ready", flush=True); time.sleep(60)'
+UNDUMPABLE = f'import ctypes, time; ctypes.CDLL(None).prctl(4, 0); {SLEEP}'
 CANARY = re.compile(rb'canary(value|bytes| key|comment|argument|token)')
 count = 0
 
@@ -156,21 +159,58 @@ def nobody():
     os.setuid(NOBODY)
 
 
-def refused(name, python, script):
-    """Nobody starts it, nobody's pymemprof may not look at it, and it lives on."""
+@contextlib.contextmanager
+def nobodys(python, script):
+    """A process of nobody's, and a pymemprof nobody can execute."""
     reachable = shutil.copy(PROGRAM, tempfile.mkdtemp(prefix='pymemprof-public-'))
     os.chmod(os.path.dirname(reachable), 0o755)
     t = subprocess.Popen([python, '-c', script], stdout=subprocess.PIPE, preexec_fn=nobody)
     t.stdout.readline()
     try:
+        yield t, reachable
+    finally:
+        end(t)
+        shutil.rmtree(os.path.dirname(reachable))
+
+
+def refused(name, python, script):
+    """Nobody starts it, nobody's pymemprof may not look at it, and it lives on."""
+    with nobodys(python, script) as (t, reachable):
         done = [subprocess.run([reachable, *words, str(t.pid)], preexec_fn=nobody, capture_output=True,
                                timeout=30)
                 for words in (['attach', '-d', '1s'], ['snapshot'], ['detach'], ['top', '-b', '-n', '1'])]
         ok = all(d.returncode == 3 and b'hint: ' in d.stderr for d in done) and t.poll() is None
         result(ok, name, [(d.returncode, d.stderr) for d in done])
-    finally:
-        end(t)
-        shutil.rmtree(os.path.dirname(reachable))
+
+
+def under_yama(folder, scope, reachable, *words):
+    """As nobody, where the kernel seems to have that ptrace_scope: another one lies over the real, if any."""
+    (folder / 'yama').mkdir(exist_ok=True)
+    (folder / 'yama' / 'ptrace_scope').write_text(f'{scope}\n')
+    folder.chmod(0o755)
+    return subprocess.run(['unshare', '-m', 'sh', '-c', 'mount --bind "$1" /proc/sys/kernel || exit 99; shift; '
+                           'exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"', 'sh', str(folder),
+                           reachable, *words], capture_output=True, timeout=60)
+
+
+def yama(folder):
+    """Which setting is in the way is said, by doctor beforehand and by what was refused."""
+    name = "what Yama forbids is explained"
+    if os.geteuid() != 0:
+        return skip(name, 'needs root to become somebody else')
+    with nobodys('/usr/bin/python3', UNDUMPABLE) as (t, reachable):
+        child_only = under_yama(folder, 1, reachable, 'attach', '-d', '1s', str(t.pid))
+        if child_only.returncode in (1, 99):
+            return skip(name, child_only.stderr.decode().strip())
+        nobody_may = under_yama(folder, 3, reachable, 'attach', '-d', '1s', str(t.pid))
+        before = [under_yama(folder, scope, reachable, 'doctor', str(t.pid)) for scope in (0, 1, 3)]
+    ok = child_only.returncode == nobody_may.returncode == 3 and \
+        b'ptrace_scope is 1' in child_only.stderr and b'ptrace_scope is 3' in nobody_may.stderr and \
+        b'hint: ' in child_only.stderr and \
+        re.search(rb'^ok +yama +kernel.yama.ptrace_scope is 0\n', before[0].stdout, re.M) and \
+        re.search(rb'^ok +yama .* is 1\n.*sudo', before[1].stdout, re.M) and \
+        re.search(rb'^NO +yama .* is 3\n', before[2].stdout, re.M) and before[2].returncode == 3
+    return result(ok, name, [child_only, nobody_may, *before])
 
 
 def protected():
@@ -178,14 +218,12 @@ def protected():
     names = ('a process that may not be traced is refused', 'a set-user-ID program is refused to its own user')
     if os.geteuid() != 0:
         return [skip(name, 'needs root to become somebody else') for name in names]
-    sleep = 'print("ready", flush=True); time.sleep(60)'
-    refused(names[0], '/usr/bin/python3',
-            f'import ctypes, time; ctypes.CDLL(None).prctl(4, 0); {sleep}')
+    refused(names[0], '/usr/bin/python3', UNDUMPABLE)
     with tempfile.TemporaryDirectory(prefix='pymemprof-setuid-') as folder:
         os.chmod(folder, 0o755)
         python = shutil.copy(os.path.realpath('/usr/bin/python3'), folder)
         os.chmod(python, 0o4755)
-        refused(names[1], python, f'import os, time; assert os.geteuid() == 0 != os.getuid(); {sleep}')
+        refused(names[1], python, f'import os, time; assert os.geteuid() == 0 != os.getuid(); {SLEEP}')
 
 
 def rights(pid):
@@ -228,6 +266,8 @@ def main():
         modes(folder)
         links(folder)
         between(folder)
+    with tempfile.TemporaryDirectory(prefix='pymemprof-yama-') as name:
+        yama(pathlib.Path(name))
     protected()
     during()
     print(f'1..{count}')
