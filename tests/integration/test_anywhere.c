@@ -325,7 +325,7 @@ Test(integration_anywhere, a_recording_ends_by_itself_when_the_target_execs)
 
 /* --- other users and refusals ------------------------------------------------------------ */
 
-static void expect_refused(struct cli *c, const char *what)
+static void expect_refused(struct cli *c, const char *what, const char *why)
 {
 	size_t lines = 0;
 	for (const char *p = c->err; p && *p; p++)
@@ -333,18 +333,19 @@ static void expect_refused(struct cli *c, const char *what)
 	fprintf(stderr, "%s → %d: %s", what, c->status, c->err ? c->err : "");
 	cr_expect(c->status == STATUS_REFUSED, "%s: status %d, %s", what, c->status, c->err);
 	cr_expect(c->err && strncmp(c->err, "pymemprof: ", 11) == 0, "%s: no message", what);
+	cr_expect(c->err && strstr(c->err, why), "%s: not \"%s\" but %s", what, why, c->err);
 	cr_expect(lines >= 1 && lines <= 2, "%s: %zu lines where one and a hint are due", what, lines);
 	cr_expect(c->out_len == 0, "%s: wrote to standard output", what);
 	cli_done(c);
 }
 
-static void attach_refused(pid_t pid, const char *what)
+static void attach_refused(pid_t pid, const char *what, const char *why)
 {
 	char word[16];
 	snprintf(word, sizeof(word), "%d", (int)pid);
 	struct cli done;
 	CLI(&done, 10000, "attach", word, "-d", "1s", "-o", "/dev/null", "-f");
-	expect_refused(&done, what);
+	expect_refused(&done, what, why);
 }
 
 static pid_t spawn_plain(const char *program, const char *arg)
@@ -363,12 +364,12 @@ static pid_t spawn_plain(const char *program, const char *arg)
 Test(integration_anywhere, what_is_no_living_python_process_is_refused)
 {
 	pid_t pid = spawn_plain("sleep", "30");
-	attach_refused(pid, "a program that is not Python");
+	attach_refused(pid, "a program that is not Python", "is no CPython");
 	kill(pid, SIGKILL);
 	usleep(20000);
-	attach_refused(pid, "a zombie");
+	attach_refused(pid, "a zombie", "has exited and waits for its parent");
 	waitpid(pid, NULL, 0);
-	attach_refused(pid, "a dead process");
+	attach_refused(pid, "a dead process", "there is no process");
 
 	char command[1024];
 	snprintf(command, sizeof(command), "exec '%s' attach $$", getenv("PYMEMPROF"));
@@ -409,7 +410,7 @@ Test(integration_anywhere, a_kernel_thread_is_refused)
 	pid_t pid = find_kernel_thread();
 	if (!pid)
 		cr_skip_test("no kernel thread is visible here");
-	attach_refused(pid, "a kernel thread");
+	attach_refused(pid, "a kernel thread", "is a thread of the kernel");
 }
 
 static bool spawn_sleeper(struct target *t, struct python **ret_py)
@@ -435,7 +436,7 @@ Test(integration_anywhere, another_users_process_is_refused_without_privilege)
 	cli_finish(&job, 0, 10000, &done);
 	bool cannot_run = done.status == 127;
 	if (!cannot_run)
-		expect_refused(&done, "another user's process");
+		expect_refused(&done, "another user's process", "belongs to user");
 	target_kill(&t);
 	if (cannot_run)
 		cr_skip_test("the other user cannot reach the program's folder");
@@ -477,7 +478,7 @@ Test(integration_anywhere, an_already_traced_process_is_refused)
 	struct target t;
 	cr_assert(spawn_sleeper(&t, &py), "%s", t.error);
 	cr_assert_eq(ptrace(PTRACE_SEIZE, t.pid, 0, 0), 0);
-	attach_refused(t.pid, "an already traced process");
+	attach_refused(t.pid, "an already traced process", "is already traced by");
 	ptrace(PTRACE_DETACH, t.pid, 0, 0);
 	target_kill(&t);
 }
@@ -494,7 +495,7 @@ Test(integration_anywhere, an_already_attached_process_is_refused_and_its_record
 	struct cli done;
 	cr_assert(cli_start(&job, NULL, args));
 	cr_assert(cli_wait_text(&job, FIRST_WORD, GROSS_MS) >= 0);
-	attach_refused(t.pid, "an already attached process");
+	attach_refused(t.pid, "an already attached process", "is being recorded by process");
 	cr_expect(kill(job.pid, 0) == 0, "the first recording ended");
 	cli_finish(&job, SIGINT, 10000, &done);
 	cr_expect(done.status == 0, "first: status %d, %s", done.status, done.err);
