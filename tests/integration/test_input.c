@@ -129,9 +129,25 @@ Test(integration_input, a_file_cut_anywhere_is_read_as_far_as_it_goes, .init = s
 		store(cut, bytes, keep);
 		int status = read_report(cut, what);
 		cr_expect(status != 0 || keep >= size, "%s: not reported as incomplete", what);
+		cr_expect(status == STATUS_INCOMPLETE || keep < 400 || keep >= size,
+			  "%s: of no use, though its first sections are whole", what);
 		incomplete += status == STATUS_INCOMPLETE;
 	}
-	cr_expect(incomplete > 0, "no cut file was of any use");
+	cr_expect(incomplete > 30, "%d cut files were of any use", incomplete);
+}
+
+/* Places inside payloads that only a checksum guards, not a compressed stream: pymemprof-file(5). */
+static size_t stored_places(const unsigned char *bytes, size_t size, size_t max, size_t *ret)
+{
+	uint32_t at, stored;
+	size_t n = 0;
+	memcpy(&at, bytes + 12, sizeof(at));
+	for (size_t s = at; n < max && s + 24 <= size; s += 24 + (size_t)stored) {
+		memcpy(&stored, bytes + s + 8, sizeof(stored));
+		if (!(bytes[s + 6] & 1) && stored && s + 24 + stored <= size)
+			ret[n++] = s + 24 + stored / 2;
+	}
+	return n;
 }
 
 Test(integration_input, a_damaged_file_is_never_believed_in_silence, .init = setup, .fini = teardown)
@@ -144,9 +160,11 @@ Test(integration_input, a_damaged_file_is_never_believed_in_silence, .init = set
 	AUTO_FREE unsigned char *bytes = load(whole, &size);
 	unsigned seed = 77;
 	int silent = 0;
-	for (int i = 0; i < 80; i++) {
+	size_t places[24], nplaces = stored_places(bytes, size, 24, places);
+	cr_assert_gt(nplaces, 0, "all sections are compressed");
+	for (size_t i = 0; i < 80; i++) {
 		seed = seed * 1103515245u + 12345u;
-		size_t at = i < 16 ? (size_t)i : (seed >> 4) % size;
+		size_t at = i < 16 ? i : i < 16 + nplaces ? places[i - 16] : (seed >> 4) % size;
 		unsigned char was = bytes[at];
 		bytes[at] = (unsigned char)(was ^ (1u << (seed >> 28 & 7)));
 		snprintf(what, sizeof(what), "byte %zu of %zu flipped", at, size);

@@ -12,7 +12,8 @@ static struct check_answer answer;
 static struct check_question question;
 static struct check_report report;
 static struct out out;
-static const char *const hostile = "a,b%c:d\n::error::x]]><b>&\"'|`\033[31m";
+static const char *const hostile = "a,b%c:d\n::error::x]]><b>&\"'|`\033[31m%0A::error::y"
+				   "@all[l](u)*_";
 
 static void setup(void)
 {
@@ -165,6 +166,10 @@ Test(report_view_check_views, annotations_are_ten_at_most_and_cannot_be_forged)
 	cr_expect_eq(lines_with(text, "\n"), 10);
 	cr_expect_eq(lines_with(text, "\n::"), 9, "every line is ours");
 	cr_expect(strstr(text, "file=a%2Cb%25c%3Ad"), "%s", text);
+	/* GitHub makes a line feed of %0A */
+	for (const char *p = text; (p = strchr(p, '%')); p++)
+		cr_expect(strncmp(p + 1, "25", 2) == 0 || strncmp(p + 1, "2C", 2) == 0 ||
+			  strncmp(p + 1, "3A", 2) == 0, "%.40s", p);
 }
 
 Test(report_view_check_views, junit_is_well_formed)
@@ -174,6 +179,7 @@ Test(report_view_check_views, junit_is_well_formed)
 	cr_expect_eq(lines_with(text, "<failure "), 11);
 	cr_expect_eq(lines_with(text, "<b>"), 0);
 	cr_expect(strstr(text, "failures=\"11\""), "%s", text);
+	cr_expect_eq(lines_with(text, "]]>"), 0);
 	/* Every opened element is closed, and no ampersand stands alone. */
 	cr_expect_eq(lines_with(text, "<testcase "), lines_with(text, "</testcase>"));
 	cr_expect_eq(lines_with(text, "<failure "), lines_with(text, "</failure>"));
@@ -188,6 +194,14 @@ Test(report_view_check_views, markdown_is_short_and_has_its_marker)
 	cr_expect_eq(strncmp(text, "<!-- pymemprof:check -->\n", 25), 0);
 	cr_expect_leq(lines_with(text, "\n"), 60);
 	cr_expect_eq(lines_with(text, "<b>"), 0);
+	/* nobody is called, no link is made, nothing is emphasised, no code begun, no cell ended */
+	cr_expect_eq(lines_with(text, "@all"), 0);
+	cr_expect_gt(lines_with(text, "[l]"), 0);
+	cr_expect_eq(lines_with(text, "[l]"), lines_with(text, "\\[l]"));
+	cr_expect_eq(lines_with(text, "*\\_"), lines_with(text, "\\*\\_"));
+	cr_expect_eq(lines_with(text, "*_"), 0);
+	cr_expect_eq(lines_with(text, "'|"), 0);
+	cr_expect_eq(lines_with(text, "|`"), 0);
 }
 
 Test(report_view_check_views, markdown_has_sixty_lines_when_everything_has_gone_wrong)

@@ -42,7 +42,14 @@ Test(report_view_csv, leaks_timeline_and_threads_have_their_own_tables)
 	}
 }
 
-/* Fails unless all records have the same number of fields; returns how many records. */
+/* A field that a spreadsheet would take for a formula; a figure may be negative. */
+static bool formula(const char *field)
+{
+	field += *field == '"';
+	return strchr("=+@", *field) || (*field == '-' && (field[1] < '0' || field[1] > '9'));
+}
+
+/* Fails unless all records have the same number of fields and none is a formula; how many records. */
 static size_t records(const char *text)
 {
 	int fields = 1, first = 0;
@@ -50,6 +57,8 @@ static size_t records(const char *text)
 	bool quoted = false;
 
 	for (const char *p = text; *p; p++) {
+		if ((p == text || p[-1] == ',' || p[-1] == '\n') && !quoted)
+			cr_assert_not(formula(p), "%.40s", p);
 		if (*p == '"')
 			quoted = !quoted;
 		else if (*p == ',' && !quoted)
