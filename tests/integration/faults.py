@@ -45,6 +45,8 @@ ERRORS = {
 NEVER = {'exit_group', 'exit', 'execve', 'arch_prctl', 'set_tid_address', 'set_robust_list', 'rseq', 'prlimit64',
          'rt_sigreturn', 'restart_syscall', 'brk', 'kill', 'getpid', 'gettid', 'getuid', 'geteuid', 'getgid', 'getegid', 'futex'}
 STATUSES = {0, 3, 4, 6}
+# LeakSanitizer looks at the program by ptrace, where strace is already.
+UNTRACED = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}
 
 
 class Job:
@@ -94,7 +96,8 @@ def go(job, folder, env=None, strace=None):
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         # No locale to load, without which it says the same in other letters. A file, not a pipe: a child it leaves behind must not hold us up.
         p = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                             env={**os.environ, 'LC_ALL': 'C', **(env or {})}, start_new_session=True)
+                             env={**os.environ, 'LC_ALL': 'C', **(UNTRACED if strace else {}), **(env or {})},
+                             start_new_session=True)
         try:
             status = p.wait(LIMIT)
         except subprocess.TimeoutExpired:
@@ -111,7 +114,8 @@ def calls_of(words, folder, before=None):
         before()
     log = folder / 'strace'
     subprocess.run(['strace', '-c', '-U', 'calls,name', '-o', log, PROGRAM, *words], stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LIMIT, check=False)
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LIMIT, check=False,
+                   env={**os.environ, **UNTRACED})
     rows = re.findall(r'^\s*(\d+)\s+(\w+)\s*$', log.read_text(), re.M)
     return {name: int(n) for n, name in rows if name != 'total'}
 

@@ -127,7 +127,7 @@ def links(folder):
     """Without -f nothing that exists is opened, and no link is followed to something new."""
     job = ('--', sys.executable, '-c', 'pass')
     victim = folder / 'victim'
-    victim.write_text('precious')
+    victim.write_bytes(b'precious')
     link, dangling = folder / 'link', folder / 'dangling'
     link.symlink_to(victim)
     dangling.symlink_to(folder / 'not-there')
@@ -136,10 +136,10 @@ def links(folder):
         statuses.append(run('run', '-q', '-o', path, *job).returncode)
         statuses.append(run('report', folder / 'm.pmp', '-o', path).returncode)
         statuses.append(run('check', '--max', 'peak=1GiB', '--report', f'json={path}', *job).returncode)
-    ok = victim.read_text() == 'precious' and not (folder / 'not-there').exists() and 0 not in statuses
+    ok = victim.read_bytes() == b'precious' and not (folder / 'not-there').exists() and 0 not in statuses
     result(ok, 'existing files and symbolic links are left alone without -f', statuses)
     run('run', '-q', '-f', '-o', link, *job)
-    result(victim.read_text() == 'precious' and not link.is_symlink(),
+    result(victim.read_bytes() == b'precious' and not link.is_symlink(),
            'a recording with -f takes the place of a link, not of what it points to')
 
 
@@ -149,7 +149,7 @@ def between(folder):
     job = ('--', sys.executable, '-c',
            f'import time; time.sleep(0.3); open({str(path)!r}, "w").write("precious")')
     done = run('check', '--max', 'peak=1GiB', '--report', f'json={path}', *job)
-    result(path.read_text() == 'precious' and done.returncode != 0,
+    result(path.read_bytes() == b'precious' and done.returncode != 0,
            'a report that appeared meanwhile is not overwritten', done.returncode)
 
 

@@ -399,6 +399,32 @@ Test(tracer_stream_pmp, files_are_private_and_not_overwritten_unasked)
 	close_dir();
 }
 
+Test(tracer_stream_pmp, a_file_that_appears_before_the_first_fact_is_left_alone)
+{
+	struct pmp_options o = { .path = path };
+	struct pmp_writer *w;
+	struct err err = ERR_INIT;
+	char kept[16] = "";
+
+	open_dir();
+	cr_assert_eq(pmp_writer_new(&o, &w, NULL), 0);
+	AUTO_FCLOSE FILE *f = fopen(path, "w+");
+	cr_assert(f && fputs("precious", f) >= 0 && fflush(f) == 0);
+	struct fact_target target = { 4711, "3.12.1", "CPython", "python3", "x86_64", 8, 1700000000ull,
+				      0, 512, true, false };
+	const struct fact_sink *sink = pmp_writer_sink(w);
+	int rc = sink->target(sink->ctx, &target, &err);
+	if (rc == 0)
+		rc = pmp_writer_close(w, &err);
+	else
+		(void)!pmp_writer_close(w, NULL);
+	cr_expect_eq(rc, ERR_SYS, "%s", err.text);
+	rewind(f);
+	cr_expect_not_null(fgets(kept, sizeof kept, f));
+	cr_expect_str_eq(kept, "precious");
+	close_dir();
+}
+
 Test(tracer_stream_pmp, a_full_disk_keeps_what_was_good)
 {
 	struct pmp_options o = { .path = path };
