@@ -25,7 +25,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'support'))
-from harm import PRELOAD, PROGRAM, Harm, Target, differs, interpreters, mine, run
+from harm import PRELOAD, PROGRAM, SANITIZED, Harm, Target, differs, interpreters, mine, run
 
 LIMIT = 300
 CHECK_EVERY = 8
@@ -44,6 +44,8 @@ ERRORS = {
 # loader's and the C library's own.
 NEVER = {'exit_group', 'exit', 'execve', 'arch_prctl', 'set_tid_address', 'set_robust_list', 'rseq', 'prlimit64',
          'rt_sigreturn', 'restart_syscall', 'brk', 'kill', 'getpid', 'gettid', 'getuid', 'geteuid', 'getgid', 'getegid', 'futex'}
+if SANITIZED:  # AddressSanitizer maps its own and ends the program when it may not
+    NEVER |= {'mmap', 'munmap', 'mremap', 'mprotect', 'madvise'}
 STATUSES = {0, 3, 4, 6}
 # LeakSanitizer looks at the program by ptrace, where strace is already.
 UNTRACED = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}
