@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tests/support/cli.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/target.h"
 
 #define PYTHONS_MAX 32
@@ -328,6 +329,8 @@ static void compare_suite(const struct suite *s)
 	struct cli done;
 	char line[1024];
 
+	if (SANITIZED)
+		cr_skip_test("whole suites of others take too long with a sanitized recorder");
 	if (!with_pytest)
 		cr_skip_test("no interpreter has pytest");
 	if (shell("cd '%s' && ls -d %s >/dev/null 2>&1", s->folder, s->words + first_path(s->words)) != 0)
