@@ -4,7 +4,7 @@
  * file; then compared row by row. Knows nothing of time: what is live at the end of each file
  * is what is compared.
  */
-#include "report/model/diff_private.h"
+#include "report/model/diff.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/strtab.h"
 #include "report/model/check.h"
+#include "report/model/diff_private.h"
 #include "report/model/leaks_private.h"
 
 #define KEY_NAME_MAX 512

@@ -44,6 +44,21 @@ struct curve {
 	size_t n;
 };
 
+/*
+ * Where a wait was longer than its bucket, only the own time of it and those before is known, together: it is shared
+ * out by what was done in each.
+ */
+static void share_out(const struct growth *g, double *own_ns)
+{
+	for (size_t b = 0, to; b < g->buckets.len; b = to) {
+		double done = (double)g->buckets.at[b].activity, all = own_ns[b];
+		for (to = b + 1; to < g->buckets.len && own_ns[to] <= 0; to++)
+			done += (double)g->buckets.at[to].activity;
+		for (size_t i = b; done > 0 && i < to; i++)
+			own_ns[i] = all * (double)g->buckets.at[i].activity / done;
+	}
+}
+
 static void find_own_time(const struct growth *g, struct pace_span *spans, double *ret_ns)
 {
 	uint64_t from = 0;
@@ -53,6 +68,7 @@ static void find_own_time(const struct growth *g, struct pace_span *spans, doubl
 		from = end;
 	}
 	pace_own(spans, g->buckets.len, ret_ns);
+	share_out(g, ret_ns);
 }
 
 /* Nothing was done in this bucket, and the program was kept from it then or when it wanted to go on. */
