@@ -44,9 +44,10 @@ cpu_family = 'aarch64'
 cpu = 'aarch64'
 endian = 'little'
 END
-[ -e "$cache/build/build.ninja" ] ||
-	meson setup --cross-file "$cache/cross.ini" -Dtests=disabled "$cache/build" "$source" >"$cache/setup.log"
-meson compile -C "$cache/build" >"$cache/compile.log"
+build=$cache/build-$(printf %s "$source" | cksum | cut -d ' ' -f 1) # of this checkout, not of another
+[ -e "$build/build.ninja" ] ||
+	meson setup --cross-file "$cache/cross.ini" -Dtests=disabled "$build" "$source" >"$cache/setup.log"
+meson compile -C "$build" >"$cache/compile.log"
 
 # The first file system of the machine, in memory: what Python and the program need, and the test.
 rm -rf "$cache/disk"
@@ -55,9 +56,9 @@ cp -a "$cache/root" "$cache/disk"
 	cd "$cache/disk"
 	rm -rf boot lib/modules usr/lib/modules var/cache usr/share/doc usr/share/locale usr/share/man usr/include \
 		debootstrap usr/lib/aarch64-linux-gnu/*.a
-	cp "$cache/build/cli/pymemprof" usr/bin/
+	cp "$build/cli/pymemprof" usr/bin/
 	cp "$source"/tools/demo-service/*.py "$source/tests/integration/targets/busy.py" \
-		"$source/tests/cross/machine_test.sh" root/
+		"$source/tests/integration/targets/snapshot.py" "$source/tests/cross/machine_test.sh" root/
 	printf '%s\n' '#!/bin/sh' 'exec sh /root/machine_test.sh' >init
 	chmod +x init
 	find . | cpio -o -H newc 2>/dev/null | gzip -1 >"$cache/disk.gz"

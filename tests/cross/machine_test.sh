@@ -83,6 +83,46 @@ tail -n 1 /tmp/busy.log
 check "it computed right all the time" says '"errors": \[\]' /tmp/busy.log
 check "afterwards it is as before" untouched $busy
 
+# A busy program in a full control group of version 2, which machines with version 1 for memory cannot have.
+group=/sys/fs/cgroup/full
+ended() { sed -n 's/^oom_kill //p' $group/memory.events; }
+# room MIB: that much is left to it
+room() { echo $(($(cat $group/memory.current) + $1 * 1048576)) >$group/memory.max; }
+mount -t cgroup2 none /sys/fs/cgroup
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+check "memory is limited by version 2" mkdir $group
+: >/tmp/ids
+mkfifo /tmp/nothing
+sh -c "echo 0 >$group/cgroup.procs; exec python3 snapshot.py append /tmp/ids 40" </tmp/nothing >/tmp/full.log 2>&1 &
+full=$!
+exec 8>/tmp/nothing
+for i in $(seq 60); do
+	says READY /tmp/full.log && break
+	sleep 1
+done
+sleep 2
+check "the target in the group is ready" says READY /tmp/full.log
+room 6
+sleep 3
+check "nothing was ended there before" [ "$(ended)" = 0 ]
+for i in $(seq 20); do
+	quiet pymemprof snapshot $full --format json
+	check "snapshot $i without room: read while it stands still" says '"pause_kind":"stopped"' /tmp/out
+	check "snapshot $i says why" says 'too little for a copy' /tmp/out
+done
+room 80
+for i in $(seq 5); do
+	quiet pymemprof snapshot $full --format json
+	check "snapshot $i with room: a copy" says '"pause_kind":"clone"' /tmp/out
+done
+lines=$(wc -l </tmp/ids)
+sleep 1
+check "it goes on" [ "$(wc -l </tmp/ids)" -gt "$lines" ]
+check "it alone" [ "$(sort -u /tmp/ids | wc -l)" = 1 ]
+check "the kernel ended nothing: $(tr '\n' ' ' <$group/memory.events)" [ "$(ended)" = 0 ]
+check "afterwards it is as before" untouched $full
+kill $full
+
 quiet pymemprof run -q -f -o /tmp/r.pmp -- python3 -c 'kept = [bytearray(100) for _ in range(3000)]'
 pymemprof report /tmp/r.pmp --view types >/tmp/run.txt
 check "run ends with types" says bytearray /tmp/run.txt
