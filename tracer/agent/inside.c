@@ -9,8 +9,11 @@
 #include "base/own.h"
 #include "tracer/elf/unwind.h"
 #include "tracer/process/arch.h"
+#include "tracer/process/ptrace.h"
 
 #define CHUNK_WORDS 4096
+/* user_fpregs_struct, user_fpsimd_state: at most 528 bytes, 8-byte words where vectors are */
+#define VECTOR_WORDS 66
 /* More used stack than this is not searched but unwound. */
 #define STACK_MAX_BYTES (64ull << 20)
 
@@ -18,7 +21,7 @@
 struct found {
 	uint32_t returns; /* into the text */
 	uint32_t strays;  /* addresses of entry points */
-	uint32_t copies;  /* two of them side by side as in a table: somebody keeps a copy of it */
+	uint32_t copies;  /* two of them side by side as in a table: a copy of it, or half of one */
 };
 
 /* Of what a thread's registers hold. */
@@ -68,6 +71,23 @@ static int look_at_registers(struct stop *s, size_t i, struct mem_source *mem,
 	(void)!mem_read(mem, pc, &instruction, sizeof(instruction), NULL);
 	*ret = arch->where(&regs, instruction) == ARCH_IN_USER ? HELD_INSIDE : HELD_STRAY;
 	return 0;
+}
+
+/*
+ * A table is copied through vector registers, two words at a time. What one holds may be about to
+ * be stored, or be years old: like a lone entry on the stack it counts until it has stood for some looks.
+ */
+static int look_at_vectors(struct stop *s, size_t i, const struct inside_range *range, enum held *held,
+			   struct err *err)
+{
+	uint64_t word[VECTOR_WORDS] = { 0 };
+	size_t len = sizeof(word);
+	int r = ptrace_get_regset(stop_tid(s, i), PTRACE_REGS_FP, word, &len, err);
+
+	for (size_t w = 0; r == 0 && *held == HELD_NOTHING && w < len / 8; w++)
+		if (entry_index(range, word[w]) >= 0)
+			*held = HELD_STRAY;
+	return r;
 }
 
 static void look_at_words(const uint64_t *word, size_t n, const struct inside_range *range,
@@ -154,6 +174,8 @@ static int thread_inside(struct stop *s, size_t i, struct mem_source *mem, const
 	taddr pc, sp, tp;
 	int r = look_at_registers(s, i, mem, range, &held, err);
 
+	if (r == 0)
+		r = look_at_vectors(s, i, range, &held, err);
 	if (r == 0 && held != HELD_INSIDE)
 		r = stop_pc_sp_tp(s, i, &pc, &sp, &tp, err);
 	if (r == 0 && held != HELD_INSIDE)

@@ -3,7 +3,8 @@
  * Is a stopped thread inside the agent, will it enter, will it return into it? Program counters
  * and registers first, then every word of the used stack; where a word looks like one of ours,
  * libunwind decides whether it is a return address or a register still in use or the litter of an
- * old call. A copy of an allocator table on a stack will be put back or called: it always counts.
+ * old call. Two entries side by side are part of a copy of an allocator table, being made or put
+ * back: they always count. (Whole copies the caller has given their originals before.)
  */
 #ifndef PYMEMPROF_TRACER_AGENT_INSIDE_H
 #define PYMEMPROF_TRACER_AGENT_INSIDE_H

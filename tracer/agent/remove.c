@@ -24,6 +24,7 @@
 #define TRY_USEC_MIN 200
 #define TRY_USEC_MAX 20000
 #define PROBE_BYTES_MAX (16ull << 20)
+#define STACK_BYTES_MAX (64ull << 20)
 
 /* --- unhooking ---------------------------------------------------------------------------------- */
 
@@ -114,6 +115,29 @@ static int silence(struct inject *in, struct err *err)
 	return live_write(in->mem, taddr_of(in->fixed.gate_addr), mode, sizeof(mode), err);
 }
 
+/*
+ * Copies on a stack are given back like those in static data: whoever puts his back later puts
+ * back what was there before us, and where it is litter, as what an interpreter that starts leaves
+ * below main, nobody minds. Half of one is left alone: a thread may be in the middle of making it.
+ */
+static int restore_stacks(struct inject *in, struct err *err)
+{
+	for (size_t i = 0; i < stop_count(in->stop); i++) {
+		const struct map_range *stack;
+		taddr pc, sp, tp;
+		int r = stop_pc_sp_tp(in->stop, i, &pc, &sp, &tp, err);
+
+		if (r == ERR_GONE)
+			continue;
+		stack = r == 0 ? maps_find(&in->maps, sp) : NULL;
+		if (stack && stack->end - sp.v <= STACK_BYTES_MAX)
+			r = restore_in(in, sp.v & ~7ull, stack->end, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int check_inside(struct inject *in, struct inject_audit *ret, struct err *err)
 {
 	const struct inside_range range = {
@@ -128,6 +152,8 @@ static int check_inside(struct inject *in, struct inject_audit *ret, struct err 
 	maps_deinit(&in->maps);
 	in->maps = (struct maps){ 0 };
 	r = maps_read(in->pid, &in->maps, err);
+	if (r == 0)
+		r = restore_stacks(in, err);
 	if (r == 0)
 		r = inside_check(in->stop, in->mem, &in->maps, &range, ret->tries, &found,
 				 err);
