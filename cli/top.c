@@ -253,6 +253,7 @@ static int print_frame(struct top *t, struct buf *last, struct err *err)
 		struct buf line = BUF_INIT;
 		tui_grid_line(&t->grid, i, &line);
 		(void)buf_put(&line, "\n", 1);
+		out_need(&out, &line);
 		bool same = t->o.changes && all.len + line.len <= last->len && !line.failed &&
 			    memcmp(last->bytes + all.len, line.bytes, line.len) == 0;
 		if (!same && !(t->o.changes && line.len == 1))

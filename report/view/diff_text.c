@@ -38,6 +38,7 @@ static void put_name(struct page *p, const char *s, size_t columns, bool pad)
 	size_t n = strlen(s), used = 0;
 	if (buf_reserve(&safe, n * ESCAPE_GROWTH + 1) == 0)
 		safe.len = escape(charset(p), s, n, (char *)safe.bytes, n * ESCAPE_GROWTH + 1);
+	out_need(p->out, &safe);
 	const char *text = (const char *)safe.bytes;
 	used = safe.len ? escape_columns(text, safe.len) : 0;
 	if (used <= columns) {
@@ -161,6 +162,7 @@ static void put_head(struct page *p)
 		snprintf(head, sizeof head, "%-7s", words[i]);
 		bold(p, head);
 		const char *text = buf_cstr(&line);
+		out_need(p->out, &line);
 		put_name(p, text ? text : "", p->width - 7, false);
 		out_str(p->out, "\n");
 		buf_deinit(&line);

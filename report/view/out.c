@@ -81,6 +81,16 @@ void out_escaped(struct out *o, enum escape_to to, const char *text, size_t n)
 	settle(o);
 }
 
+void out_need(struct out *o, const struct buf *b)
+{
+	o->buf.failed |= b->failed;
+}
+
+void out_nomem(struct out *o)
+{
+	o->buf.failed = true;
+}
+
 int out_check(const struct out *o, struct err *err)
 {
 	if (o->buf.failed)

@@ -29,6 +29,10 @@ void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(print
 /* Text of the target, through escape.h. */
 void out_escaped(struct out *o, enum escape_to to, const char *text, size_t n);
 
+/* What was, or was to be, written was put together elsewhere, in b: its want of memory is this one's. */
+void out_need(struct out *o, const struct buf *b);
+void out_nomem(struct out *o);
+
 /* The first failure so far as an error code, or 0; flushes nothing. For loops that may be long. */
 int out_check(const struct out *o, struct err *err) MUST_CHECK;
 

@@ -41,11 +41,13 @@ static int falling(const void *a, const void *b)
 }
 
 /* The least retained bytes among the `top` largest rows: rows with as much are shown. */
-static uint64_t least_of(const struct holders *h, size_t top)
+static uint64_t least_of(struct text *t, const struct holders *h, size_t top)
 {
 	AUTO_FREE uint64_t *sizes = malloc((h->rows.len + 1) * sizeof(*sizes));
 	uint64_t least = 0;
 
+	if (!sizes)
+		out_nomem(t->out);
 	if (!sizes || h->rows.len <= top)
 		return 0;
 	for (size_t i = 0; i < h->rows.len; i++)
@@ -87,7 +89,7 @@ static void holder_row(struct text *t, const struct heap_model *m, const struct 
 static void holder_rows(struct text *t, const struct heap_model *m, size_t top)
 {
 	const struct holders *h = &m->holders;
-	uint64_t least = least_of(h, top);
+	uint64_t least = least_of(t, h, top);
 	uint32_t at = holders_child(h, 0);
 	size_t depth = 0, shown_rows = 0;
 

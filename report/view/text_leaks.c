@@ -21,6 +21,7 @@ static void put_words(struct text *t, const char *label, const char *words)
 		safe.len += escape(t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII, words, n,
 				   (char *)safe.bytes, n * ESCAPE_GROWTH + 1);
 	const char *text = buf_cstr(&safe);
+	out_need(t->out, &safe);
 	text_wrapped(t, label, INDENT, text ? text : "");
 	buf_deinit(&safe);
 }
@@ -53,6 +54,7 @@ static void put_part(struct text *t, const struct leak *row)
 		   row->container ? " that grows" : "", text_bytes(t, &a, row->bytes), f.function,
 		   slash && slash[1] ? slash + 1 : f.file, f.line);
 	const char *words = buf_cstr(&line);
+	out_need(t->out, &line);
 	put_words(t, "     with", words ? words : "");
 	buf_deinit(&line);
 }

@@ -259,6 +259,7 @@ void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack
 	if (stacks_truncated(&t->r->stacks, stack))
 		buf_str(&line, " < (outer frames missing)");
 	const char *text = buf_cstr(&line);
+	out_need(t->out, &line);
 	text_wrapped(t, label, indent, text ? text : "");
 	buf_deinit(&line);
 }

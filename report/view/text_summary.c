@@ -28,6 +28,7 @@ void text_section_header(struct text *t)
 	size_t room = t->width > used + reserved ? t->width - used - reserved : 0;
 	struct buf who = BUF_INIT;
 	buf_printf(&who, "%s %s  %s", f->implementation, f->python_version, f->executable);
+	out_need(t->out, &who);
 	text_name(t, (const char *)who.bytes, who.failed ? 0 : who.len, room, true);
 	buf_deinit(&who);
 	out_printf(t->out, "  %s\n", when);
@@ -320,6 +321,7 @@ void text_section_limits(struct text *t)
 			"%stypes, fragmentation and holders need a snapshot: none in this recording",
 			line.len ? "; " : "");
 	const char *text = buf_cstr(&line);
+	out_need(t->out, &line);
 	if (text && *text) {
 		out_put(t->out, "\n", 1);
 		text_wrapped(t, "LIMITS", 8, text);
@@ -368,6 +370,7 @@ void text_section_next(struct text *t)
 			   only ? "snapshot" : "recording");
 	}
 	const char *text = buf_cstr(&line);
+	out_need(t->out, &line);
 	text_wrapped(t, "NEXT", 8, text ? text : "");
 	buf_deinit(&line);
 }

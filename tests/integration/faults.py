@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Every allocation and every system call of the program at work fails once; the target is always restored.
 
-usage: faults.py [--seconds N | --all] [--seed N] [--only TEXT] [--job NAME] [--kind alloc|call] [--call NAME]
+usage: faults.py [--seconds N | --all | --places] [--seed N] [--only TEXT] [--job NAME] [--kind alloc|call] [--call NAME]
 
 The program is run once whole and its allocations (tests/support/preload.c) and system calls (strace) after
 main began are counted; then again and again with one of them failing, chosen at random until the
-time is over, or all one after the other (--all: hours). After each the target computes, is traced by nobody, has
+time is over, or one from each place in the program, by its whole stack (--places: an hour), or all one after the other
+(--all: days). After each the target computes, is traced by nobody, has
 its mappings, descriptors and signal dispositions; the program has ended with a documented status, and with one line
 that says why unless it did without. What a read-only command prints with status 0 is what it prints unharmed.
 """
@@ -28,6 +29,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'support
 from harm import PRELOAD, PROGRAM, SANITIZED, Harm, Target, differs, interpreters, mine, run
 
 LIMIT = 300
+MANY = 600
 CHECK_EVERY = 8
 # What these fail with in earnest, but not what would say that the target is gone; everything else with EIO.
 ERRORS = {
@@ -49,6 +51,7 @@ if SANITIZED:  # AddressSanitizer maps its own and ends the program when it may 
 STATUSES = {0, 3, 4, 6}
 # LeakSanitizer looks at the program by ptrace, where strace is already.
 UNTRACED = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}
+KINDS = ['text', 'json', 'markdown', 'junit', 'sarif', 'github', 'gitlab', 'bencher', 'ghbench']
 
 
 class Job:
@@ -64,6 +67,8 @@ class Job:
 def jobs(t, folder):
     pid, made = str(t.pid), str(folder / 'made.pmp')
     attach = ['attach', pid, '-q', '-d', '60ms', '-f', '-o', str(folder / 'a.pmp')]
+
+    program = [sys.executable, '-S', '-c', 'x = [bytes(i) for i in range(2000)]']
 
     def orphan():
         tool = subprocess.Popen([PROGRAM, 'attach', pid, '-d', '60s', '--no-snapshot'],
@@ -81,12 +86,18 @@ def jobs(t, folder):
         Job('detach', ['detach', pid, '-q'], before=orphan),
         Job('attach over an orphan', attach + ['--no-snapshot'], before=orphan),
         Job('doctor', ['doctor', pid], explains=True),
-        Job('run', ['run', '-q', '-f', '-o', str(folder / 'r.pmp'), '--', sys.executable, '-S', '-c',
-                    'x = [bytes(i) for i in range(2000)]'], touches=False),
+        Job('run', ['run', '-q', '-f', '-o', str(folder / 'r.pmp'), '--', *program], touches=False),
         Job('report', ['report', made], constant=True, touches=False),
         Job('report html', ['report', made, '--format', 'html'], touches=False),
         Job('report json', ['report', made, '--format', 'json', '--view', 'leaks'], constant=True, touches=False),
+        Job('report csv', ['report', made, '--format', 'csv', '--view', 'sites'], constant=True, touches=False),
+        Job('report folded', ['report', made, '--format', 'folded', '--view', 'flame'], constant=True, touches=False),
+        Job('report holders', ['report', made, '--view', 'holders'], constant=True, touches=False),
         Job('diff', ['diff', made, made], constant=True, touches=False),
+        Job('check', ['check', made, '--max', 'peak=64GiB', *[w for kind in KINDS for w in ('--report', kind)]],
+            touches=False),
+        Job('check of a program', ['check', '-q', '--max', 'peak=64GiB', '--', *program], touches=False),
+        Job('top', ['top', pid, '-b', '-n', '2', '-i', '50ms']),
     ]
 
 
@@ -138,6 +149,48 @@ def count(job, folder, kinds, only):
                 job.counts['call', name] = loading.get(name, 0), n
 
 
+def places_of_calls(job, folder, r):
+    """(call, n) of the first from each stack of the program, as strace unwinds them; of those too many for it a choice."""
+    log = folder / 'stacks'
+    calls = {name: span for (kind, name), span in job.counts.items() if kind == 'call'}
+    many = {name for name, (first, last) in calls.items() if last - first > MANY}
+    for name in many:
+        first, last = calls[name]
+        for n in {first + int((last - first + 1) ** r.random()) for _ in range(MANY // 10)}:
+            yield name, max(1, min(n, last))
+    if job.before:
+        job.before()
+    subprocess.run(['strace', '-k', '-e', 'trace=' + ','.join(sorted({*calls} - many)), '-o', log,
+                    PROGRAM, *job.words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, timeout=10 * LIMIT, check=False)
+    seen, counts, name, stack = set(), collections.Counter(), '', []
+    with open(log, errors='replace') as f:
+        for line in [*f, 'end(']:
+            if line.startswith(' > '):
+                stack.append(line.rpartition('[')[2])
+                continue
+            if name in calls and (name, *stack) not in seen and counts[name] >= calls[name][0]:
+                seen.add((name, *stack))
+                yield name, counts[name]
+            name, stack = line.partition('(')[0], []
+            counts[name] += 1
+
+
+def places(job, folder, r):
+    if ('alloc', '') in job.counts and PRELOAD:
+        log = folder / 'places'
+        go(job, folder, {'LD_PRELOAD': PRELOAD, 'PYMEMPROF_PLACES': str(log)})
+        last, first = {}, {}
+        for n, place in enumerate(log.read_text().split(), 1):
+            first.setdefault(place, n)
+            last[place] = n
+        for n in sorted({*first.values(), *last.values()}):
+            yield 'alloc', '', n, ''
+    if any(kind == 'call' for kind, _ in job.counts):
+        for name, n in places_of_calls(job, folder, r):
+            yield 'call', name, n, r.choice(ERRORS.get(name, ['EIO']))
+
+
 def said_why(status, said):
     lines = [line for line in said.splitlines() if not line.startswith('hint: ')]
     if status in (0, 6):
@@ -152,6 +205,8 @@ def fault(job, folder, kind, name, n, error):
     else:
         status, out, said = go(job, folder, strace=['strace', '-qq', '-o', '/dev/null', '-e', f'trace={name}', '-e',
                                                     f'inject={name}:error={error}:when={n}'])
+    if status == 127 and 'while loading shared libraries' in said:
+        return 'before the program began'
     if status not in STATUSES:
         raise Harm(f'status {status}: {said.strip()[-300:]}')
     if job.explains and b'\nNO   ' in out and not said:
@@ -244,9 +299,10 @@ class Trial:
             until = time.monotonic() + self.a.seconds
             chosen = [job for job in chosen if job.counts]
             queue = ((j, w) for j in chosen for w in every(j)) if self.a.all else \
+                ((j, w) for j in chosen for w in list(places(j, self.folder, self.r))) if self.a.places else \
                 ((j, pick(self.r, j)) for j in iter(lambda: self.r.choice(chosen), None))
             for job, what in queue:
-                if not self.a.all and time.monotonic() > until:
+                if not self.a.all and not self.a.places and time.monotonic() > until:
                     break
                 if self.one(job, *what):
                     self.renew()
@@ -266,6 +322,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('--seconds', type=float, default=60)
     p.add_argument('--all', action='store_true')
+    p.add_argument('--places', action='store_true')
     p.add_argument('--seed', type=int, default=int(time.time()))
     p.add_argument('--only', default=os.environ.get('PYMEMPROF_ONLY', ''))
     p.add_argument('--job', default='')

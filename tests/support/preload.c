@@ -8,10 +8,13 @@
  *	PYMEMPROF_CLOCK=N:S:M	from the N-th look at a clock on, the date has leapt by S seconds and
  *				CLOCK_MONOTONIC by M (which only grows)
  *	PYMEMPROF_FAULTS=FILE	how many allocations and looks there were, written at the end
+ *	PYMEMPROF_PLACES=FILE	a number for the stack of each allocation, a line each
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +35,11 @@ static struct {
 	unsigned long fail_at, leap_at;
 	long date, monotonic;
 	char path[256];
+	FILE *places;
 } state;
+
+#define DEPTH_MAX 64
+static _Thread_local int within;
 
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t count, size_t size);
@@ -48,9 +55,26 @@ time_t time(time_t *ret);
 int __libc_start_main(main_fn fn, int argc, char **argv, void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end);
 
+/* Who allocates: the same number for the same stack. */
+static void note_place(void)
+{
+	void *frame[DEPTH_MAX];
+	uint64_t hash = 14695981039346656037u;
+
+	within = 1;
+	for (int i = backtrace(frame, DEPTH_MAX) - 1; i >= 0; i--)
+		hash = (hash ^ (uint64_t)(uintptr_t)frame[i]) * 1099511628211u;
+	fprintf(state.places, "%" PRIx64 "\n", hash);
+	within = 0;
+}
+
 static int fails_now(void)
 {
-	if (!atomic_load(&state.on) || atomic_fetch_add(&state.allocs, 1) + 1 != state.fail_at)
+	if (!atomic_load(&state.on) || within)
+		return 0;
+	if (state.places)
+		note_place();
+	if (atomic_fetch_add(&state.allocs, 1) + 1 != state.fail_at)
 		return 0;
 	errno = ENOMEM;
 	return 1;
@@ -117,6 +141,10 @@ time_t time(time_t *ret)
 
 static int begin(int argc, char **argv, char **env)
 {
+	void *frame[DEPTH_MAX];
+
+	if (state.places) /* loads the unwinder */
+		setvbuf(state.places, NULL, _IOLBF, BUFSIZ), (void)!backtrace(frame, DEPTH_MAX);
 	atomic_store(&state.on, 1);
 	return state.main(argc, argv, env);
 }
@@ -150,6 +178,8 @@ int __libc_start_main(main_fn fn, int argc, char **argv, void (*init)(void), voi
 		state.fail_at = strtoul(alloc, NULL, 10);
 	if (leap)
 		sscanf(leap, "%lu:%ld:%ld", &state.leap_at, &state.date, &state.monotonic);
+	const char *places = getenv("PYMEMPROF_PLACES");
+	state.places = places ? fopen(places, "we") : NULL;
 	if (path)
 		snprintf(state.path, sizeof(state.path), "%s", path);
 	unsetenv("LD_PRELOAD");

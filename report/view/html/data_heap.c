@@ -198,6 +198,7 @@ static int put_made(const struct recording *r, const struct heap_model *m, const
 					       f->bytes };
 			if (column == 2) {
 				made_label(r, stack, &label);
+				pack_need(p, &label);
 				pack_number(p, pack_text(p, strings, (char *)label.bytes, label.len));
 			} else {
 				pack_number(p, v[column]);

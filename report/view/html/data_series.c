@@ -78,7 +78,7 @@ static int put_courses(struct pack *p, const int64_t *cells, uint32_t rows, size
 			last = i;
 			live = now;
 		}
-		p->column.failed |= line.failed;
+		pack_need(p, &line);
 		pack_bytes(p, line.bytes, line.len);
 	}
 	return pack_end(p, "series", ret, err);

@@ -156,6 +156,7 @@ static void text_column(struct pack *p, struct strtab *strings, const struct dif
 		buf_clear(&words);
 		if (stacks && by == DIFF_SITE && r->of)
 			stack_words(r, &words);
+		pack_need(p, &words);
 		if (stacks)
 			pack_words(p, (char *)words.bytes, words.len);
 		else

@@ -136,6 +136,7 @@ static int put_rows(const struct visit *v, struct pack *p, struct strtab *string
 						     f->drop };
 			if (column == 1) {
 				row_text(v->m, f, &text);
+				pack_need(p, &text);
 				pack_number(p, pack_text(p, strings, (char *)text.bytes, text.len));
 			} else if (column == 2) {
 				const char *name = type_text(v->m, f->type, type);
@@ -168,6 +169,7 @@ static int put_paths(const struct heap_model *m, struct pack *p, struct strtab *
 				pack_number(p, pack_text(p, strings, name, strlen(name)));
 			} else if (column == 1) {
 				path_text(m, f, &text);
+				pack_need(p, &text);
 				pack_number(p, pack_text(p, strings, (char *)text.bytes, text.len));
 			} else {
 				pack_number(p, column == 2 ? f->count :
@@ -225,6 +227,7 @@ static void top_rows(struct text *t, const struct heap_model *m)
 		const struct fact_heap_holder *f = holders_row(h, at);
 		struct units u;
 		row_text(m, f, &text);
+		out_need(t->out, &text);
 		out_str(t->out, "<tr><td class=\"name\"><bdi>");
 		html_name(t, (char *)text.bytes, text.len);
 		out_str(t->out, "</bdi>");
@@ -254,6 +257,7 @@ static int top_paths(struct text *t, const struct heap_model *m, struct err *err
 		   COUNT(titles));
 	for (size_t i = 0; i < m->holders.paths.len && i < HTML_TOP; i++) {
 		path_text(m, list[i], &text);
+		out_need(t->out, &text);
 		out_str(t->out, "<tr><td class=\"name\"><bdi>");
 		html_name_str(t, type_text(m, list[i]->type, type));
 		out_str(t->out, "</bdi></td><td class=\"name\"><bdi>");

@@ -60,6 +60,11 @@ void pack_bytes(struct pack *p, const void *bytes, size_t n)
 	buf_put(&p->column, bytes, n);
 }
 
+void pack_need(struct pack *p, const struct buf *b)
+{
+	p->column.failed |= b->failed;
+}
+
 void pack_words(struct pack *p, const char *text, size_t n)
 {
 	AUTO_BUF struct buf safe = BUF_INIT;
@@ -75,7 +80,7 @@ void pack_words(struct pack *p, const char *text, size_t n)
 		if (end)
 			buf_u8(&safe, 0x1f);
 	}
-	p->column.failed |= safe.failed;
+	pack_need(p, &safe);
 	pack_bytes(p, safe.bytes, safe.len);
 }
 

@@ -36,6 +36,8 @@ void pack_column(struct pack *p, const char *name, char kind);
 void pack_number(struct pack *p, uint64_t v);
 void pack_signed(struct pack *p, int64_t v);
 void pack_bytes(struct pack *p, const void *bytes, size_t n);
+/* What goes into the column was put together in b: its want of memory is this one's. */
+void pack_need(struct pack *p, const struct buf *b);
 void pack_words(struct pack *p, const char *text, size_t n); /* of the target, made visible; 0x1f parts stay */
 
 /* The table as an element with this id, appended to ret. Errors: NOMEM. */

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "sample.h"
 #include "tests/report/golden.h"
+#include "tests/support/fail_alloc.h"
 
 static struct recording r;
 
@@ -44,6 +45,51 @@ Test(report_view_text, a_snapshot_matches_its_golden_text)
 	compare("snapshot", VIEW_SUMMARY);
 	for (int q = VIEW_TYPES; q < VIEW_QUESTIONS; q++)
 		compare("snapshot", (enum view_question)q);
+}
+
+/* What a report says is whole, or it is an error: nothing is left out because memory ran out. */
+static void each_allocation_fails(const struct view *view, enum view_question q)
+{
+	const struct view_options o = { .question = q, .file = "app.pmp", .top = 3, .width = VIEW_WIDTH };
+	AUTO_FREE char *whole = sample_draw(&r, view->name, o, NULL);
+
+	FAIL_ALLOC_EACH
+	{
+		struct out out;
+		out_init(&out, OUT_MEMORY);
+		int rc = view->draw(&r, &o, &out, NULL);
+		if (rc == 0)
+			rc = out_flush(&out, NULL);
+		cr_assert(rc == ERR_NOMEM || (rc == 0 && out.buf.len == strlen(whole) &&
+					      memcmp(out.buf.bytes, whole, out.buf.len) == 0),
+			  "%s of %s, allocation %lu: %d and another text", view->name,
+			  view_question_name(q), fail_n_, rc);
+		out_deinit(&out);
+	}
+}
+
+Test(report_view_text, nothing_is_left_out_for_want_of_memory)
+{
+	sample_make(&r, 0);
+	for (int q = 0; q < VIEW_QUESTIONS; q++)
+		for (const struct view *const *v = views; *v; v++)
+			if ((*v)->questions >> q & 1)
+				each_allocation_fails(*v, (enum view_question)q);
+}
+
+Test(report_view_text, nothing_of_a_snapshot_is_left_out_for_want_of_memory)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot(&r, 1, "Session");
+	struct fact_sink s = recording_sink(&r);
+	cr_assert_eq(s.totals(s.ctx, &(struct fact_totals){ 0 }, NULL), 0);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_DETACHED, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	for (int q = 0; q < VIEW_QUESTIONS; q++)
+		for (const struct view *const *v = views; *v; v++)
+			if ((*v)->questions >> q & 1)
+				each_allocation_fails(*v, (enum view_question)q);
 }
 
 Test(report_view_text, estimates_match_their_golden_text)
