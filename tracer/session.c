@@ -242,7 +242,7 @@ static void keep_audit(struct session_audit *ret, const struct inject_audit *a)
 		ret->why = "not everything is as it was";
 }
 
-/* A debugger may be attached just now; it will leave, too. */
+/* A debugger may be attached just now; it will leave, too. Whatever else it was, once is not for good. */
 static int stop_patiently(pid_t pid, struct stop **ret, struct err *err)
 {
 	for (int i = 0;; i++) {
@@ -252,7 +252,7 @@ static int stop_patiently(pid_t pid, struct stop **ret, struct err *err)
 
 		if (r == 0)
 			return 0;
-		if (!hint_is(&why, "already-traced") || i == STOP_TRIES) {
+		if (r == ERR_GONE || i == (hint_is(&why, "already-traced") ? STOP_TRIES : 1)) {
 			if (err)
 				*err = why;
 			return r;

@@ -57,9 +57,10 @@ KINDS = ['text', 'json', 'markdown', 'junit', 'sarif', 'github', 'gitlab', 'benc
 class Job:
     """One command: what precedes it, its words, and whether its output is always the same."""
 
-    def __init__(self, name, words, before=None, constant=False, touches=True, explains=False):
+    def __init__(self, name, words, before=None, constant=False, touches=True, explains=False, follow=False):
         self.name, self.words, self.before = name, words, before
         self.constant, self.touches, self.explains = constant, touches, explains
+        self.follow = ['-f'] if follow else []  # its children, too: they do the work
         self.whole = None  # its output, unharmed
         self.counts = {}   # (kind, call) -> (first of ours, last)
 
@@ -97,7 +98,7 @@ def jobs(t, folder):
         Job('check', ['check', made, '--max', 'peak=64GiB', *[w for kind in KINDS for w in ('--report', kind)]],
             touches=False),
         Job('check of a program', ['check', '-q', '--max', 'peak=64GiB', '--', *program], touches=False),
-        Job('top', ['top', pid, '-b', '-n', '2', '-i', '50ms']),
+        Job('top', ['top', pid, '-b', '-n', '2', '-i', '100ms'], follow=True),
     ]
 
 
@@ -122,11 +123,11 @@ def go(job, folder, env=None, strace=None):
         return status, out.read(), err.read().decode(errors='replace')
 
 
-def calls_of(words, folder, before=None):
+def calls_of(words, folder, before=None, follow=()):
     if before:
         before()
     log = folder / 'strace'
-    subprocess.run(['strace', '-c', '-U', 'calls,name', '-o', log, PROGRAM, *words], stdin=subprocess.DEVNULL,
+    subprocess.run(['strace', *follow, '-c', '-U', 'calls,name', '-o', log, PROGRAM, *words], stdin=subprocess.DEVNULL,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LIMIT, check=False,
                    env={**os.environ, **UNTRACED})
     rows = re.findall(r'^\s*(\d+)\s+(\w+)\s*$', log.read_text(), re.M)
@@ -144,7 +145,7 @@ def count(job, folder, kinds, only):
         job.counts['alloc', ''] = 1, int(tally.read_text().split()[0])
     if 'call' in kinds:
         loading = calls_of(['--version'], folder)
-        for name, n in calls_of(job.words, folder, job.before).items():
+        for name, n in calls_of(job.words, folder, job.before, job.follow).items():
             if name not in NEVER and only in ('', name) and n > loading.get(name, 0):
                 job.counts['call', name] = loading.get(name, 0), n
 
@@ -160,7 +161,7 @@ def places_of_calls(job, folder, r):
             yield name, max(1, min(n, last))
     if job.before:
         job.before()
-    subprocess.run(['strace', '-k', '-e', 'trace=' + ','.join(sorted({*calls} - many)), '-o', log,
+    subprocess.run(['strace', *job.follow, '-k', '-e', 'trace=' + ','.join(sorted({*calls} - many)), '-o', log,
                     PROGRAM, *job.words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, timeout=10 * LIMIT, check=False)
     seen, counts, name, stack = set(), collections.Counter(), '', []
@@ -172,7 +173,7 @@ def places_of_calls(job, folder, r):
             if name in calls and (name, *stack) not in seen and counts[name] >= calls[name][0]:
                 seen.add((name, *stack))
                 yield name, counts[name]
-            name, stack = line.partition('(')[0], []
+            name, stack = re.sub(r"^\d+ +", "", line).partition('(')[0], []
             counts[name] += 1
 
 
@@ -191,6 +192,12 @@ def places(job, folder, r):
             yield 'call', name, n, r.choice(ERRORS.get(name, ['EIO']))
 
 
+def shuffled(some, r):
+    some = list(some)
+    r.shuffle(some)
+    return some
+
+
 def said_why(status, said):
     lines = [line for line in said.splitlines() if not line.startswith('hint: ')]
     if status in (0, 6):
@@ -203,7 +210,7 @@ def fault(job, folder, kind, name, n, error):
     if kind == 'alloc':
         status, out, said = go(job, folder, {'LD_PRELOAD': PRELOAD, 'PYMEMPROF_FAIL_ALLOC': str(n)})
     else:
-        status, out, said = go(job, folder, strace=['strace', '-qq', '-o', '/dev/null', '-e', f'trace={name}', '-e',
+        status, out, said = go(job, folder, strace=['strace', *job.follow, '-qq', '-o', '/dev/null', '-e', f'trace={name}', '-e',
                                                     f'inject={name}:error={error}:when={n}'])
     if status == 127 and 'while loading shared libraries' in said:
         return 'before the program began'
@@ -299,7 +306,7 @@ class Trial:
             until = time.monotonic() + self.a.seconds
             chosen = [job for job in chosen if job.counts]
             queue = ((j, w) for j in chosen for w in every(j)) if self.a.all else \
-                ((j, w) for j in chosen for w in list(places(j, self.folder, self.r))) if self.a.places else \
+                ((j, w) for j in chosen for w in shuffled(places(j, self.folder, self.r), self.r)) if self.a.places else \
                 ((j, pick(self.r, j)) for j in iter(lambda: self.r.choice(chosen), None))
             for job, what in queue:
                 if not self.a.all and not self.a.places and time.monotonic() > until:

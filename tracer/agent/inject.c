@@ -7,6 +7,7 @@
  */
 #include "tracer/agent/inject.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@
 #define LOCKSTEP_PIPE_BYTES 4096 /* the kernel's least, where pages are so small */
 #define LOCKSTEP_WORDS 128
 #define FD_TOP 1024 /* descriptors go below this: select(2) and the size of the kernel's table */
+#define OURS_MAX 8 /* descriptors of ours there can be in a target */
 #define FD_ROOM 16
 #define CALLER_TRIES 30
 #define CALLER_STEP_USEC 200
@@ -203,22 +205,69 @@ int inject_call(struct inject *in, const char *what, long nr, const uint64_t arg
 	return 0;
 }
 
-bool inject_owns_fd(const struct inject *in, int fd)
+int inject_owns_fd(const struct inject *in, int fd, bool *ret, struct err *err)
 {
 	char path[64], link[96];
 	struct stat st;
 	ssize_t n;
 
+	*ret = false;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)in->pid, fd);
 	if (stat(path, &st) < 0)
-		return false;
-	if (st.st_ino == in->fixed.pipe_ino && st.st_dev == in->fixed.pipe_dev)
-		return true;
+		return errno == ENOENT ? 0 : err_sys(err, errno, "%s", path);
+	*ret = in->fixed.pipe_ino && st.st_ino == in->fixed.pipe_ino && st.st_dev == in->fixed.pipe_dev;
+	if (*ret)
+		return 0;
 	n = readlink(path, link, sizeof(link) - 1);
 	if (n < 0)
-		return false;
+		return errno == ENOENT ? 0 : err_sys(err, errno, "%s", path);
 	link[n] = 0;
-	return share_is_link(link, in->share_name);
+	*ret = share_is_link(link, in->share_name);
+	return 0;
+}
+
+int inject_find_fd(const struct inject *in, int *ret, struct err *err)
+{
+	char path[64];
+	DIR *dir;
+	const struct dirent *e;
+	bool ours = false;
+	int r = 0;
+
+	*ret = -1;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)in->pid);
+	dir = opendir(path);
+	if (!dir)
+		return err_sys(err, errno, "%s", path);
+	while (r == 0 && !ours && (errno = 0, e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		*ret = (int)strtol(e->d_name, NULL, 10);
+		r = inject_owns_fd(in, *ret, &ours, err);
+	}
+	/* a list that ends early is no list: what is ours may be behind it */
+	if (r == 0 && !ours && errno)
+		r = err_sys(err, errno, "%s", path);
+	closedir(dir);
+	if (!ours)
+		*ret = -1;
+	return r;
+}
+
+int inject_close_ours(struct inject *in, struct err *err)
+{
+	for (int i = 0; i < OURS_MAX; i++) {
+		int fd, r = inject_find_fd(in, &fd, err);
+		int64_t number;
+
+		if (r < 0 || fd < 0)
+			return r;
+		number = fd;
+		r = inject_close_there(in, &number, err);
+		if (r < 0)
+			return r;
+	}
+	return err_set(err, ERR_CORRUPT, "the target makes descriptors of ours");
 }
 
 /* --- inverses --------------------------------------------------------------------------------- */
@@ -282,6 +331,10 @@ static int undo_pipe(void *ctx, uint64_t a, uint64_t b, struct err *err)
 		return r;
 	r = inject_close_there(in, &in->read_fd_there, err);
 	q = inject_close_there(in, &in->write_fd_there, err);
+	if (r == 0)
+		r = q;
+	/* of a call that was made, and nothing heard of, there may be another */
+	q = in->fixed.pipe_ino ? inject_close_ours(in, err) : 0;
 	return r < 0 ? r : q;
 }
 
@@ -483,11 +536,17 @@ static int make_pipe(struct inject *in, struct undo *undo, struct err *err)
 	{
 		const uint64_t dup[6] = { (uint64_t)in->write_fd_there, F_DUPFD_CLOEXEC, high_fd(in->pid) };
 
-		/* no room up there: the low number does as well */
-		if (inject_call(in, "fcntl", sys->fcntl, dup, &answer, NULL) == 0) {
+		/* no room up there: the low number does as well; but there must be an answer */
+		answer = INT64_MIN;
+		r = inject_call(in, "fcntl", sys->fcntl, dup, &answer, err);
+		if (r < 0 && answer == INT64_MIN)
+			return r;
+		if (r == 0) {
 			in->read_fd_there = in->write_fd_there; /* the undo knows both */
 			in->write_fd_there = answer;
 			r = inject_close_there(in, &in->read_fd_there, err);
+		} else {
+			r = 0;
 		}
 	}
 	in->fixed.pipe_fd = (int32_t)in->write_fd_there;

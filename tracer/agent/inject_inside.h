@@ -33,6 +33,7 @@ struct inject {
 	struct agent_state *state;
 	uint8_t *text;
 	bool have_state;  /* state was read at the removal */
+	bool unmapping;	  /* from here on the range may be somebody else's */
 	struct residual residual;
 };
 
@@ -53,8 +54,14 @@ void inject_leave(struct inject *in);
 /* Close descriptor *fd of the target, if it is one; it becomes −1. */
 int inject_close_there(struct inject *in, int64_t *fd, struct err *err) MUST_CHECK;
 
-/* Does descriptor fd of the target lead to our pipe or to our shared memory? */
-bool inject_owns_fd(const struct inject *in, int fd);
+/* Does descriptor fd of the target lead to our pipe or to our shared memory? Errors: SYS, it cannot be told. */
+int inject_owns_fd(const struct inject *in, int fd, bool *ret, struct err *err) MUST_CHECK;
+
+/* Is there a descriptor of the target that does, whatever became of its number? −1: none. */
+int inject_find_fd(const struct inject *in, int *ret, struct err *err) MUST_CHECK;
+
+/* Close them all. */
+int inject_close_ours(struct inject *in, struct err *err) MUST_CHECK;
 
 /* The undo entry of a finished attach: stop, remove, let go. */
 int inject_undo_remove(void *ctx, uint64_t a, uint64_t b, struct err *err);

@@ -3,7 +3,6 @@
  * Taking the agent out, ours or an orphan, and proving that it is gone. Whatever cannot be proved
  * leaves the mapping where it is, harmless, and says so.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "tracer/process/procfs.h"
 #include "tracer/process/smaps.h"
 
+#define REMOVE_TRIES 2
 #define TRIES_MAX 200
 #define TRY_USEC_MIN 200
 #define TRY_USEC_MAX 20000
@@ -216,14 +216,6 @@ static int fetch_state(struct inject *in, struct err *err)
 	return 0;
 }
 
-static int close_fd(struct inject *in, int fd, struct err *err)
-{
-	const uint64_t arg[6] = { (uint64_t)fd };
-	int64_t answer;
-
-	return inject_call(in, "close", remote_sys(in->remote)->close, arg, &answer, err);
-}
-
 /* A tracer that died while making the pipe: its two ends, as the kernel wrote them down. */
 static void find_pipe(struct inject *in, const int32_t made[2])
 {
@@ -246,8 +238,6 @@ static void find_pipe(struct inject *in, const int32_t made[2])
 static int close_all_ends(struct inject *in, struct err *err)
 {
 	struct agent_gate gate;
-	char path[64];
-	const struct dirent *e;
 	int r = mem_read(in->mem, taddr_of(in->fixed.gate_addr), &gate, sizeof(gate), err);
 
 	if (r < 0)
@@ -256,30 +246,20 @@ static int close_all_ends(struct inject *in, struct err *err)
 	in->share_name[sizeof(in->share_name) - 1] = 0;
 	if (!in->fixed.pipe_ino)
 		find_pipe(in, gate.pipe_made);
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)in->pid);
-	DIR *dir = opendir(path);
-
-	if (!dir)
-		return err_sys(err, errno, "%s", path);
-	while (r == 0 && (errno = 0, e = readdir(dir))) {
-		int fd = (int)strtol(e->d_name, NULL, 10);
-
-		if (e->d_name[0] != '.' && inject_owns_fd(in, fd))
-			r = close_fd(in, fd, err);
-	}
-	/* a list that ends early is no list: what is ours may be behind it */
-	if (r == 0 && errno)
-		r = err_sys(err, errno, "%s", path);
-	closedir(dir);
-	return r;
+	return inject_close_ours(in, err);
 }
 
 static int close_pipe(struct inject *in, struct err *err)
 {
+	int64_t fd = in->fixed.pipe_fd;
+	bool ours = false;
+
 	if (in->adopted)
 		return close_all_ends(in, err);
 	/* the program may have closed it and be using the number itself */
-	return inject_owns_fd(in, in->fixed.pipe_fd) ? close_fd(in, in->fixed.pipe_fd, err) : 0;
+	int r = inject_owns_fd(in, in->fixed.pipe_fd, &ours, err);
+
+	return r == 0 && ours ? inject_close_there(in, &fd, err) : r;
 }
 
 static int unmap(struct inject *in, struct err *err)
@@ -287,35 +267,16 @@ static int unmap(struct inject *in, struct err *err)
 	const uint64_t arg[6] = { in->base.v, AGENT_MAP_BYTES };
 	int64_t answer;
 
+	in->unmapping = true;
 	return inject_call(in, "munmap", remote_sys(in->remote)->munmap, arg, &answer, err);
 }
 
 /* --- audit ------------------------------------------------------------------------------------------ */
 
-/* Does any descriptor of the target still lead to our pipe? */
-static bool pipe_is_gone(const struct inject *in)
-{
-	char path[64];
-	DIR *dir;
-	const struct dirent *e;
-	bool gone = true;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)in->pid);
-	dir = opendir(path);
-	if (!dir)
-		return false;
-	while (gone && (errno = 0, e = readdir(dir)))
-		if (e->d_name[0] != '.')
-			gone = !inject_owns_fd(in, (int)strtol(e->d_name, NULL, 10));
-	gone = gone && !errno;
-	closedir(dir);
-	return gone;
-}
-
 static int audit(struct inject *in, struct inject_audit *ret, struct err *err)
 {
 	struct maps maps = { 0 };
-	int r = maps_read(in->pid, &maps, err);
+	int fd, r = maps_read(in->pid, &maps, err);
 
 	if (r < 0)
 		return r;
@@ -325,7 +286,7 @@ static int audit(struct inject *in, struct inject_audit *ret, struct err *err)
 		    maps.ranges[i].end > in->base.v)
 			ret->unmapped = false;
 	maps_deinit(&maps);
-	ret->fd_closed = pipe_is_gone(in);
+	ret->fd_closed = inject_find_fd(in, &fd, NULL) == 0 && fd < 0;
 	ret->words_restored = true;
 	for (uint32_t d = 0; d < AGENT_DOMAINS; d++) {
 		for (uint32_t f = 0; f < AGENT_FUNCS; f++) {
@@ -380,14 +341,17 @@ static int take_out(struct inject *in, inject_drain_fn *drain, void *ctx, struct
 int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inject_drain_fn *drain,
 		  void *ctx, struct inject_audit *ret, struct err *err)
 {
-	int r;
+	int r, tries = 0;
 
-	*ret = (struct inject_audit){ 0 };
 	in->hooked = false;
-	r = inject_enter(in, s, mem, err);
-	if (r == 0)
-		r = take_out(in, drain, ctx, ret, err);
-	inject_leave(in);
+	/* Again, when one call or look failed: all of it may be done twice but the end of the mapping. */
+	do {
+		*ret = (struct inject_audit){ 0 };
+		r = inject_enter(in, s, mem, err);
+		if (r == 0)
+			r = take_out(in, drain, ctx, ret, err);
+		inject_leave(in);
+	} while (r < 0 && r != ERR_GONE && !in->unmapping && ++tries < REMOVE_TRIES);
 	return r;
 }
 

@@ -36,7 +36,10 @@ static int undo_fd(void *ctx, uint64_t a, uint64_t b, struct err *err)
 
 	(void)a;
 	(void)b;
-	return inject_close_there(in, &in->share_fd_there, err);
+	int r = inject_close_there(in, &in->share_fd_there, err);
+
+	/* made, perhaps, and nothing heard of it */
+	return r == 0 && *in->share_name ? inject_close_ours(in, err) : r;
 }
 
 /* A filter's answer to a call it does not expect may be to kill. We are not the ones to try. */
@@ -150,7 +153,7 @@ int share_make(struct inject *in, struct undo *undo, struct err *err)
 	if (r < 0) {
 		LOG(LOG_AGENT, "no memfd: %s", why.text);
 		let_go(in);
-		r = inject_close_there(in, &in->share_fd_there, err); /* if that was what failed */
+		r = undo_fd(in, 0, 0, err); /* if that was what failed */
 		if (r < 0)
 			return r;
 		r = by_map_files(in, &why);

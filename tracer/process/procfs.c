@@ -441,7 +441,7 @@ int procfs_threads(pid_t pid, pid_t **ret, size_t *ret_count, struct err *err)
 	dir = opendir(path);
 	if (!dir)
 		return proc_error(err, pid, "task");
-	while ((e = readdir(dir))) {
+	while ((errno = 0, e = readdir(dir))) {
 		const char *name = e->d_name;
 		uint64_t tid;
 
@@ -458,8 +458,9 @@ int procfs_threads(pid_t pid, pid_t **ret, size_t *ret_count, struct err *err)
 		}
 		tids[count++] = (pid_t)tid;
 	}
-	if (count == 0) {
-		errno = ESRCH;
+	/* half a list would leave threads running while we believe that all stand still */
+	if (errno || count == 0) {
+		errno = errno ? errno : ESRCH;
 		return proc_error(err, pid, "task");
 	}
 	qsort(tids, count, sizeof(*tids), compare_tids);

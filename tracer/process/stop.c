@@ -267,6 +267,14 @@ static void reap(pid_t tid)
 		(void)!ptrace_detach(tid, NULL);
 }
 
+/* A thread that is not let go stands still for as long as we live: one refusal is not taken for an answer. */
+static int let_go(pid_t tid)
+{
+	int r = ptrace_detach(tid, NULL);
+
+	return r < 0 && r != ERR_GONE ? ptrace_detach(tid, NULL) : r;
+}
+
 static bool process_is_dead(pid_t pid)
 {
 	struct procfs_stat stat;
@@ -297,7 +305,7 @@ int stop_detach(struct stop *s, struct err *err)
 
 		if (!t->stopped)
 			(void)!stop_thread_settle(t, REAP_TIMEOUT_MS, NULL);
-		t->lost = ptrace_detach(t->tid, NULL) == ERR_GONE;
+		t->lost = let_go(t->tid) == ERR_GONE;
 		lost |= t->lost;
 	}
 	/* Backwards: a dead main thread is not reported before the others have been reaped. */

@@ -5,9 +5,12 @@ Each lie forges what a reader from outside believes only after looking, by writi
 objects. Nothing that was written over is touched again by the program itself: the lies which
 hold still wait in pause() of libc, the others allocate in a loop. x86-64, every version.
 """
+import array
+import bisect
 import collections
 import ctypes
 import gc
+import os
 import sys
 import threading
 import time
@@ -364,6 +367,200 @@ def threads():
     hold()
 
 
+# --- what pymemprof left here, and what others wrote down -----------------------------------
+
+SCRIBBLER = r'''
+import os, random, struct, sys, time
+pid, how, r = os.getppid(), sys.argv[1], random.Random(1)
+def noise(n):
+    return bytes(r.getrandbits(8) for _ in range(n))
+def words(n):
+    return struct.pack('<%dQ' % n, *[r.choice([0, 1, 2, 3, 4, 5, -1, 1 << 62, 0x317374504d50 | 4 << 48]) & (1 << 64) - 1
+                                     if r.random() < .3 else r.getrandbits(r.randrange(1, 65)) for _ in range(n)])
+def record():
+    kind = r.randrange(6)
+    if kind == 5:
+        n = r.randrange(1, 40)
+        return struct.pack('<QQ', 5 | r.randrange(10) << 8 | n << 16, r.getrandbits(64)) + words(n - 1)[8:]
+    return struct.pack('<QQ', r.getrandbits(44) << 3 | kind, r.getrandbits(34))[:8 if kind in (1, 4) else 16]
+def batch(serial):
+    body = b''.join(record() for _ in range(r.randrange(1, 500)))
+    head = struct.pack('<QIIQQQQQQQQ', 0x317374504d50 | 4 << 48, 80 + len(body), serial, 0, 1 << 40, *[r.getrandbits(60)] * 6)
+    return head[:80] + body
+def mapping():
+    rows = [row.split() for row in open('/proc/%d/maps' % pid)]
+    at = next((i for i, row in enumerate(rows) if 'memfd:pymemprof' in ' '.join(row)), None)
+    if at is None:
+        return []
+    parts = [int(n, 16) for n in rows[at][0].split('-')]
+    return [(parts[0] - 131072, 65536), (parts[0] - 65536, 4096), (parts[0], parts[1] - parts[0])]
+def pipe():
+    for n in os.listdir('/proc/%d/fd' % pid):
+        path = '/proc/%d/fd/%s' % (pid, n)
+        if int(n) > 2 and os.readlink(path).startswith('pipe:'):
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    return -1
+serial = 0
+while os.getppid() == pid:
+    try:
+        if how == 'memory':
+            with open('/proc/%d/mem' % pid, 'r+b', 0) as f:
+                for start, size in mapping():
+                    for _ in range(50):
+                        f.seek(start + r.randrange(size // 8) * 8)
+                        f.write(words(r.randrange(1, 512)))
+        else:
+            to = pipe()
+            while to >= 0:
+                os.write(to, batch(serial) if how == 'batches' else noise(4096) if r.random() < .5 else words(512))
+                serial += 1
+    except (OSError, ValueError):
+        pass
+    if how != 'memory' and 'to' in globals() and to >= 0:
+        os.close(to)
+        to = -1
+    time.sleep(.002)
+'''
+
+
+def beside(how):
+    """Another process writes to what is ours in this one, which does not touch it: the agent here would crash it."""
+    import subprocess
+    subprocess.Popen([sys.executable, '-c', SCRIBBLER, how])
+    hold()
+
+
+def agents_memory():
+    beside('memory')
+
+
+def pipe_noise():
+    beside('noise')
+
+
+def pipe_batches():
+    beside('batches')
+
+
+def orphan():
+    """Half an agent, and one of another kind, that nobody put here."""
+    for head in (2, 8192):
+        at = LIBC.mmap(None, 1 << 20, 3, 0x22, -1, 0)
+        for offset in (0, 60 * 1024):
+            poke(at + offset, 0x746e656761504d50)
+            for n in range(8, head, 8):
+                poke(at + offset + n, (4, at, 1 << 62, -1, at + offset, 0)[n // 8 % 6])
+        for n in range(60 * 1024 + 8, 60 * 1024 + 96, 8):
+            poke(at + n, at)
+        LIBC.mprotect(ctypes.c_void_p(at), 1 << 20, 5)
+    hold()
+
+
+def tables_of_traces():
+    """Where tracemalloc keeps its traces: what may be the table, in the interpreter's own data."""
+    import tracemalloc
+    tracemalloc.start(1)
+    kept.append([bytearray(50) for _ in range(20000)])
+    rows = [row.split() for row in open('/proc/self/maps')]
+    memory = os.open('/proc/self/mem', os.O_RDONLY)
+    sizes = {1 << n for n in range(13, 22)}
+    found, last, near = [], 0, [(int(a, 16), int(b, 16)) for a, b in (row[0].split('-') for row in rows if 'w' in row[1])]
+    for row in rows:
+        start, end = (int(n, 16) for n in row[0].split('-'))
+        name = row[5] if len(row) > 5 else ''
+        ours, last = 'python' in name or (not name and start == last), end
+        if not ours or 'w' not in row[1] or end - start > 16 << 20:
+            last = end if 'python' in name else 0
+            continue
+        for at in set(array.array('Q', os.pread(memory, end - start, start))):
+            n = bisect.bisect(near, (at, 1 << 64)) - 1
+            if at % 8 == 0 and n >= 0 and at < near[n][1] - 64:
+                try:
+                    one, other = (int.from_bytes(os.pread(memory, 8, at + o), 'little') for o in (0, 8))
+                except OSError:
+                    continue
+                if 15000 < one < 1 << 20 and other in sizes:
+                    found.append((at, 0))
+                elif 15000 < other < 1 << 20 and one in sizes:
+                    found.append((at, 8))
+    return [(at, at + first, at + 8 - first, at + 16) for at, first in found]
+
+
+LATER = '''
+import os, sys, time
+words = [int(w) for w in sys.stdin.read().split()]
+while not open('/proc/%d/stat' % os.getppid()).read().rpartition(')')[2].startswith(' S'):
+    time.sleep(.01)
+time.sleep(.1)
+with open('/proc/%d/mem' % os.getppid(), 'r+b', 0) as f:
+    for at, value in zip(words[::2], words[1::2]):
+        f.seek(at)
+        f.write(value.to_bytes(8, 'little'))
+os.write(1, b'ready\\n')
+'''
+
+
+def poke_later(pokes):
+    """Another process does it when this one waits: it allocates no more, for tracemalloc would believe it."""
+    import subprocess
+    if not pokes:
+        raise SystemExit('no table found')
+    p = subprocess.Popen([sys.executable, '-c', LATER], stdin=subprocess.PIPE)
+    p.stdin.write(' '.join('%d %d' % poke for poke in pokes).encode())
+    p.stdin.close()
+    kept.append(p)
+    while True:
+        LIBC.pause()
+
+
+def traces_sparse():
+    """Its table of traces has room for 2^36, which is there and empty."""
+    at, _ = nowhere(1 << 40)
+    poke_later([poke for _, entries, buckets, place in tables_of_traces()
+                for poke in ((entries, 1 << 36), (buckets, 1 << 36), (place, at))])
+
+
+def traces_circle():
+    """Each chain of its table of traces ends where it began, or nowhere."""
+    pokes = []
+    for _, entries, buckets, place in tables_of_traces():
+        at = peek(place)
+        for bucket in range(peek(buckets)):
+            first = peek(at + 8 * bucket)
+            if first:
+                pokes.append((first, (first, 8, at)[bucket % 3]))
+        pokes.append((entries, 1 << 35))
+    poke_later(pokes)
+
+
+def interpreters():
+    """An interpreter whose next is itself."""
+    get = ctypes.pythonapi.PyInterpreterState_Head
+    get.restype = ctypes.c_void_p
+    if V < (3, 13):
+        poke(get(), get())
+    hold()
+
+
+def files():
+    """Mapped files that say they are libpython, with heads that are none, and names to be shown."""
+    import tempfile
+    folder = tempfile.mkdtemp(prefix='\x1b[2J\n<a>')
+    real = open(sys.executable, 'rb').read(4096)
+    for n, name in enumerate(('libpython3.14.so.1.0', 'libpython3.11.so.1.0 (deleted)', 'python3.13', 'libc.so.6')):
+        path = os.path.join(folder, name)
+        with open(path, 'wb') as f:
+            f.write(real[:24] + b'\xff' * (8 * n + 16) + real[40 + 8 * n:] if n < 3 else real)
+            f.truncate(1 << 30)
+        fd = os.open(path, os.O_RDWR)
+        for prot in (1, 5, 3):
+            LIBC.mmap(None, 1 << 20, prot, 2, fd, 0)
+        os.close(fd)
+        os.unlink(path)
+    os.rmdir(folder)
+    hold()
+
+
 def moving():
     """Three threads which map, unmap and split memory all the while."""
     def churn(size):
@@ -409,7 +606,8 @@ def offsets_near():
 
 
 LIES = [f for f in (billion, sparse, dicts, circles, malloc, pools, counts, types, many_types, chain, names,
-                    lines, code, frames, threads, moving, many_maps, offsets, offsets_near)]
+                    lines, code, frames, threads, interpreters, agents_memory, pipe_noise, pipe_batches, orphan,
+                    traces_sparse, traces_circle, files, moving, many_maps, offsets, offsets_near)]
 
 if __name__ == '__main__':
     if sys.argv[1] == '--list':
