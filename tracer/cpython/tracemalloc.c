@@ -15,6 +15,7 @@
 #include "tracer/cpython/str.h"
 
 #define BUCKETS_MAX (UINT64_C(1) << 36)
+#define SPARSE_BUCKETS (UINT64_C(1) << 18) /* so many say whether a table is as full as it must be */
 #define ENTRIES_SLACK 65536
 #define DATA_BYTES_MAX (64u << 20)
 #define PATH_BYTES_MAX 4096
@@ -118,6 +119,9 @@ static int next_chain(struct tracemalloc_iter *it, struct err *err)
 		uint64_t n = it->nbuckets - it->bucket;
 		int64_t got;
 
+		/* CPython makes a table smaller when less than a tenth of it is in use (hashtable.c) */
+		if (it->bucket >= SPARSE_BUCKETS && it->visited < it->bucket / 64)
+			return err_set(err, ERR_CORRUPT, "tracemalloc's table is empty for its size");
 		if (n > TRACEMALLOC_CHUNK)
 			n = TRACEMALLOC_CHUNK;
 		memset(it->chunk, 0, sizeof(it->chunk));
