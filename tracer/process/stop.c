@@ -103,15 +103,21 @@ static int seize_new(struct stop *s, size_t *ret_new, struct err *err)
 	return r;
 }
 
+/*
+ * A thread we failed to interrupt would be waited for from signal to signal, perhaps for ever.
+ * One that has died meanwhile is noticed by the wait.
+ */
+static void interrupt(struct stop_thread *t)
+{
+	if (!t->stopped && !t->interrupted)
+		t->interrupted = ptrace_interrupt(t->tid, NULL) == 0 ||
+				 ptrace_interrupt(t->tid, NULL) == 0;
+}
+
 static void interrupt_all(struct stop *s)
 {
-	for (size_t i = 0; i < s->count; i++) {
-		struct stop_thread *t = &s->thread[i];
-
-		/* One that has died meanwhile is noticed by the wait. */
-		if (!t->stopped && !t->interrupted)
-			t->interrupted = ptrace_interrupt(t->tid, NULL) == 0;
-	}
+	for (size_t i = 0; i < s->count; i++)
+		interrupt(&s->thread[i]);
 }
 
 /* What the kernel ended with EINTR on our account is made a restart. */
@@ -294,12 +300,7 @@ int stop_detach(struct stop *s, struct err *err)
 	 * Threads on their way to a stop cannot be detached before they arrive; one that does not
 	 * arrive (see STOP_TIMEOUT_MS) is released by the kernel when we exit.
 	 */
-	for (size_t i = 0; i < s->count; i++) {
-		struct stop_thread *t = &s->thread[i];
-
-		if (!t->stopped && !t->interrupted)
-			t->interrupted = ptrace_interrupt(t->tid, NULL) == 0;
-	}
+	interrupt_all(s);
 	for (size_t i = 0; i < s->count; i++) {
 		struct stop_thread *t = &s->thread[i];
 
