@@ -134,7 +134,21 @@ static int next_chain(struct tracemalloc_iter *it, struct err *err)
 	}
 	it->entry = taddr_of(it->chunk[in]);
 	it->bucket++;
+	it->mark = TADDR_NULL;
+	it->steps = 0;
+	it->lap = 1;
 	return 0;
+}
+
+/* Does the chain lead from `entry` to where it has been? An entry is kept in mind for twice as many steps each time. */
+static bool goes_round(struct tracemalloc_iter *it, taddr entry, taddr next)
+{
+	if (++it->steps == it->lap) {
+		it->mark = entry;
+		it->steps = 0;
+		it->lap *= 2;
+	}
+	return !taddr_is_null(next) && next.v == it->mark.v;
 }
 
 int tracemalloc_next(struct tracemalloc_iter *it, struct tracemalloc_trace *ret, struct err *err)
@@ -165,6 +179,8 @@ int tracemalloc_next(struct tracemalloc_iter *it, struct tracemalloc_trace *ret,
 			it->entry = TADDR_NULL;
 			continue;
 		}
+		if (goes_round(it, it->entry, next))
+			return err_set(err, ERR_CORRUPT, "tracemalloc's table goes round in a circle");
 		it->entry = next;
 		return 1;
 	}

@@ -33,6 +33,8 @@ struct tracemalloc_iter {
 	uint64_t nbuckets, bucket, nentries; /* of the current table */
 	taddr buckets;
 	taddr entry; /* rest of the current chain */
+	taddr mark;  /* one it has passed, to notice a circle */
+	uint64_t steps, lap;
 	uint64_t visited;
 	uint32_t value_at; /* ≤3.8: where trace_t lies in an entry */
 	uint32_t damaged;  /* chains given up because they could not be read */
@@ -50,7 +52,7 @@ int tracemalloc_iter_init(struct tracemalloc_iter *it, const struct py *py, stru
 
 /*
  * 1 and a trace, in no order, or 0 at the end. What cannot be read is counted in it->damaged
- * and left out. Errors: CORRUPT (more entries than the table says), GONE.
+ * and left out. Errors: CORRUPT (more entries than the table says, a circle), GONE.
  */
 int tracemalloc_next(struct tracemalloc_iter *it, struct tracemalloc_trace *ret,
 		     struct err *err) MUST_CHECK;

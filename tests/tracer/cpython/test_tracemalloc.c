@@ -162,6 +162,27 @@ Test(tracer_cpython_tracemalloc, chain_that_never_ends_is_corrupt)
 	world_free(w);
 }
 
+/* However many entries the table claims, a circle is noticed after at most a few laps. */
+Test(tracer_cpython_tracemalloc, a_circle_is_noticed_whatever_the_table_claims)
+{
+	struct world *w = world_new(py_sheets[py_sheets_count - 1]);
+	const struct py_layout *l = w->p.layout;
+	taddr entry[9];
+	uint64_t count = 0, bytes;
+
+	for (size_t i = 0; i < 9; i++)
+		entry[i] = put_trace(w, 0x7000000, 1, put_traceback(w, "a", 1));
+	for (size_t i = 0; i < 8; i++)
+		fake_py_word(&w->p, entry[i], l->_Py_hashtable_entry_t_next, entry[i + 1].v);
+	fake_py_word(&w->p, entry[8], l->_Py_hashtable_entry_t_next, entry[3].v);
+	for (size_t i = 0; i < BUCKETS; i++)
+		fake_mem_put_u64(w->p.f, w->buckets.v + i * 8, i == 5 ? entry[0].v : 0);
+	fake_py_word(&w->p, w->table, l->_Py_hashtable_t_nentries, UINT64_C(1) << 30);
+	cr_assert_eq(run(w, &count, &bytes), ERR_CORRUPT);
+	cr_assert_leq(w->it.visited, 4 * 9);
+	world_free(w);
+}
+
 Test(tracer_cpython_tracemalloc, absurd_table_and_traceback_are_corrupt)
 {
 	struct world *w = world_new(py_sheets[py_sheets_count - 1]);
