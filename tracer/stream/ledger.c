@@ -645,7 +645,7 @@ static int push_notes(struct ledger *l, struct err *err)
 		  "stacks are known by their innermost frames only: there were too many different ones",
 		  hit->cut },
 		{ "code-limit", "code objects have no name: there were too many", hit->codes },
-		{ "thread-limit", "threads are counted as one: there were too many", hit->threads },
+		{ "thread-limit", "threads are counted as one, with what no Python thread did: the first 256 are told apart", hit->threads },
 		{ "string-limit", "names are shown as ?: there were too many", hit->strings },
 		{ "undefined-sites", "events name a stack that was never sent", hit->undefined },
 	};

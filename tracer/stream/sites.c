@@ -216,15 +216,15 @@ static int take_thread(struct sites *s, const struct record *r, struct err *err)
 	memcpy(&t, r->meta, sizeof t);
 	if (t.serial == 0)
 		return 1;
-	if (t.serial >= SITES_THREADS_MAX || p->thread_count >= SITES_THREADS_MAX) {
+	struct digest key = digest_word(digest_word(DIGEST_INIT, t.tid), t.tstate_id);
+	uint32_t id = idmap_get(&p->thread_ids, key);
+	if (t.serial >= SITES_THREADS_MAX || (id == 0 && p->thread_count >= SITES_THREADS_TOLD)) {
 		s->hit.threads++;
 		return 0;
 	}
 	int e = grow_to(&p->threads, &p->nthreads, t.serial, sizeof *p->threads, err);
 	if (e < 0)
 		return e;
-	struct digest key = digest_word(digest_word(DIGEST_INIT, t.tid), t.tstate_id);
-	uint32_t id = idmap_get(&p->thread_ids, key);
 	if (id == 0) {
 		char name[THREAD_NAME_BYTES] = "";
 

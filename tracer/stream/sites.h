@@ -21,7 +21,8 @@
 #define SITES_CUT_FRAMES 16
 #define SITES_SERIAL_MAX (1u << 24)	       /* agent's serials of stacks */
 #define SITES_CODES_MAX (1u << 22)	       /* agent's serials of code objects */
-#define SITES_THREADS_MAX (1u << 16)
+#define SITES_THREADS_MAX (1u << 16)	       /* agent's serials of threads */
+#define SITES_THREADS_TOLD 256		       /* apart: a server with a thread for each request has the same stacks in all */
 #define SITES_STRING_BYTES_MAX (256u << 20)    /* names and files, together */
 
 struct sites_limits_hit {

@@ -473,3 +473,31 @@ Test(tracer_stream_ledger, beyond_a_number_of_sites_only_the_innermost_frames_te
 	cr_expect_not_null(strstr(text, "note stacks-cut"), "%s", text);
 	teardown(&b);
 }
+
+/* A thread for each request: the stacks of later ones are the same sites, and one told before stays itself. */
+Test(tracer_stream_ledger, threads_beyond_a_number_are_counted_as_one)
+{
+	const uint64_t frame = 1 | 11ull << 32;
+	struct bed b;
+
+	setup(&b, (struct ledger_options){ 0 });
+	stream_image_hello(&b.s, 0);
+	stream_image_code(&b.s, 1, "handle", "app.py", 10);
+	for (uint32_t k = 1; k <= SITES_THREADS_TOLD + 50; k++) {
+		stream_image_thread(&b.s, k, 100 + k, k);
+		stream_image_stack(&b.s, k, k, 0, &frame, 1);
+		stream_image_alloc(&b.s, 0x1000 * k, 100, k, AGENT_OBJ);
+	}
+	stream_image_thread(&b.s, 1000, 101, 1); /* the first, under another serial */
+	stream_image_stack(&b.s, 1000, 1000, 0, &frame, 1);
+	stream_image_alloc(&b.s, 0x1000 * 1000, 100, 1000, AGENT_OBJ);
+	apply(&b, 0);
+	cr_expect_eq(ledger_live(b.l).sites, SITES_THREADS_TOLD + 1);
+	cr_expect_eq(ledger_limits_hit(b.l)->threads, 50);
+	cr_assert_eq(ledger_finish(b.l, 1, NULL), 0);
+	const char *text = fact_log_text(&b.log);
+	cr_expect_not_null(strstr(text, " 1:+2/200-"), "%s", text);
+	cr_expect_not_null(strstr(text, " 257:+50/5000-"), "%s", text);
+	cr_expect_not_null(strstr(text, "note thread-limit"), "%s", text);
+	teardown(&b);
+}
