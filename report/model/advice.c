@@ -68,6 +68,14 @@ int advice_of(const struct heap_model *m, struct advice **ret, size_t *ret_n, st
 	return 0;
 }
 
+bool advice_has(const struct advice *list, size_t n, enum advice_kind kind)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].kind == kind)
+			return true;
+	return false;
+}
+
 static int put_row(struct table *t, const struct heap_model *m, const struct advice *a, struct err *err)
 {
 	const struct fact_heap_type *type = a->kind == ADVICE_SLOTS ? &m->types.at[a->type] : NULL;

@@ -26,6 +26,9 @@ struct advice {
 /* By falling least, then most. malloc'ed, n may be 0. Errors: NOMEM. */
 int advice_of(const struct heap_model *m, struct advice **ret, size_t *ret_n, struct err *err) MUST_CHECK;
 
+/* Is there any of a kind in the list? */
+bool advice_has(const struct advice *list, size_t n, enum advice_kind kind);
+
 /* A row each, of the newest snapshot; none without one. Errors: NOMEM. */
 int advice_table(const struct heaps *h, size_t top, struct table *ret, struct err *err) MUST_CHECK;
 

@@ -33,11 +33,8 @@ static void explain(struct text *t, const struct advice *list, size_t n)
 {
 	for (unsigned kind = 0; kind < ADVICE_KINDS; kind++) {
 		const struct advice_words *w = advice_words((enum advice_kind)kind);
-		size_t i = 0;
 
-		while (i < n && list[i].kind != (enum advice_kind)kind)
-			i++;
-		if (i == n)
+		if (!advice_has(list, n, (enum advice_kind)kind))
 			continue;
 		out_put(t->out, "\n", 1);
 		text_heading(t, w->title, 0);

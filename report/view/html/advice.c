@@ -33,10 +33,7 @@ static void explain(struct text *t, const struct advice *list, size_t n)
 {
 	for (unsigned kind = 0; kind < ADVICE_KINDS; kind++) {
 		const struct advice_words *w = advice_words((enum advice_kind)kind);
-		size_t i = 0;
-		while (i < n && list[i].kind != (enum advice_kind)kind)
-			i++;
-		if (i < n)
+		if (advice_has(list, n, (enum advice_kind)kind))
 			out_printf(t->out, "<h3>%s</h3><dl class=\"figures\"><dt>Do</dt><dd>%s</dd><dt>Not if</dt><dd>%s</dd>"
 				   "<dt>Based on</dt><dd>%s</dd></dl>\n", w->title, w->how, w->unless, w->based);
 	}
