@@ -17,7 +17,7 @@ struct victim {
 /* Start the victim program and wait until it is ready; fails the test when it does not get there. */
 struct victim victim_start(const char *mode, const char *argument);
 
-/* It still runs, every worker makes progress within two seconds, nothing went wrong. */
+/* It still runs, every worker makes progress within 30 seconds, nothing went wrong. */
 void victim_must_be_well(const struct victim *v);
 
 /* Ask it to end (kill after a while), reap it and unmap the page. */
