@@ -28,16 +28,30 @@ struct digraph {
 struct digraph_search {
 	uint32_t *parent; /* by vertex: the one before it on a shortest way; itself for a beginning;
 			     DIGRAPH_NONE when not reached */
-	uint32_t *order;  /* reached vertices, nearest first within one run */
+	uint32_t *order;  /* reached vertices that are not put off, nearest first within one run */
 	uint32_t reached, done;
+	uint8_t *late;	   /* private: one bit a vertex; NULL: none is put off */
+	uint32_t *waiting; /* private: put off and reached */
+	uint32_t nwaiting, nlate;
 };
 
 /* Errors: NOMEM. The caller calls digraph_search_deinit. */
-int digraph_search_init(struct digraph_search *s, const struct digraph *g, struct err *err) MUST_CHECK;
+int digraph_search_init(struct digraph_search *s, const struct digraph *g,
+			struct err *err) MUST_CHECK;
 void digraph_search_deinit(struct digraph_search *s); /* accepts zeroed */
 
 /* A beginning, at v or (parent not v) at v as reached from parent. Nothing when v was reached. */
 void digraph_search_begin(struct digraph_search *s, uint32_t v, uint32_t parent);
+
+/*
+ * Put a vertex off: when it is reached, its edges are not followed before digraph_search_release,
+ * so a way through it is taken only where there is no other. Before it is reached. Errors: NOMEM.
+ */
+int digraph_search_put_off(struct digraph_search *s, const struct digraph *g, uint32_t v,
+			   struct err *err) MUST_CHECK;
+
+/* Those put off are vertices as others: the ones reached meanwhile are followed next. */
+void digraph_search_release(struct digraph_search *s);
 
 /* Follow all edges from what was begun and not followed yet. */
 void digraph_search_run(struct digraph_search *s, const struct digraph *g);

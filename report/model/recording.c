@@ -225,11 +225,10 @@ static void note_losses(struct recording *r, int *rc)
 		     " bytes on average",
 		     t->sample_bytes);
 	if (c->dropped_events)
-		note(r, rc, "dropped", "%" PRIu64 " %s dropped because the pipe was full", c->dropped_events,
-		     c->dropped_events == 1 ? "event was" : "events were");
+		note(r, rc, "dropped", "%" PRIu64 " %s dropped because the pipe was full",
+		     c->dropped_events, c->dropped_events == 1 ? "event was" : "events were");
 	if (c->offgil_dropped)
-		note(r, rc, "dropped-off-gil",
-		     "%" PRIu64 " %s dropped", c->offgil_dropped,
+		note(r, rc, "dropped-off-gil", "%" PRIu64 " %s dropped", c->offgil_dropped,
 		     c->offgil_dropped == 1 ? "event of a thread without the GIL was" :
 					      "events of threads without the GIL were");
 	if ((!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED) && !told_of_damage(r))
@@ -285,9 +284,33 @@ static void note_coverage(struct recording *r, int *rc)
 	if (turnover_share(r) < TURNOVER_SOME)
 		note(r, rc, "foreign-frees",
 		     t->foreign_frees == 1 ?
-			     "%" PRIu64 " block from before the attach was freed; it counts nowhere else" :
-			     "%" PRIu64 " blocks from before the attach were freed; they count nowhere else",
+			     "%" PRIu64
+			     " block from before the attach was freed; it counts nowhere else" :
+			     "%" PRIu64
+			     " blocks from before the attach were freed; they count nowhere else",
 		     t->foreign_frees);
+}
+
+/* Types that had free lists in every CPython of 3.8 to 3.15. */
+static bool used_again(const char *type)
+{
+	return !strcmp(type, "tuple") || !strcmp(type, "list") || !strcmp(type, "dict") ||
+	       !strcmp(type, "float");
+}
+
+/* Of these an allocator hears once: a leak of lists may stand at a line that made one for a moment. */
+static void note_used_again(struct recording *r, int *rc)
+{
+	for (size_t i = 0; i < r->leaks.rows.len; i++) {
+		const struct leak *row = &r->leaks.rows.at[i];
+		if (row->state != LEAK_ACCUSED || row->container || !used_again(row->type_name))
+			continue;
+		note(r, rc, "used-again",
+		     "Python uses tuples, lists, dicts and floats again: the line a %s is made at may be that "
+		     "of an earlier one in the same memory",
+		     row->type_name);
+		return;
+	}
 }
 
 struct ranked {
@@ -399,6 +422,7 @@ int recording_conclude(struct recording *r, struct err *err)
 		return rc;
 	note_losses(r, &rc);
 	note_coverage(r, &rc);
+	note_used_again(r, &rc);
 	if (rc < 0)
 		return err_nomem(err);
 	r->concluded = true;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "shell.h"
+#include "tests/support/sanitized.h"
 #include "tracer/stream/pmp.h"
 
 static char folder[64];
@@ -198,6 +199,8 @@ Test(cli_cmd_report, output_that_fails_is_one_line_and_a_status)
 {
 	static const char *const ends[] = { ">/dev/full", ">&-", "-o /dev/full" };
 	for (size_t i = 0; i < 3; i++) {
+		if (UNDER_VALGRIND && strcmp(ends[i], ">&-") == 0)
+			continue; /* the closed descriptor becomes that of valgrind's log */
 		shell(&s, "\"$P\" report %s/a.pmp %s", folder, ends[i]);
 		cr_expect_eq(s.status, 3, "%s: %d", ends[i], s.status);
 		cr_expect_eq(strncmp(s.text, "pymemprof: ", 11), 0, "%s: %s", ends[i], s.text);

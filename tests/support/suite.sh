@@ -20,6 +20,7 @@ export ASAN_OPTIONS UBSAN_OPTIONS PYMEMPROF_FD_LOG
 unset PYMEMPROF_DEBUG
 
 # By hand, for a suite that is to do more than usual (with meson's -t): seconds for each of its tests.
+[ -z "${PYMEMPROF_VALGRIND:-}" ] || PYMEMPROF_TIMEOUT=${PYMEMPROF_TIMEOUT:-900}
 [ -z "${PYMEMPROF_TIMEOUT:-}" ] || set -- "$@" --timeout "$PYMEMPROF_TIMEOUT"
 
 # Run under valgrind when the test setup of that name says so. A traced child would be valgrind's
@@ -32,7 +33,8 @@ if [ -n "${PYMEMPROF_VALGRIND:-}" ]; then
 		exit 0
 		;;
 	esac
-	set -- "$PYMEMPROF_VALGRIND" -q --vgdb=no --trace-children=yes --leak-check=full \
+	# script(1), which is not ours, loses what it duplicates.
+	set -- "$PYMEMPROF_VALGRIND" -q --vgdb=no --trace-children=yes '--trace-children-skip=*/script' --leak-check=full \
 		--errors-for-leak-kinds=definite --show-leak-kinds=definite \
 		"--log-file=$logs/valgrind.%p" "$@"
 fi

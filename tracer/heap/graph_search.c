@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "tracer/heap/bound.h"
 #include "tracer/heap/graph_inside.h"
 
 void graph_search_deinit(struct graph_search *s)
@@ -45,6 +46,7 @@ static unsigned turn_of(enum fact_root kind)
 }
 
 #define TURNS 6
+#define LIMITED_LAST 1 /* before this turn ways through limited containers are not taken */
 
 static uint32_t mix(uint32_t h, uint32_t v)
 {
@@ -63,7 +65,7 @@ static uint32_t pattern_of(const struct heap_graph *g, const struct graph_search
 {
 	uint32_t parent = s->parent[v], p;
 
-	p = parent == v ? mix(1, v) :
+	p = parent == v		    ? mix(1, v) :
 	    by_itself(g, v, parent) ? mix(s->pattern[parent], v) :
 				      mix(s->pattern[parent], UINT32_MAX - graph_type(g, v));
 	return p ? p : 1;
@@ -96,6 +98,22 @@ static int patterns(struct heap_graph *g, struct graph_search *s, struct err *er
 	return nomem ? err_nomem(err) : 0;
 }
 
+/*
+ * What has a limited container for one holder and something else for another stays when the first lets it go, so
+ * the other is the one to tell: a listener is in a list, and in the lru_cache of who inspects listeners.
+ */
+static int put_off_limited(const struct heap_graph *g, const struct digraph *d,
+			   struct digraph_search *search, struct err *err)
+{
+	struct heap_bound bound;
+	int r = 0;
+
+	for (uint32_t v = 0; v < g->objects && r == 0; v++)
+		if (heap_bound_of(g, v, &bound) && bound.size > 0)
+			r = digraph_search_put_off(search, d, v, err);
+	return r;
+}
+
 int graph_search_init(struct graph_search *s, struct heap_graph *g, struct err *err)
 {
 	struct digraph d = graph_digraph(g);
@@ -103,11 +121,19 @@ int graph_search_init(struct graph_search *s, struct heap_graph *g, struct err *
 	int r = digraph_search_init(&search, &d, err);
 
 	*s = (struct graph_search){ 0 };
-	if (r < 0)
+	if (r == 0)
+		r = put_off_limited(g, &d, &search, err);
+	if (r < 0) {
+		digraph_search_deinit(&search);
 		return r;
+	}
 	/* the root of all leads to every other: it is no step of a way */
 	search.parent[graph_top(g)] = graph_top(g);
 	for (unsigned turn = 0; turn < TURNS; turn++) {
+		if (turn == LIMITED_LAST) {
+			digraph_search_release(&search);
+			digraph_search_run(&search, &d);
+		}
 		for (uint32_t i = 1; i < g->roots.len; i++)
 			if (turn_of(g->roots.at[i].kind) == turn)
 				digraph_search_begin(&search, g->objects + i, g->objects + i);
@@ -158,8 +184,9 @@ size_t graph_way(struct heap_graph *g, const struct graph_search *s, uint32_t ve
 		/* of a long way its first half and its last steps are told */
 		if (length > GRAPH_WAY_MAX)
 			place = place < GRAPH_WAY_MAX / 2 ? place :
-				length - place <= GRAPH_WAY_MAX / 2 ? GRAPH_WAY_MAX - (length - place) :
-								      SIZE_MAX;
+				length - place <= GRAPH_WAY_MAX / 2 ?
+							    GRAPH_WAY_MAX - (length - place) :
+							    SIZE_MAX;
 		if (place != SIZE_MAX) {
 			ret[place] = (struct graph_step){ .vertex = v };
 			n++;

@@ -2,7 +2,8 @@
 /*
  * Shortest ways from the roots to every object of a graph: named roots (modules, frames,
  * threads) are preferred to interpreters' state, that to static objects, those to C data, that to what C code alone
- * holds, and that to garbage, however long the way.
+ * holds, and that to garbage, however long the way; of ways from named roots one through a limited container (bound.h)
+ * is taken only where there is no other.
  */
 #ifndef PYMEMPROF_TRACER_HEAP_GRAPH_SEARCH_H
 #define PYMEMPROF_TRACER_HEAP_GRAPH_SEARCH_H

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "tracer/heap/bound.h"
 #include "tracer/heap/graph_inside.h"
 #include "tracer/heap/held_text.h"
 #include "tracer/heap/ids.h"
@@ -17,13 +18,14 @@
 #include "tracer/heap/walk.h"
 
 #define ROWS_PER_GROUP 4
-#define TYPES_MAX 200	   /* that take most memory */
-#define CLASSES_MAX 400	   /* of those made by Python programs */
+#define TYPES_MAX 200	/* that take most memory */
+#define CLASSES_MAX 400 /* of those made by Python programs */
 #define PATTERNS_MAX (1u << 18)
 #define PATTERNS_PER_TYPE 6
-#define PATTERN_SHARE 50   /* of a type's objects: patterns of fewer are not told */
+#define PATTERN_SHARE 50 /* of a type's objects: patterns of fewer are not told */
 #define PATTERN_SAMPLE 6
-#define MEASURED_MAX (1u << 20) /* objects: with more of them, those that come first stand for all */
+#define MEASURED_MAX                                                                               \
+	(1u << 20) /* objects: with more of them, those that come first stand for all */
 
 void held_deinit(struct held *h)
 {
@@ -97,7 +99,7 @@ void held_add(struct held_group *group, uint32_t vertex)
 
 struct row {
 	uint64_t hash;
-	uint32_t members; /* of the sample */
+	uint32_t members;    /* of the sample */
 	struct held_way way; /* of the first of them */
 	size_t common;	     /* steps all of them share */
 	bool same[GRAPH_WAY_MAX];
@@ -177,9 +179,8 @@ static int take_member(struct held *h, uint32_t vertex, struct rows *rows, struc
 static void find_bound(const struct held *h, const struct row *row, bool containers,
 		       struct fact_heap_held *f)
 {
-	const struct graph_root *root = row->way.n == 2 ? graph_root(h->g, row->way.step[0].vertex) : NULL;
-	struct heap *heap = h->g->h;
-	const struct py_layout *l = heap->l;
+	const struct graph_root *root =
+		row->way.n == 2 ? graph_root(h->g, row->way.step[0].vertex) : NULL;
 
 	if (root && root->cached) {
 		f->bound = FACT_BOUND_METHOD_CACHE;
@@ -187,30 +188,16 @@ static void find_bound(const struct held *h, const struct row *row, bool contain
 		f->bound_used = root->cached;
 	}
 	for (size_t i = 1; i + !containers < row->way.n; i++) {
-		uint32_t v = row->way.step[i].vertex;
-		uint64_t addr = v < h->g->objects ? graph_addr(h->g, v) : 0, limit, used, func;
-		uint64_t next = i + 1 < row->way.n ? graph_addr(h->g, row->way.step[i + 1].vertex) : 0;
-		uint64_t cache;
-		enum heap_family family = addr ? types_at(&heap->types, graph_type(h->g, v))->family :
-						 HEAP_OBJECT;
+		uint64_t next =
+			i + 1 < row->way.n ? graph_addr(h->g, row->way.step[i + 1].vertex) : 0;
+		struct heap_bound bound;
 
-		if (family == HEAP_DEQUE &&
-		    reader_u64(&heap->r, addr + (uint64_t)l->dequeobject_maxlen, &limit) &&
-		    reader_u64(&heap->r, addr + (uint64_t)l->PyVarObject_ob_size, &used) &&
-		    (int64_t)limit >= 0) {
-			f->bound = FACT_BOUND_DEQUE;
-			f->bound_size = limit;
-			f->bound_used = used;
-		} else if (family == HEAP_LRU_CACHE &&
-			   reader_u64(&heap->r, addr + (uint64_t)l->lru_cache_object_maxsize, &limit) &&
-			   reader_u64(&heap->r, addr + (uint64_t)l->lru_cache_object_func, &func) &&
-			   reader_u64(&heap->r, addr + (uint64_t)l->lru_cache_object_cache, &cache) &&
-			   next != func &&
-			   reader_u64(&heap->r, cache + (uint64_t)l->PyDictObject_ma_used, &used)) {
-			f->bound = FACT_BOUND_LRU_CACHE; /* maxsize -1: None (Modules/_functoolsmodule.c) */
-			f->bound_size = (int64_t)limit > 0 ? limit : 0;
-			f->bound_used = used;
-		}
+		if (!heap_bound_of(h->g, row->way.step[i].vertex, &bound) ||
+		    (bound.beside && bound.beside == next))
+			continue;
+		f->bound = bound.kind;
+		f->bound_size = bound.size;
+		f->bound_used = bound.used;
 	}
 }
 
@@ -218,7 +205,7 @@ static void find_bound(const struct held *h, const struct row *row, bool contain
 static void holder_text(const struct held *h, const struct row *row, struct buf *ret)
 {
 	size_t n = row->members > 1 && row->common < row->way.n ? row->common :
-								    last_container(&row->way);
+								  last_container(&row->way);
 	uint32_t v;
 
 	/* A namespace is not a container of anybody's: what it belongs to is. */
@@ -250,10 +237,12 @@ static int push_row(const struct held *h, const struct held_group *group, const 
 	AUTO_BUF struct buf holder = BUF_INIT;
 	enum fact_root root = held_root(h, row->way.step[row->way.n - 1].vertex);
 	double share = (double)row->members / (double)rows->members;
-	struct fact_heap_held f = { .site = group->site, .type = group->type,
+	struct fact_heap_held f = { .site = group->site,
+				    .type = group->type,
 				    .objects = (uint64_t)((double)group->objects * share + 0.5),
 				    .bytes = (uint64_t)((double)group->bytes * share + 0.5),
-				    .holder = "", .path = "" };
+				    .holder = "",
+				    .path = "" };
 
 	if (root != FACT_ROOT_GARBAGE && root != FACT_ROOT_C_ONLY && root != FACT_ROOT_NONE) {
 		held_text(h, &row->way, row->way.n, row->same, &path);
@@ -318,7 +307,8 @@ int held_owners(struct held *h, const struct map *blocks, held_owner_fn *fn, voi
 			uint64_t items;
 			const uint64_t *value;
 
-			if (!reader_u64(&heap->r, graph_addr(h->g, v) + (uint64_t)offset[i], &items))
+			if (!reader_u64(&heap->r, graph_addr(h->g, v) + (uint64_t)offset[i],
+					&items))
 				continue;
 			value = map_find(blocks, items - heap->lead);
 			r = value ? fn(ctx, *value, v, err) : 0;
@@ -338,8 +328,8 @@ struct pattern {
 
 struct patterns {
 	struct VEC(struct pattern) at;
-	struct map index; /* type << 32 | pattern */
-	uint8_t *wanted;  /* by type */
+	struct map index;  /* type << 32 | pattern */
+	uint8_t *wanted;   /* by type */
 	uint32_t measured; /* objects whose bytes were looked up */
 };
 
@@ -436,11 +426,12 @@ static int push_pattern(struct held *h, const struct pattern *x, const struct fa
 		return err_nomem(err);
 	group->type = x->type;
 	group->objects = x->objects;
-	group->bytes = x->measured == x->objects ? x->bytes :
-		       x->measured ? (uint64_t)((double)x->bytes * (double)x->objects / x->measured) :
-		       t->count	   ? (uint64_t)((double)t->total_bytes * (double)x->objects /
-					  (double)t->count) :
-				     0;
+	group->bytes =
+		x->measured == x->objects ? x->bytes :
+		x->measured ? (uint64_t)((double)x->bytes * (double)x->objects / x->measured) :
+		t->count    ? (uint64_t)((double)t->total_bytes * (double)x->objects /
+					 (double)t->count) :
+			      0;
 	for (uint32_t i = 0; i < x->n; i++)
 		held_add(group, x->vertex[i]);
 	return held_push(h, group, sink, err);
@@ -461,7 +452,8 @@ int held_push_types(struct held *h, const struct fact_sink *sink, struct err *er
 
 		of_type = i && p.at.at[i - 1].type == x->type ? of_type + 1 : 0;
 		heap_type_row(h->g->h, x->type, &t);
-		if (of_type >= PATTERNS_PER_TYPE || (of_type && x->objects * PATTERN_SHARE < t.count))
+		if (of_type >= PATTERNS_PER_TYPE ||
+		    (of_type && x->objects * PATTERN_SHARE < t.count))
 			continue;
 		r = push_pattern(h, x, &t, sink, err);
 	}
