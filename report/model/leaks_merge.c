@@ -9,7 +9,7 @@
 
 #include "report/model/leaks_private.h"
 
-#define STEPS ".[ " /* characters that begin a step of a path */
+#define STEPS ".[ "	     /* characters that begin a step of a path */
 #define MERGED_ROWS_MAX 2000 /* compared with each other */
 
 /* A file of the standard library, of an installed package, or of the interpreter itself. */
@@ -20,7 +20,8 @@ static bool is_library(const char *file)
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
 		if (strstr(file, marks[i]))
 			return true;
-	return strncmp(file, "<frozen ", 8) == 0 || strcmp(file, "<string>") == 0;
+	/* "<frozen importlib._bootstrap>", "<string>" of a dataclass, "<__array_function__ internals>" */
+	return file[0] == '<' && strcmp(file, "<stdin>") != 0 && strncmp(file, "<ipython", 8) != 0;
 }
 
 uint32_t leaks_blamed(const struct stacks *s, uint32_t stack)
@@ -58,7 +59,8 @@ bool leaks_path_within(const char *outer, const char *inner)
 {
 	size_t n = strlen(outer);
 	return n > 0 && strncmp(outer, inner, n) == 0 &&
-	       (!inner[n] || inner[n] == '*' || strchr(STEPS, inner[n])); /* "[*]*": a step repeated */
+	       (!inner[n] || inner[n] == '*' ||
+		strchr(STEPS, inner[n])); /* "[*]*": a step repeated */
 }
 
 static size_t depth_of(const char *path)
@@ -94,7 +96,8 @@ static bool gathers_in(const struct leak *row, const struct leak *container)
 	const char *name = strrchr(container->type_name, '.');
 	name = name ? name + 1 : container->type_name;
 	size_t n = strlen(name);
-	return n > 0 && strncmp(row->holder, name, n) == 0 && (!row->holder[n] || row->holder[n] == ' ');
+	return n > 0 && strncmp(row->holder, name, n) == 0 &&
+	       (!row->holder[n] || row->holder[n] == ' ');
 }
 
 /*
@@ -103,14 +106,16 @@ static bool gathers_in(const struct leak *row, const struct leak *container)
  */
 static bool surely_related(const struct recording *r, const struct leak *a, const struct leak *b)
 {
-	bool near = a->stack == b->stack || same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
+	bool near =
+		a->stack == b->stack || same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
 	if (!*a->path && !*b->path)
 		return near;
 	if (!*a->path || !*b->path)
 		return false;
 	if (leaks_path_within(a->path, b->path) || leaks_path_within(b->path, a->path))
 		return near || a->type == b->type || strcmp(a->path, b->path) != 0;
-	return near && !a->container && !b->container && *a->holder && strcmp(a->holder, b->holder) == 0;
+	return near && !a->container && !b->container && *a->holder &&
+	       strcmp(a->holder, b->holder) == 0;
 }
 
 /*
@@ -120,10 +125,12 @@ static bool surely_related(const struct recording *r, const struct leak *a, cons
  */
 static unsigned nearness(const struct recording *r, const struct leak *a, const struct leak *b)
 {
-	unsigned near = a->stack == b->stack		       ? 3 :
-			same_function(r, a, b)		       ? 2 :
-			calls(r, a, b) || calls(r, b, a) ? 1 : 0;
-	if (near && *a->path && *b->path) /* what a library files away about an object is part of it */
+	unsigned near = a->stack == b->stack		 ? 3 :
+			same_function(r, a, b)		 ? 2 :
+			calls(r, a, b) || calls(r, b, a) ? 1 :
+							   0;
+	if (near && *a->path &&
+	    *b->path) /* what a library files away about an object is part of it */
 		return a->by_library != b->by_library ? near : 0;
 	if (near && a->container != b->container) {
 		const struct leak *c = a->container ? a : b, *o = a->container ? b : a;
@@ -182,6 +189,9 @@ static bool leads(const struct recording *r, const struct leak *a, const struct 
 	size_t x = depth_of(a->path), y = depth_of(b->path);
 	if (*a->path && x != y)
 		return x < y;
+	/* Of what is in one container a number or a string is the key, or says less than the object. */
+	if (s && t && s->is_gc != t->is_gc && *a->holder && strcmp(a->holder, b->holder) == 0)
+		return s->is_gc;
 	if (a->by_library != b->by_library)
 		return b->by_library;
 	if (!s != !t)
@@ -192,7 +202,8 @@ static bool leads(const struct recording *r, const struct leak *a, const struct 
 }
 
 /* The row outside i's group that a row of it is nearest to, of those with a path; n: none. */
-static size_t nearest(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n, size_t i)
+static size_t nearest(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n,
+		      size_t i)
 {
 	const struct leak *a = &l->rows.at[i];
 	unsigned best = 0;
@@ -200,9 +211,11 @@ static size_t nearest(const struct leaks *l, const struct recording *r, uint32_t
 	size_t ret = n;
 	for (size_t k = 0; k < n; k++) {
 		const struct leak *b = &l->rows.at[k];
-		uint64_t more = a->objects > b->objects ? a->objects - b->objects : b->objects - a->objects;
+		uint64_t more =
+			a->objects > b->objects ? a->objects - b->objects : b->objects - a->objects;
 		unsigned near = a->state == b->state && *b->path && (!*a->path || !b->by_library) &&
-						find_root(parent, (uint32_t)k) != find_root(parent, (uint32_t)i) ?
+						find_root(parent, (uint32_t)k) !=
+							find_root(parent, (uint32_t)i) ?
 					nearness(r, a, b) :
 					0;
 		if (near > best || (near && near == best && more < apart)) {
@@ -215,18 +228,21 @@ static size_t nearest(const struct leaks *l, const struct recording *r, uint32_t
 }
 
 /* Groups of rows that are surely related, also by others between them. */
-static void join_groups(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n)
+static void join_groups(const struct leaks *l, const struct recording *r, uint32_t *parent,
+			size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < i; k++) {
 			const struct leak *a = &l->rows.at[i], *b = &l->rows.at[k];
 			if (a->state == b->state && surely_related(r, a, b))
-				parent[find_root(parent, (uint32_t)i)] = find_root(parent, (uint32_t)k);
+				parent[find_root(parent, (uint32_t)i)] =
+					find_root(parent, (uint32_t)k);
 		}
 }
 
 /* Groups that the function alone tells find the one they belong to. */
-static void join_nearest(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n, bool *settled)
+static void join_nearest(const struct leaks *l, const struct recording *r, uint32_t *parent,
+			 size_t n, bool *settled)
 {
 	for (size_t i = 0; i < n; i++)
 		if (*l->rows.at[i].path && !l->rows.at[i].by_library)

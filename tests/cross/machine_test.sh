@@ -71,7 +71,10 @@ mkfifo /tmp/words
 python3 busy.py </tmp/words >/tmp/busy.log 2>&1 &
 busy=$!
 exec 9>/tmp/words
-sleep 8
+for i in $(seq 60); do
+	says READY /tmp/busy.log && break
+	sleep 1
+done
 check "the busy target is ready" says READY /tmp/busy.log
 for i in 1 2 3 4 5; do
 	check "attach $i of many threads" quiet pymemprof attach $busy --plain --no-snapshot -q -d 200ms -f -o /tmp/b.pmp

@@ -81,6 +81,7 @@ def web(names):
 				app.test_client().get("/")
 		elif name == "numpy":
 			keep.append([module.arange(n) for n in (10, 1000, 1000000)])
+			marks.append(module.array([[Mark(), Mark()] for _ in range(500)], dtype=object))
 		elif name == "pandas":
 			keep.append(module.DataFrame({"a": range(100000), "b": ["s%d" % i for i in range(100000)]}))
 	return found
@@ -106,7 +107,12 @@ def fill():
 	return made
 
 
+class Mark:
+	"""In an array of numpy's, and nowhere else."""
+
+
 keep = []
+marks = []
 mode = sys.argv[1]
 signal.signal(signal.SIGCHLD, on_child)
 if mode == "append":
