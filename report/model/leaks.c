@@ -63,6 +63,12 @@ int leaks_suppress(struct leaks *l, const struct leak_suppression *s, struct err
 	return 0;
 }
 
+bool leak_used_again(const struct leak *row)
+{
+	const char *type = row->type_name;
+	return !strcmp(type, "tuple") || !strcmp(type, "list") || !strcmp(type, "dict") || !strcmp(type, "float");
+}
+
 const char *leak_state_name(enum leak_state s)
 {
 	switch (s) {

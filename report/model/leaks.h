@@ -82,6 +82,9 @@ int leaks_find(struct leaks *l, const struct recording *r, struct err *err) MUST
 void leaks_accused(const struct leaks *l, bool *by_stack);
 
 /* "accused" …; "reachable", "unreachable", "c-reference", "unknown". */
+/* Is it of a type that had a free list in every CPython of 3.8 to 3.15, so that its line may be another one's? */
+bool leak_used_again(const struct leak *row);
+
 const char *leak_state_name(enum leak_state s);
 const char *leak_reach_name(enum leak_reach r);
 

@@ -201,10 +201,24 @@ static bool leads(const struct recording *r, const struct leak *a, const struct 
 	return a->retained_bytes > b->retained_bytes;
 }
 
-/* The row outside i's group that a row of it is nearest to, of those with a path; n: none. */
-static size_t nearest(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n,
-		      size_t i)
+/* Groups as far as they are joined: roots of a forest, and what is known of the group of each root. */
+struct groups {
+	uint32_t *parent;
+	bool *settled; /* hangs somewhere by itself, or has found what it belongs to */
+	bool *solid;   /* has a row whose line is sure to be its own */
+};
+
+/* Does the line of row i say where its group belongs? */
+static bool testifies(const struct leaks *l, const struct groups *s, size_t i)
 {
+	return !leak_used_again(&l->rows.at[i]) || !s->solid[find_root(s->parent, (uint32_t)i)];
+}
+
+/* The row outside i's group that a row of it is nearest to, of those with a path; n: none. */
+static size_t nearest(const struct leaks *l, const struct recording *r, const struct groups *s,
+		      size_t n, size_t i)
+{
+	uint32_t *parent = s->parent;
 	const struct leak *a = &l->rows.at[i];
 	unsigned best = 0;
 	uint64_t apart = 0;
@@ -214,6 +228,7 @@ static size_t nearest(const struct leaks *l, const struct recording *r, uint32_t
 		uint64_t more =
 			a->objects > b->objects ? a->objects - b->objects : b->objects - a->objects;
 		unsigned near = a->state == b->state && *b->path && (!*a->path || !b->by_library) &&
+						testifies(l, s, k) &&
 						find_root(parent, (uint32_t)k) !=
 							find_root(parent, (uint32_t)i) ?
 					nearness(r, a, b) :
@@ -241,18 +256,22 @@ static void join_groups(const struct leaks *l, const struct recording *r, uint32
 }
 
 /* Groups that the function alone tells find the one they belong to. */
-static void join_nearest(const struct leaks *l, const struct recording *r, uint32_t *parent,
-			 size_t n, bool *settled)
+static void join_nearest(const struct leaks *l, const struct recording *r, struct groups *s,
+			 size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (*l->rows.at[i].path && !l->rows.at[i].by_library)
-			settled[find_root(parent, (uint32_t)i)] = true;
+	uint32_t *parent = s->parent;
+	for (size_t i = 0; i < n; i++) {
+		const struct leak *row = &l->rows.at[i];
+		uint32_t root = find_root(parent, (uint32_t)i);
+		s->settled[root] |= *row->path && !row->by_library;
+		s->solid[root] |= *row->path && !leak_used_again(row);
+	}
 	for (size_t i = 0; i < n; i++) {
 		uint32_t root = find_root(parent, (uint32_t)i);
-		size_t to = settled[root] ? n : nearest(l, r, parent, n, i);
+		size_t to = s->settled[root] || !testifies(l, s, i) ? n : nearest(l, r, s, n, i);
 		if (to == n)
 			continue;
-		settled[root] = true;
+		s->settled[root] = true;
 		parent[root] = find_root(parent, (uint32_t)to);
 	}
 }
@@ -263,12 +282,14 @@ int leaks_merge(struct leaks *l, const struct recording *r, struct err *err)
 	AUTO_FREE uint32_t *parent = calloc(l->rows.len + 1, sizeof *parent);
 	AUTO_FREE uint32_t *best = calloc(l->rows.len + 1, sizeof *best);
 	AUTO_FREE bool *settled = calloc(l->rows.len + 1, sizeof *settled);
-	if (!parent || !best || !settled)
+	AUTO_FREE bool *solid = calloc(l->rows.len + 1, sizeof *solid);
+	struct groups groups = { parent, settled, solid };
+	if (!parent || !best || !settled || !solid)
 		return err_nomem(err);
 	for (size_t i = 0; i < l->rows.len; i++)
 		parent[i] = (uint32_t)i;
 	join_groups(l, r, parent, n);
-	join_nearest(l, r, parent, n, settled);
+	join_nearest(l, r, &groups, n);
 	for (size_t i = 0; i < l->rows.len; i++)
 		best[i] = (uint32_t)i;
 	for (size_t i = 0; i < l->rows.len; i++) {

@@ -291,19 +291,13 @@ static void note_coverage(struct recording *r, int *rc)
 		     t->foreign_frees);
 }
 
-/* Types that had free lists in every CPython of 3.8 to 3.15. */
-static bool used_again(const char *type)
-{
-	return !strcmp(type, "tuple") || !strcmp(type, "list") || !strcmp(type, "dict") ||
-	       !strcmp(type, "float");
-}
-
-/* Of these an allocator hears once: a leak of lists may stand at a line that made one for a moment. */
+/* Of such types an allocator hears once: a leak of lists may stand at a line that made one for a moment. */
 static void note_used_again(struct recording *r, int *rc)
 {
 	for (size_t i = 0; i < r->leaks.rows.len; i++) {
 		const struct leak *row = &r->leaks.rows.at[i];
-		if (row->state != LEAK_ACCUSED || row->container || !used_again(row->type_name))
+		if (row->state != LEAK_ACCUSED || row->lead != i || row->container ||
+		    !leak_used_again(row))
 			continue;
 		note(r, rc, "used-again",
 		     "Python uses tuples, lists, dicts and floats again: the line a %s is made at may be that "
