@@ -51,8 +51,10 @@ static uint32_t branch_of(struct wood *w, uint32_t parent, uint32_t frame)
 		return 0;
 	if (fresh) {
 		struct branch *b = vec_add(&w->at);
-		if (!b)
+		if (!b) {
+			map_del(&w->of, (uint64_t)parent << 32 | frame, NULL);
 			return 0;
+		}
 		b->parent = parent;
 		b->frame = frame;
 	}

@@ -47,7 +47,7 @@ static void explain(struct audit *a, uint32_t v, uint32_t root)
 	uint64_t *at;
 	bool made;
 
-	if (graph_bit(g->immortal, v) || g->left[v] <= 0)
+	if (g->nomem || graph_bit(g->immortal, v) || g->left[v] <= 0)
 		return;
 	graph_root_edge_if_held(g, root, v);
 	g->sum.explained++;
@@ -145,15 +145,14 @@ static void scan_blocks(struct audit *a)
 			enum block_kind kind = STATE_KIND(state);
 
 			if (kind != BLOCK_WEAK && kind != BLOCK_UNKNOWN &&
-			    !(kind == BLOCK_BUFFER &&
-			      (sub == BUFFER_OTHER || sub == BUFFER_CODE || sub == BUFFER_TYPE ||
-			       sub == BUFFER_NODES)))
+			    !(kind == BLOCK_BUFFER && (sub == BUFFER_OTHER || sub == BUFFER_CODE ||
+						       sub == BUFFER_TYPE || sub == BUFFER_NODES)))
 				continue;
 			root = kind == BLOCK_UNKNOWN ? root_named(a->g, "unattributed C data") :
 						       owner_root(a, STATE_TYPE(state));
 			if (root)
-				scan(a, pymalloc_block_addr(&h->pm, pool, pool->first_block + i), size,
-				     root);
+				scan(a, pymalloc_block_addr(&h->pm, pool, pool->first_block + i),
+				     size, root);
 		}
 	}
 }
@@ -313,11 +312,13 @@ int graph_audit(struct heap_graph *g, struct err *err)
 	if (!a.words)
 		return err_nomem(err);
 	count_excess(g, &rows_of);
-	if (g->sum.excess) {
+	if (g->sum.excess && !g->nomem) {
 		scan_blocks(&a);
 		scan_large(&a);
 		scan_static(&a);
 	}
+	if (g->nomem) /* rows_of may know a row there was no room for */
+		return err_nomem(err);
 	name_holders(&a, &rows_of);
 	hang_rest(g);
 	vec_sort(&g->audit, by_excess);

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "heap_image.h"
+#include "tests/support/fail_alloc.h"
 #include "tracer/heap/walk.h"
 
 static struct heap *h;
@@ -22,7 +23,8 @@ static struct heap_graph *graph_of_image(struct heap_image *i, const struct grap
 
 Test(tracer_heap_graph, a_list_retains_what_only_it_holds)
 {
-	EACH_SHEET(s) {
+	EACH_SHEET(s)
+	{
 		struct heap_image i = heap_image_new(s);
 		uint64_t a = heap_image_float(&i), b = heap_image_float(&i), items[] = { a, b };
 		uint64_t list = heap_image_list(&i, items, 2, 2), other;
@@ -30,7 +32,8 @@ Test(tracer_heap_graph, a_list_retains_what_only_it_holds)
 		other = heap_image_list(&i, &b, 1, 1);
 		heap_image_refs(&i, b, 2);
 		struct heap_graph *g = graph_of_image(&i, NULL);
-		uint32_t v = graph_vertex(g, list), f = graph_vertex(g, a), shared = graph_vertex(g, b);
+		uint32_t v = graph_vertex(g, list), f = graph_vertex(g, a),
+			 shared = graph_vertex(g, b);
 
 		cr_assert(v != DIGRAPH_NONE && f != DIGRAPH_NONE && shared != DIGRAPH_NONE);
 		cr_expect_eq(graph_addr(g, v), list);
@@ -49,7 +52,8 @@ Test(tracer_heap_graph, a_list_retains_what_only_it_holds)
 
 Test(tracer_heap_graph, everything_hangs_on_a_root)
 {
-	EACH_SHEET(s) {
+	EACH_SHEET(s)
+	{
 		struct heap_image i = heap_image_new(s);
 
 		for (int k = 0; k < 50; k++)
@@ -67,11 +71,13 @@ Test(tracer_heap_graph, everything_hangs_on_a_root)
 
 Test(tracer_heap_graph, too_little_memory_is_a_reason_not_an_error)
 {
-	EACH_SHEET(s) {
+	EACH_SHEET(s)
+	{
 		struct heap_image i = heap_image_new(s);
 
 		(void)heap_image_float(&i);
-		struct heap_graph *g = graph_of_image(&i, &(struct graph_options){ .max_bytes = 8 });
+		struct heap_graph *g =
+			graph_of_image(&i, &(struct graph_options){ .max_bytes = 8 });
 
 		cr_expect_null(g->retained);
 		cr_expect_neq(*g->sum.skipped, '\0');
@@ -80,4 +86,43 @@ Test(tracer_heap_graph, too_little_memory_is_a_reason_not_an_error)
 		heap_free(h);
 		heap_image_free(&i);
 	}
+}
+
+/* Fails the n-th allocation, or it and all after it; false when there are fewer. */
+static bool fails(struct heap_image *i, unsigned long n, bool for_good)
+{
+	struct heap_graph *g = NULL;
+	struct err err = ERR_INIT;
+	bool hit;
+	int r;
+
+	cr_assert_eq(heap_image_walk(i, &h, &err), 0, "%s", err.text);
+	if (for_good)
+		fail_alloc_from(n);
+	else
+		fail_alloc_at(n);
+	r = graph_new(h, NULL, &g, &err);
+	hit = fail_alloc_hit();
+	fail_alloc_at(0);
+	cr_expect(r == 0 || (r == ERR_NOMEM && hit), "allocation %lu: %d", n, r);
+	graph_free(g);
+	heap_free(h);
+	return hit;
+}
+
+Test(tracer_heap_graph, every_allocation_may_fail)
+{
+	struct heap_image i = heap_image_new(py_sheets[0]);
+	uint64_t a = heap_image_float(&i), b = heap_image_float(&i), items[] = { a, b };
+	unsigned long n;
+
+	(void)heap_image_list(&i, items, 2, 2);
+	(void)heap_image_list(&i, &b, 1, 1);
+	heap_image_refs(&i, a, 3);
+	heap_image_finish(&i);
+	for (n = 1; fails(&i, n, false) && n < 1000; n++)
+		(void)fails(&i, n, true);
+	cr_expect_gt(n, 10);
+	cr_expect_lt(n, 1000);
+	heap_image_free(&i);
 }
