@@ -40,6 +40,11 @@ void text_name(struct text *t, const char *s, size_t n, size_t columns, bool pad
  */
 void text_place(struct text *t, uint32_t stack, size_t columns);
 
+/* The same of a frame (index into stacks.frames). */
+void text_frame_place(struct text *t, uint32_t frame, size_t columns);
+/* The columns that takes when nothing is cut but folders. */
+size_t text_frame_columns(const struct text *t, uint32_t frame);
+
 /*
  * A whole stack, innermost first, "put app/cache.py:88 < handle worker.py:140 < serve :77",
  * wrapped like the above: the first file with its path, the others by name, none twice in a row.

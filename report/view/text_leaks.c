@@ -26,19 +26,30 @@ static void put_words(struct text *t, const char *label, const char *words)
 	buf_deinit(&safe);
 }
 
-/* "feed.Listener  subscribe feed.py:19" in exactly so many columns. */
+/*
+ * "feed.Listener  subscribe feed.py:19" in exactly so many columns: the program's own line, not a library's. Where it
+ * would be cut the type goes without its module, which the sentence below has.
+ */
 static void put_title(struct text *t, const struct leak *row, size_t columns)
 {
-	size_t n = strlen(row->type_name), most = columns / 2;
-	if (n == 0) {
-		text_place(t, row->stack, columns);
-		return;
+	const char *type = row->type_name, *last = strrchr(type, '.');
+	bool placed = row->blamed != STACKS_NONE;
+	size_t place = placed ? text_frame_columns(t, row->blamed) : 0, own = escape_columns(type, strlen(type));
+	if (last && last[1] && own + 2 + place > columns) {
+		type = last + 1;
+		own = escape_columns(type, strlen(type));
 	}
-	size_t own = escape_columns(row->type_name, n);
-	own = own < most ? own : most;
-	text_name(t, row->type_name, n, own, true);
-	out_str(t->out, "  ");
-	text_place(t, row->stack, columns - own - 2);
+	if (own > columns / 2)
+		own = columns / 2;
+	if (own > 0) {
+		text_name(t, type, strlen(type), own, true);
+		out_str(t->out, "  ");
+		columns -= own + 2;
+	}
+	if (placed)
+		text_frame_place(t, row->blamed, columns);
+	else
+		text_place(t, row->stack, columns);
 }
 
 static void put_part(struct text *t, const struct leak *row)

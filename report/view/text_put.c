@@ -187,13 +187,11 @@ static size_t put_path(struct text *t, const struct name *path, size_t columns)
 	return put_cut(t, &last, columns);
 }
 
-void text_place(struct text *t, uint32_t stack, size_t columns)
+static void put_place(struct text *t, struct stack_text f, bool named, size_t columns)
 {
-	struct stack_text f;
 	struct name function, file;
 	char line[16] = "";
 	size_t base_bytes;
-	bool named = innermost(t, stack, &f);
 	make_name(t, f.function, f.function_bytes, &function);
 	if (!named) {
 		size_t used = put_cut(t, &function, columns);
@@ -214,6 +212,30 @@ void text_place(struct text *t, uint32_t stack, size_t columns)
 	out_str(t->out, line);
 	used += tail;
 	out_fill(t->out, ' ', used < columns ? columns - used : 0);
+}
+
+void text_place(struct text *t, uint32_t stack, size_t columns)
+{
+	struct stack_text f;
+	bool named = innermost(t, stack, &f);
+	put_place(t, f, named, columns);
+}
+
+void text_frame_place(struct text *t, uint32_t frame, size_t columns)
+{
+	put_place(t, stacks_text(&t->r->stacks, frame), true, columns);
+}
+
+size_t text_frame_columns(const struct text *t, uint32_t frame)
+{
+	struct stack_text f = stacks_text(&t->r->stacks, frame);
+	struct name function, file;
+	char line[16];
+	size_t n;
+	const char *base = base_name(&f, &n);
+	make_name(t, f.function, f.function_bytes, &function);
+	make_name(t, base, n, &file);
+	return function.columns + file.columns + 1 + (size_t)snprintf(line, sizeof line, ":%u", f.line);
 }
 
 enum file_form { FILE_WHOLE, FILE_BASE, FILE_NONE };
