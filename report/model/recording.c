@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/model/outside.h"
+
 #define TURNOVER_SOME 0.3  /* late foreign frees against late growth: doubt begins */
 #define TURNOVER_ALL 0.8   /* all of the growth may be replacement */
 #define WINDOW_BLOCKS 2048 /* AGENT_WINDOW_MAX: what a tick may miss */
@@ -269,6 +271,16 @@ static double turnover_share(const struct recording *r)
 	return (double)(t->foreign_frees - known) / kept;
 }
 
+static void note_outside(struct recording *r, int *rc)
+{
+	struct outside_growth o;
+	char words[400];
+	if (!outside_growth(r, &o))
+		return;
+	outside_say(&o, words, sizeof words);
+	note(r, rc, "outside-python", "%s", words);
+}
+
 static void note_coverage(struct recording *r, int *rc)
 {
 	const struct fact_totals *t = &r->totals.totals;
@@ -415,6 +427,7 @@ int recording_conclude(struct recording *r, struct err *err)
 	if (rc < 0)
 		return rc;
 	note_losses(r, &rc);
+	note_outside(r, &rc);
 	note_coverage(r, &rc);
 	note_used_again(r, &rc);
 	if (rc < 0)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "config.h"
+#include "report/model/outside.h"
 #include "report/view/text.h"
 
 #define FIGURE 11 /* columns of one figure */
@@ -71,6 +72,7 @@ enum text_role text_verdict(struct text *t, const char **ret_head, char words[TE
 {
 	const struct recording *r = t->r;
 	const struct growth_verdict *v = &r->overall;
+	struct outside_growth outside;
 
 	if (recording_is_snapshot(r)) {
 		*ret_head = "SNAPSHOT";
@@ -82,6 +84,11 @@ enum text_role text_verdict(struct text *t, const char **ret_head, char words[TE
 		*ret_head = sure ? "GROWING" : "PERHAPS GROWING";
 		say_growing(t, words, TEXT_VERDICT_MAX);
 		return sure ? TEXT_BAD : TEXT_STRONG;
+	}
+	if (outside_growth(r, &outside)) {
+		*ret_head = "GROWING OUTSIDE PYTHON";
+		outside_say(&outside, words, TEXT_VERDICT_MAX);
+		return TEXT_BAD;
 	}
 	*ret_head = "STEADY";
 	growth_reason(v, words);

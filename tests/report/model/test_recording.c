@@ -102,6 +102,37 @@ Test(report_model_recording, turnover_that_ended_casts_no_doubt)
 	cr_assert_eq(r.nconfident, 2);
 }
 
+/* 20 seconds of ticks: resident memory grows by so much each, live memory by so much. */
+static void grow_resident(uint64_t rss, uint64_t live, double until)
+{
+	feed_target(&r, 0);
+	for (int i = 0; i <= 40; i++) {
+		uint64_t n = i * 0.5 < until ? (uint64_t)i : (uint64_t)(until * 2);
+		feed_tick(&r, 0.1 + i * 0.5, (UINT64_C(50) << 20) + n * rss, n * live);
+	}
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+}
+
+Test(report_model_recording, what_c_code_keeps_is_growth_outside_python)
+{
+	grow_resident(1 << 20, 1 << 17, 20);
+	cr_assert(note_text("outside-python"));
+	cr_assert(strstr(note_text("outside-python"), "grew by 2.0 MiB/s, what Python allocated by 0.2 MiB/s"), "%s",
+		  note_text("outside-python"));
+}
+
+Test(report_model_recording, what_python_keeps_is_no_growth_outside_it)
+{
+	grow_resident(1 << 20, 1 << 20, 20);
+	cr_assert_null(note_text("outside-python"));
+}
+
+Test(report_model_recording, what_grew_and_stopped_is_no_growth_outside_python)
+{
+	grow_resident(1 << 20, 0, 9);
+	cr_assert_null(note_text("outside-python"));
+}
+
 Test(report_model_recording, an_empty_recording_has_nothing_to_say)
 {
 	cr_assert_eq(recording_conclude(&r, NULL), 0);
