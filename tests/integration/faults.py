@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: MIT
 """Every allocation and every system call of the program at work fails once; the target is always restored.
 
-usage: faults.py [--seconds N | --all | --places] [--seed N] [--only TEXT] [--job NAME] [--kind alloc|call] [--call NAME]
+usage: faults.py [--seconds N | --all | --places [--depth N]] [--seed N] [--only TEXT] [--job NAME] [--kind alloc|call] [--call NAME]
 
 The program is run once whole and its allocations (tests/support/preload.c) and system calls (strace) after
 main began are counted; then again and again with one of them failing, chosen at random until the
-time is over, or one from each place in the program, by its whole stack (--places: an hour), or all one after the other
-(--all: days). After each the target computes, is traced by nobody, has
+time is over, or one from each place in the program, by its whole stack (--places: hours; --depth: by so many innermost
+frames, and only where no command before it has failed, which takes an hour), or all one after the other (--all: days). After each the target computes, is traced by nobody, has
 its mappings, descriptors and signal dispositions; the program has ended with a documented status, and with one line
 that says why unless it did without. What a read-only command prints with status 0 is what it prints unharmed.
 """
 import argparse
 import collections
 import contextlib
+import ctypes
 import os
 import pathlib
 import random
@@ -102,6 +103,11 @@ def jobs(t, folder):
     ]
 
 
+def where_it_always_lies():
+    """In the child: no random addresses, so that a place has the same number in every command."""
+    ctypes.CDLL(None).personality(0x0040000)
+
+
 def go(job, folder, env=None, strace=None):
     """(status, output, what it said)"""
     if job.before and not (strace and '-c' in strace):
@@ -111,7 +117,8 @@ def go(job, folder, env=None, strace=None):
         # No locale to load, without which it says the same in other letters. A file, not a pipe: a child it leaves behind must not hold us up.
         p = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                              env={**os.environ, 'LC_ALL': 'C', **(UNTRACED if strace else {}), **(env or {})},
-                             start_new_session=True)
+                             start_new_session=True,
+                             preexec_fn=where_it_always_lies if env and 'PYMEMPROF_PLACES' in env else None)
         try:
             status = p.wait(LIMIT)
         except subprocess.TimeoutExpired:
@@ -150,7 +157,7 @@ def count(job, folder, kinds, only):
                 job.counts['call', name] = loading.get(name, 0), n
 
 
-def places_of_calls(job, folder, r):
+def places_of_calls(job, folder, r, depth, known):
     """(call, n) of the first from each stack of the program, as strace unwinds them; of those too many for it a choice."""
     log = folder / 'stacks'
     calls = {name: span for (kind, name), span in job.counts.items() if kind == 'call'}
@@ -164,31 +171,36 @@ def places_of_calls(job, folder, r):
     subprocess.run(['strace', *job.follow, '-k', '-e', 'trace=' + ','.join(sorted({*calls} - many)), '-o', log,
                     PROGRAM, *job.words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, timeout=10 * LIMIT, check=False)
-    seen, counts, name, stack = set(), collections.Counter(), '', []
+    seen, counts, name, stack = known if depth else set(), collections.Counter(), '', []
     with open(log, errors='replace') as f:
         for line in [*f, 'end(']:
             if line.startswith(' > '):
                 stack.append(line.rpartition('[')[2])
                 continue
-            if name in calls and (name, *stack) not in seen and counts[name] >= calls[name][0]:
-                seen.add((name, *stack))
+            place = (name, *stack[:depth])
+            if name in calls and place not in seen and counts[name] >= calls[name][0]:
+                seen.add(place)
                 yield name, counts[name]
             name, stack = re.sub(r"^\d+ +", "", line).partition('(')[0], []
             counts[name] += 1
 
 
-def places(job, folder, r):
+def places(job, folder, r, depth, known):
+    """(kind, call, n, error) of each place; with a depth only of those not known yet."""
     if ('alloc', '') in job.counts and PRELOAD:
         log = folder / 'places'
-        go(job, folder, {'LD_PRELOAD': PRELOAD, 'PYMEMPROF_PLACES': str(log)})
+        go(job, folder, {'LD_PRELOAD': PRELOAD, 'PYMEMPROF_PLACES': str(log), 'PYMEMPROF_DEPTH': str(depth or 0)})
         last, first = {}, {}
         for n, place in enumerate(log.read_text().split(), 1):
+            if depth and place in known:
+                continue
             first.setdefault(place, n)
             last[place] = n
+        known.update(first)
         for n in sorted({*first.values(), *last.values()}):
             yield 'alloc', '', n, ''
     if any(kind == 'call' for kind, _ in job.counts):
-        for name, n in places_of_calls(job, folder, r):
+        for name, n in places_of_calls(job, folder, r, depth, known):
             yield 'call', name, n, r.choice(ERRORS.get(name, ['EIO']))
 
 
@@ -263,6 +275,7 @@ class Trial:
         self.r = random.Random(options.seed)
         self.tally, self.bad, self.lately, self.n = collections.Counter(), [], [], 0
         self.t = self.before = None
+        self.known = set()
 
     def renew(self):
         if self.t:
@@ -306,7 +319,7 @@ class Trial:
             until = time.monotonic() + self.a.seconds
             chosen = [job for job in chosen if job.counts]
             queue = ((j, w) for j in chosen for w in every(j)) if self.a.all else \
-                ((j, w) for j in chosen for w in shuffled(places(j, self.folder, self.r), self.r)) if self.a.places else \
+                ((j, w) for j in chosen for w in shuffled(places(j, self.folder, self.r, self.a.depth, self.known), self.r)) if self.a.places else \
                 ((j, pick(self.r, j)) for j in iter(lambda: self.r.choice(chosen), None))
             for job, what in queue:
                 if not self.a.all and not self.a.places and time.monotonic() > until:
@@ -330,6 +343,7 @@ def main():
     p.add_argument('--seconds', type=float, default=60)
     p.add_argument('--all', action='store_true')
     p.add_argument('--places', action='store_true')
+    p.add_argument('--depth', type=int)
     p.add_argument('--seed', type=int, default=int(time.time()))
     p.add_argument('--only', default=os.environ.get('PYMEMPROF_ONLY', ''))
     p.add_argument('--job', default='')

@@ -9,6 +9,7 @@
  *				CLOCK_MONOTONIC by M (which only grows)
  *	PYMEMPROF_FAULTS=FILE	how many allocations and looks there were, written at the end
  *	PYMEMPROF_PLACES=FILE	a number for the stack of each allocation, a line each
+ *	PYMEMPROF_DEPTH=N	of the innermost N frames of it, this library's included (all)
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,6 +37,7 @@ static struct {
 	long date, monotonic;
 	char path[256];
 	FILE *places;
+	int depth;
 } state;
 
 #define DEPTH_MAX 64
@@ -62,7 +64,7 @@ static void note_place(void)
 	uint64_t hash = 14695981039346656037u;
 
 	within = 1;
-	for (int i = backtrace(frame, DEPTH_MAX) - 1; i >= 0; i--)
+	for (int i = backtrace(frame, state.depth) - 1; i >= 0; i--)
 		hash = (hash ^ (uint64_t)(uintptr_t)frame[i]) * 1099511628211u;
 	fprintf(state.places, "%" PRIx64 "\n", hash);
 	within = 0;
@@ -178,7 +180,10 @@ int __libc_start_main(main_fn fn, int argc, char **argv, void (*init)(void), voi
 		state.fail_at = strtoul(alloc, NULL, 10);
 	if (leap)
 		sscanf(leap, "%lu:%ld:%ld", &state.leap_at, &state.date, &state.monotonic);
-	const char *places = getenv("PYMEMPROF_PLACES");
+	const char *places = getenv("PYMEMPROF_PLACES"), *depth = getenv("PYMEMPROF_DEPTH");
+	state.depth = depth ? atoi(depth) : 0;
+	if (state.depth < 1 || state.depth > DEPTH_MAX)
+		state.depth = DEPTH_MAX;
 	state.places = places ? fopen(places, "we") : NULL;
 	if (path)
 		snprintf(state.path, sizeof(state.path), "%s", path);
