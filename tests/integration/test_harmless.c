@@ -166,14 +166,17 @@ static bool has_line(const char *text, const char *line, size_t n)
 	return false;
 }
 
-/* Lines of a that b lacks, to standard error; how many. */
-static int tell_lines(const char *a, const char *b, const char *who, const char *what)
+/* Lines of a that b lacks, to standard error, the first also into ret_first; how many. */
+static int tell_lines(const char *a, const char *b, const char *who, const char *what, char ret_first[200])
 {
 	int n = 0;
 	for (const char *line = a, *next; *line; line = next + 1) {
 		next = strchrnul(line, '\n');
-		if (!has_line(b, line, (size_t)(next - line)) && n++ < 10)
+		if (!has_line(b, line, (size_t)(next - line)) && n++ < 10) {
 			fprintf(stderr, "%s: %s: %.*s\n", who, what, (int)(next - line), line);
+			if (!*ret_first)
+				snprintf(ret_first, 200, "%s: %.*s", what, (int)(next - line), line);
+		}
 		if (!*next)
 			break;
 	}
@@ -183,8 +186,10 @@ static int tell_lines(const char *a, const char *b, const char *who, const char 
 static void expect_text(const char *a, const char *b, const char *who, const char *gone,
 			const char *fresh)
 {
-	int n = tell_lines(a, b, who, gone) + tell_lines(b, a, who, fresh);
-	cr_expect(n == 0, "%s: %d lines differ: %s, %s", who, n, gone, fresh);
+	char first[200] = "";
+	int n = tell_lines(a, b, who, gone, first);
+	n += tell_lines(b, a, who, fresh, first);
+	cr_expect(n == 0, "%s: %d lines differ; %s", who, n, first);
 }
 
 static void expect_same(const struct state *a, const struct state *b, const char *who)

@@ -270,6 +270,37 @@ int inject_close_ours(struct inject *in, struct err *err)
 	return err_set(err, ERR_CORRUPT, "the target makes descriptors of ours");
 }
 
+/* A tracer that died while making the pipe: its two ends, as the kernel wrote them down. */
+static bool find_pipe(struct inject *in, const int32_t made[2])
+{
+	struct stat st[2];
+
+	for (int i = 0; i < 2; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)in->pid, (int)made[i]);
+		if (made[0] == made[1] || stat(path, &st[i]) < 0 || !S_ISFIFO(st[i].st_mode))
+			return false;
+	}
+	if (st[0].st_ino != st[1].st_ino || st[0].st_dev != st[1].st_dev)
+		return false;
+	in->fixed.pipe_ino = st[0].st_ino;
+	in->fixed.pipe_dev = st[0].st_dev;
+	return true;
+}
+
+void inject_tell_pipe(struct inject *in, const int32_t made[2])
+{
+	const taddr dev = taddr_add(in->base,
+				    AGENT_FIXED_OFFSET + (int64_t)offsetof(struct agent_fixed, pipe_dev));
+
+	_Static_assert(offsetof(struct agent_fixed, pipe_ino) == offsetof(struct agent_fixed, pipe_dev) + 8,
+		       "one write");
+	if (in->fixed.pipe_ino || find_pipe(in, made))
+		(void)!live_write(in->mem, dev, (uint64_t[]){ in->fixed.pipe_dev, in->fixed.pipe_ino },
+				  16, NULL);
+}
+
 /* --- inverses --------------------------------------------------------------------------------- */
 
 static int undo_map(void *ctx, uint64_t a, uint64_t b, struct err *err)
@@ -329,6 +360,7 @@ static int undo_pipe(void *ctx, uint64_t a, uint64_t b, struct err *err)
 	(void)b;
 	if (in->write_fd_there < 0 && (r = read_pipe_made(in, err)) < 0)
 		return r;
+	inject_tell_pipe(in, (int32_t[]){ (int32_t)in->read_fd_there, (int32_t)in->write_fd_there });
 	r = inject_close_there(in, &in->read_fd_there, err);
 	q = inject_close_there(in, &in->write_fd_there, err);
 	if (r == 0)

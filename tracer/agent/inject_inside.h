@@ -54,6 +54,13 @@ void inject_leave(struct inject *in);
 /* Close descriptor *fd of the target, if it is one; it becomes −1. */
 int inject_close_there(struct inject *in, int64_t *fd, struct err *err) MUST_CHECK;
 
+/*
+ * Before an end of the pipe is closed: find out which pipe it is, from where the kernel wrote its ends (made), and write
+ * that into the agent's mapping. Whoever dies between two closes leaves one end, by which alone nobody could tell that it is
+ * ours. Nothing when no pipe was made; what cannot be written is not.
+ */
+void inject_tell_pipe(struct inject *in, const int32_t made[2]);
+
 /* Does descriptor fd of the target lead to our pipe or to our shared memory? Errors: SYS, it cannot be told. */
 int inject_owns_fd(const struct inject *in, int fd, bool *ret, struct err *err) MUST_CHECK;
 

@@ -216,24 +216,6 @@ static int fetch_state(struct inject *in, struct err *err)
 	return 0;
 }
 
-/* A tracer that died while making the pipe: its two ends, as the kernel wrote them down. */
-static void find_pipe(struct inject *in, const int32_t made[2])
-{
-	struct stat st[2];
-
-	for (int i = 0; i < 2; i++) {
-		char path[64];
-
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)in->pid, (int)made[i]);
-		if (made[0] == made[1] || stat(path, &st[i]) < 0 || !S_ISFIFO(st[i].st_mode))
-			return;
-	}
-	if (st[0].st_ino != st[1].st_ino || st[0].st_dev != st[1].st_dev)
-		return;
-	in->fixed.pipe_ino = st[0].st_ino;
-	in->fixed.pipe_dev = st[0].st_dev;
-}
-
 /* Every descriptor of the target that leads to our pipe or memory, whatever became of its number. */
 static int close_all_ends(struct inject *in, struct err *err)
 {
@@ -244,8 +226,7 @@ static int close_all_ends(struct inject *in, struct err *err)
 		return r;
 	memcpy(in->share_name, gate.share_name, sizeof(in->share_name));
 	in->share_name[sizeof(in->share_name) - 1] = 0;
-	if (!in->fixed.pipe_ino)
-		find_pipe(in, gate.pipe_made);
+	inject_tell_pipe(in, gate.pipe_made);
 	return inject_close_ours(in, err);
 }
 
