@@ -196,6 +196,14 @@ static int read_threads(struct pmp_reader *r, struct cursor *c, struct err *err)
 	return c->failed;
 }
 
+/* A number told by how far it is from the one before; -1 when the sum is none. */
+static int64_t next_number(struct cursor *c, uint32_t before)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow((int64_t)before, cursor_svarint(c), &sum) ? -1 : sum;
+}
+
 /* The frames of one site into p->inner, outer ones shared with the site before. */
 static int read_frames(struct pmp_reader *r, struct cursor *c, struct err *err)
 {
@@ -214,7 +222,7 @@ static int read_frames(struct pmp_reader *r, struct cursor *c, struct err *err)
 		f->function = pmp_get_string(r, c);
 		f->file = pmp_get_string(r, c);
 		f->first_line = pmp_get_u32(c);
-		int64_t line = (int64_t)f->first_line + cursor_svarint(c);
+		int64_t line = next_number(c, f->first_line);
 		if (c->failed || line < 0 || line > UINT32_MAX)
 			return 1;
 		f->line = (uint32_t)line;
@@ -312,7 +320,7 @@ static int read_interval(struct pmp_reader *r, struct cursor *c, struct err *err
 	for (size_t i = 0; i < n; i++) {
 		struct fact_delta d = { 0 };
 
-		int64_t next = (int64_t)site + cursor_svarint(c);
+		int64_t next = next_number(c, site);
 		if (next < 1 || next > SITES_IN_FILE_MAX)
 			cursor_fail(c);
 		d.site = site = (uint32_t)next;
@@ -406,7 +414,7 @@ static int read_peaks(struct pmp_reader *r, struct cursor *c, struct err *err)
 	uint32_t site = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int64_t next = (int64_t)site + cursor_svarint(c);
+		int64_t next = next_number(c, site);
 		if (next < 1 || next > SITES_IN_FILE_MAX)
 			cursor_fail(c);
 		site = (uint32_t)next;
