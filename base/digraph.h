@@ -36,8 +36,7 @@ struct digraph_search {
 };
 
 /* Errors: NOMEM. The caller calls digraph_search_deinit. */
-int digraph_search_init(struct digraph_search *s, const struct digraph *g,
-			struct err *err) MUST_CHECK;
+int digraph_search_init(struct digraph_search *s, const struct digraph *g, struct err *err) MUST_CHECK;
 void digraph_search_deinit(struct digraph_search *s); /* accepts zeroed */
 
 /* A beginning, at v or (parent not v) at v as reached from parent. Nothing when v was reached. */

@@ -21,17 +21,17 @@
 #include "base/pace.h"
 #include "report/model/growth.h"
 
-#define SAMPLES_MIN 6	  /* fewer buckets cannot be cut into quarters */
-#define EVENTS_MIN 4	  /* fewer steps are an accident, not a trend */
-#define EVENTS_REGULAR 7  /* from so many on, the usual pause is well known */
-#define SAW_SHARE 0.25	  /* a fall by this share of the highest value makes a saw tooth */
-#define RISE_SHARE 0.02	  /* a quarter's floor must rise by this share of the highest value */
-#define FADE_RATIO 0.5	  /* last rise of the floor against the one before: below, it fades */
-#define IDLE_SHARE 0.01	  /* a bucket with less than this share of the mean activity is idle */
-#define KEPT_SHARE 0.1	  /* waits of this share of an idle bucket: it is no pause of the program */
-#define PAUSES_SHARE 0.15 /* of the time, to be a pause that is usual */
-#define FIT_POINTS 64	  /* points the line is fitted through */
-#define ENLARGED_BLOCKS 2 /* no more blocks than this left of many: a container reallocated */
+#define SAMPLES_MIN 6	   /* fewer buckets cannot be cut into quarters */
+#define EVENTS_MIN 4	   /* fewer steps are an accident, not a trend */
+#define EVENTS_REGULAR 7   /* from so many on, the usual pause is well known */
+#define SAW_SHARE 0.25	   /* a fall by this share of the highest value makes a saw tooth */
+#define RISE_SHARE 0.02	   /* a quarter's floor must rise by this share of the highest value */
+#define FADE_RATIO 0.5	   /* last rise of the floor against the one before: below, it fades */
+#define IDLE_SHARE 0.01	   /* a bucket with less than this share of the mean activity is idle */
+#define KEPT_SHARE 0.1	   /* waits of this share of an idle bucket: it is no pause of the program */
+#define PAUSES_SHARE 0.15  /* of the time, to be a pause that is usual */
+#define FIT_POINTS 64	   /* points the line is fitted through */
+#define ENLARGED_BLOCKS 2  /* no more blocks than this left of many: a container reallocated */
 #define MATTERS_BYTES 4096 /* less than this is not worth a confident word */
 
 #define SLACK 1e-6 /* of a bucket: equal buckets are equal in spite of rounding */
@@ -64,8 +64,7 @@ static void find_own_time(const struct growth *g, struct pace_span *spans, doubl
 	uint64_t from = 0;
 	for (size_t b = 0; b < g->buckets.len; b++) {
 		uint64_t end = g->buckets.at[b].end_ns;
-		spans[b] = (struct pace_span){ end > from ? end - from : 0,
-					       g->buckets.at[b].waited_ns };
+		spans[b] = (struct pace_span){ end > from ? end - from : 0, g->buckets.at[b].waited_ns };
 		from = end;
 	}
 	pace_own(spans, g->buckets.len, ret_ns);
@@ -73,8 +72,7 @@ static void find_own_time(const struct growth *g, struct pace_span *spans, doubl
 }
 
 /* Nothing was done in this bucket, and the program was kept from it then or when it wanted to go on. */
-static bool was_kept(const struct growth *g, const struct pace_span *spans, const double *own_ns,
-		     size_t b)
+static bool was_kept(const struct growth *g, const struct pace_span *spans, const double *own_ns, size_t b)
 {
 	double some = KEPT_SHARE * (double)spans[b].ns;
 	return own_ns[b] < (double)spans[b].ns - some ||

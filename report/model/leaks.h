@@ -81,10 +81,10 @@ int leaks_find(struct leaks *l, const struct recording *r, struct err *err) MUST
 /* Set by_stack[stack] for every stack with an accused row; the rest of the array is left alone. */
 void leaks_accused(const struct leaks *l, bool *by_stack);
 
-/* "accused" …; "reachable", "unreachable", "c-reference", "unknown". */
 /* Is it of a type that had a free list in every CPython of 3.8 to 3.15, so that its line may be another one's? */
 bool leak_used_again(const struct leak *row);
 
+/* "accused" …; "reachable", "unreachable", "c-reference", "unknown". */
 const char *leak_state_name(enum leak_state s);
 const char *leak_reach_name(enum leak_reach r);
 

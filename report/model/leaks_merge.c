@@ -9,7 +9,7 @@
 
 #include "report/model/leaks_private.h"
 
-#define STEPS ".[ "	     /* characters that begin a step of a path */
+#define STEPS ".[ " /* characters that begin a step of a path */
 #define MERGED_ROWS_MAX 2000 /* compared with each other */
 
 /* A file of the standard library, of an installed package, or of the interpreter itself. */
@@ -59,8 +59,7 @@ bool leaks_path_within(const char *outer, const char *inner)
 {
 	size_t n = strlen(outer);
 	return n > 0 && strncmp(outer, inner, n) == 0 &&
-	       (!inner[n] || inner[n] == '*' ||
-		strchr(STEPS, inner[n])); /* "[*]*": a step repeated */
+	       (!inner[n] || inner[n] == '*' || strchr(STEPS, inner[n])); /* "[*]*": a step repeated */
 }
 
 static size_t depth_of(const char *path)
@@ -96,8 +95,7 @@ static bool gathers_in(const struct leak *row, const struct leak *container)
 	const char *name = strrchr(container->type_name, '.');
 	name = name ? name + 1 : container->type_name;
 	size_t n = strlen(name);
-	return n > 0 && strncmp(row->holder, name, n) == 0 &&
-	       (!row->holder[n] || row->holder[n] == ' ');
+	return n > 0 && strncmp(row->holder, name, n) == 0 && (!row->holder[n] || row->holder[n] == ' ');
 }
 
 /*
@@ -106,16 +104,14 @@ static bool gathers_in(const struct leak *row, const struct leak *container)
  */
 static bool surely_related(const struct recording *r, const struct leak *a, const struct leak *b)
 {
-	bool near =
-		a->stack == b->stack || same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
+	bool near = a->stack == b->stack || same_function(r, a, b) || calls(r, a, b) || calls(r, b, a);
 	if (!*a->path && !*b->path)
 		return near;
 	if (!*a->path || !*b->path)
 		return false;
 	if (leaks_path_within(a->path, b->path) || leaks_path_within(b->path, a->path))
 		return near || a->type == b->type || strcmp(a->path, b->path) != 0;
-	return near && !a->container && !b->container && *a->holder &&
-	       strcmp(a->holder, b->holder) == 0;
+	return near && !a->container && !b->container && *a->holder && strcmp(a->holder, b->holder) == 0;
 }
 
 /*
@@ -125,12 +121,10 @@ static bool surely_related(const struct recording *r, const struct leak *a, cons
  */
 static unsigned nearness(const struct recording *r, const struct leak *a, const struct leak *b)
 {
-	unsigned near = a->stack == b->stack		 ? 3 :
-			same_function(r, a, b)		 ? 2 :
-			calls(r, a, b) || calls(r, b, a) ? 1 :
-							   0;
-	if (near && *a->path &&
-	    *b->path) /* what a library files away about an object is part of it */
+	unsigned near = a->stack == b->stack		       ? 3 :
+			same_function(r, a, b)		       ? 2 :
+			calls(r, a, b) || calls(r, b, a) ? 1 : 0;
+	if (near && *a->path && *b->path) /* what a library files away about an object is part of it */
 		return a->by_library != b->by_library ? near : 0;
 	if (near && a->container != b->container) {
 		const struct leak *c = a->container ? a : b, *o = a->container ? b : a;
@@ -225,8 +219,7 @@ static size_t nearest(const struct leaks *l, const struct recording *r, const st
 	size_t ret = n;
 	for (size_t k = 0; k < n; k++) {
 		const struct leak *b = &l->rows.at[k];
-		uint64_t more =
-			a->objects > b->objects ? a->objects - b->objects : b->objects - a->objects;
+		uint64_t more = a->objects > b->objects ? a->objects - b->objects : b->objects - a->objects;
 		unsigned near = a->state == b->state && *b->path && (!*a->path || !b->by_library) &&
 						testifies(l, s, k) &&
 						find_root(parent, (uint32_t)k) !=
@@ -243,15 +236,13 @@ static size_t nearest(const struct leaks *l, const struct recording *r, const st
 }
 
 /* Groups of rows that are surely related, also by others between them. */
-static void join_groups(const struct leaks *l, const struct recording *r, uint32_t *parent,
-			size_t n)
+static void join_groups(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < i; k++) {
 			const struct leak *a = &l->rows.at[i], *b = &l->rows.at[k];
 			if (a->state == b->state && surely_related(r, a, b))
-				parent[find_root(parent, (uint32_t)i)] =
-					find_root(parent, (uint32_t)k);
+				parent[find_root(parent, (uint32_t)i)] = find_root(parent, (uint32_t)k);
 		}
 }
 

@@ -227,10 +227,11 @@ static void note_losses(struct recording *r, int *rc)
 		     " bytes on average",
 		     t->sample_bytes);
 	if (c->dropped_events)
-		note(r, rc, "dropped", "%" PRIu64 " %s dropped because the pipe was full",
-		     c->dropped_events, c->dropped_events == 1 ? "event was" : "events were");
+		note(r, rc, "dropped", "%" PRIu64 " %s dropped because the pipe was full", c->dropped_events,
+		     c->dropped_events == 1 ? "event was" : "events were");
 	if (c->offgil_dropped)
-		note(r, rc, "dropped-off-gil", "%" PRIu64 " %s dropped", c->offgil_dropped,
+		note(r, rc, "dropped-off-gil",
+		     "%" PRIu64 " %s dropped", c->offgil_dropped,
 		     c->offgil_dropped == 1 ? "event of a thread without the GIL was" :
 					      "events of threads without the GIL were");
 	if ((!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED) && !told_of_damage(r))
@@ -296,10 +297,8 @@ static void note_coverage(struct recording *r, int *rc)
 	if (turnover_share(r) < TURNOVER_SOME)
 		note(r, rc, "foreign-frees",
 		     t->foreign_frees == 1 ?
-			     "%" PRIu64
-			     " block from before the attach was freed; it counts nowhere else" :
-			     "%" PRIu64
-			     " blocks from before the attach were freed; they count nowhere else",
+			     "%" PRIu64 " block from before the attach was freed; it counts nowhere else" :
+			     "%" PRIu64 " blocks from before the attach were freed; they count nowhere else",
 		     t->foreign_frees);
 }
 

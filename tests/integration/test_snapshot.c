@@ -401,9 +401,8 @@ static size_t csv_rows(const char *text, const char *word)
 /* Each view of a snapshot is a table, and the one of fragmentation has every row of JSON's. */
 static void check_csv(const char *file)
 {
-	static const char *const views[] = { "types",	  "fragmentation", "ledger",
-					     "gc",	  "holders",	   "modules",
-					     "refcounts", "paths",	   "advice" };
+	static const char *const views[] = { "types",	"fragmentation", "ledger",  "gc", "holders",
+					     "modules", "refcounts",	 "paths",   "advice" };
 	struct cli done;
 
 	CLI(&done, TIME_MS, "report", "--format", "json", file);
@@ -412,8 +411,8 @@ static void check_csv(const char *file)
 	cli_done(&done);
 	for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
 		CLI(&done, TIME_MS, "report", "--view", views[i], "--format", "csv", file);
-		cr_expect(done.status == 0 && csv_rows(done.out, NULL) > 0, "%s: %d %s", views[i],
-			  done.status, done.err);
+		cr_expect(done.status == 0 && csv_rows(done.out, NULL) > 0, "%s: %d %s", views[i], done.status,
+			  done.err);
 		if (i == 1) {
 			const json_t *arenas = json_object_get(report, "arenas");
 			size_t k, pins = 0;
@@ -508,8 +507,7 @@ Test(integration_snapshot, recording_begins_and_ends_with_a_snapshot)
 }
 
 /* Blocks and bytes made on one line, by all types of the report. */
-static void made_on_line(const json_t *report, json_int_t line, json_int_t *blocks,
-			 json_int_t *bytes)
+static void made_on_line(const json_t *report, json_int_t line, json_int_t *blocks, json_int_t *bytes)
 {
 	size_t i, k;
 	json_t *type, *site;
@@ -571,8 +569,7 @@ static const json_t *type_named(const json_t *report, const char *name)
 /* Objects of a type, and their bytes as sys.getsizeof counts them: without what only rounds up. */
 static json_int_t exact_bytes(const json_t *type)
 {
-	return number(type, "total_bytes") - number(type, "rounding_bytes") -
-	       number(type, "slack_bytes");
+	return number(type, "total_bytes") - number(type, "rounding_bytes") - number(type, "slack_bytes");
 }
 
 Test(integration_snapshot, what_the_collector_does_not_know_is_counted_to_the_byte)
@@ -601,9 +598,8 @@ Test(integration_snapshot, what_the_collector_does_not_know_is_counted_to_the_by
 			json_int_t count = number(a, "count") - number(b, "count");
 			json_int_t bytes = exact_bytes(a) - exact_bytes(b);
 
-			cr_expect_eq(count, json_integer_value(json_array_get(row, 0)),
-				     "%s: %lld %s, made %lld", py[k].name, count, name,
-				     json_integer_value(json_array_get(row, 0)));
+			cr_expect_eq(count, json_integer_value(json_array_get(row, 0)), "%s: %lld %s, made %lld",
+				     py[k].name, count, name, json_integer_value(json_array_get(row, 0)));
 			cr_expect_eq(bytes, json_integer_value(json_array_get(row, 1)),
 				     "%s: %lld bytes of %s, made %lld", py[k].name, bytes, name,
 				     json_integer_value(json_array_get(row, 1)));
@@ -623,15 +619,13 @@ static void check_saving(const json_t *report, int attributes, const char *who)
 	snprintf(with, sizeof with, "Dict%d", attributes);
 	snprintf(without, sizeof without, "Slot%d", attributes);
 	const json_t *d = type_named(report, with), *s = type_named(report, without);
-	json_int_t more = number(d, "total_bytes") + number(d, "instance_dict_bytes") -
-			  number(s, "total_bytes");
+	json_int_t more = number(d, "total_bytes") + number(d, "instance_dict_bytes") - number(s, "total_bytes");
 	json_int_t said = number(d, "slots_would_save_bytes");
 
 	cr_expect_eq(number(d, "count"), 2000, "%s: %s", who, with);
-	cr_expect_eq(more, said, "%s: %d attributes: slots would save %lld, it is said %lld", who,
-		     attributes, more, said);
-	cr_expect_eq(number(d, "slots_would_save_at_most_bytes"), said,
-		     "%s: all have %d attributes", who, attributes);
+	cr_expect_eq(more, said, "%s: %d attributes: slots would save %lld, it is said %lld", who, attributes,
+		     more, said);
+	cr_expect_eq(number(d, "slots_would_save_at_most_bytes"), said, "%s: all have %d attributes", who, attributes);
 }
 
 Test(integration_snapshot, slots_would_save_what_they_save)
@@ -649,10 +643,8 @@ Test(integration_snapshot, slots_would_save_what_they_save)
 		for (size_t i = 0; i < 4; i++)
 			check_saving(report, attributes[i], py[k].name);
 		/* Their dict comes with the C base, or slots are not allowed. */
-		cr_expect_eq(number(type_named(report, "Error"), "slots_would_save_bytes"), 0, "%s",
-			     py[k].name);
-		cr_expect_eq(number(type_named(report, "Number"), "slots_would_save_bytes"), 0,
-			     "%s", py[k].name);
+		cr_expect_eq(number(type_named(report, "Error"), "slots_would_save_bytes"), 0, "%s", py[k].name);
+		cr_expect_eq(number(type_named(report, "Number"), "slots_would_save_bytes"), 0, "%s", py[k].name);
 		json_decref(report);
 		target_kill(&t);
 	}
@@ -693,10 +685,8 @@ Test(integration_snapshot, pins_of_nearly_empty_arenas_have_the_sites_a_recordin
 		spawn(&t, &py[k], args);
 		/* The last snapshot may fall into a moment when the arenas are full. */
 		for (int i = 0; i < 8 && !pinned; i++) {
-			CLI(&done, TIME_MS, "attach", "-d", "700ms", "-o", file, "-f",
-			    pid_word(&t));
-			cr_expect_eq(done.status, 0, "%s: %d %s", py[k].name, done.status,
-				     done.err);
+			CLI(&done, TIME_MS, "attach", "-d", "700ms", "-o", file, "-f", pid_word(&t));
+			cr_expect_eq(done.status, 0, "%s: %d %s", py[k].name, done.status, done.err);
 			cli_done(&done);
 			CLI(&done, TIME_MS, "report", "--format", "json", file);
 			json_t *report = cli_json(&done);

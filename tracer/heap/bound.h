@@ -9,8 +9,7 @@ struct heap_bound {
 	enum fact_bound kind;
 	uint64_t size; /* its limit; 0 only for an lru_cache without one */
 	uint64_t used;
-	uint64_t
-		beside; /* what it refers to for other reasons: the function of a cache; 0: nothing */
+	uint64_t beside; /* it refers to this too, as a cache to its function; 0: nothing */
 };
 
 /*

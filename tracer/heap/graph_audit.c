@@ -145,14 +145,15 @@ static void scan_blocks(struct audit *a)
 			enum block_kind kind = STATE_KIND(state);
 
 			if (kind != BLOCK_WEAK && kind != BLOCK_UNKNOWN &&
-			    !(kind == BLOCK_BUFFER && (sub == BUFFER_OTHER || sub == BUFFER_CODE ||
-						       sub == BUFFER_TYPE || sub == BUFFER_NODES)))
+			    !(kind == BLOCK_BUFFER &&
+			      (sub == BUFFER_OTHER || sub == BUFFER_CODE || sub == BUFFER_TYPE ||
+			       sub == BUFFER_NODES)))
 				continue;
 			root = kind == BLOCK_UNKNOWN ? root_named(a->g, "unattributed C data") :
 						       owner_root(a, STATE_TYPE(state));
 			if (root)
-				scan(a, pymalloc_block_addr(&h->pm, pool, pool->first_block + i),
-				     size, root);
+				scan(a, pymalloc_block_addr(&h->pm, pool, pool->first_block + i), size,
+				     root);
 		}
 	}
 }

@@ -65,7 +65,7 @@ static uint32_t pattern_of(const struct heap_graph *g, const struct graph_search
 {
 	uint32_t parent = s->parent[v], p;
 
-	p = parent == v		    ? mix(1, v) :
+	p = parent == v ? mix(1, v) :
 	    by_itself(g, v, parent) ? mix(s->pattern[parent], v) :
 				      mix(s->pattern[parent], UINT32_MAX - graph_type(g, v));
 	return p ? p : 1;
@@ -184,9 +184,8 @@ size_t graph_way(struct heap_graph *g, const struct graph_search *s, uint32_t ve
 		/* of a long way its first half and its last steps are told */
 		if (length > GRAPH_WAY_MAX)
 			place = place < GRAPH_WAY_MAX / 2 ? place :
-				length - place <= GRAPH_WAY_MAX / 2 ?
-							    GRAPH_WAY_MAX - (length - place) :
-							    SIZE_MAX;
+				length - place <= GRAPH_WAY_MAX / 2 ? GRAPH_WAY_MAX - (length - place) :
+								      SIZE_MAX;
 		if (place != SIZE_MAX) {
 			ret[place] = (struct graph_step){ .vertex = v };
 			n++;

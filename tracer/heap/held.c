@@ -18,14 +18,13 @@
 #include "tracer/heap/walk.h"
 
 #define ROWS_PER_GROUP 4
-#define TYPES_MAX 200	/* that take most memory */
-#define CLASSES_MAX 400 /* of those made by Python programs */
+#define TYPES_MAX 200	   /* that take most memory */
+#define CLASSES_MAX 400	   /* of those made by Python programs */
 #define PATTERNS_MAX (1u << 18)
 #define PATTERNS_PER_TYPE 6
-#define PATTERN_SHARE 50 /* of a type's objects: patterns of fewer are not told */
+#define PATTERN_SHARE 50   /* of a type's objects: patterns of fewer are not told */
 #define PATTERN_SAMPLE 6
-#define MEASURED_MAX                                                                               \
-	(1u << 20) /* objects: with more of them, those that come first stand for all */
+#define MEASURED_MAX (1u << 20) /* objects: with more of them, those that come first stand for all */
 
 void held_deinit(struct held *h)
 {
@@ -99,7 +98,7 @@ void held_add(struct held_group *group, uint32_t vertex)
 
 struct row {
 	uint64_t hash;
-	uint32_t members;    /* of the sample */
+	uint32_t members; /* of the sample */
 	struct held_way way; /* of the first of them */
 	size_t common;	     /* steps all of them share */
 	bool same[GRAPH_WAY_MAX];
@@ -205,7 +204,7 @@ static void find_bound(const struct held *h, const struct row *row, bool contain
 static void holder_text(const struct held *h, const struct row *row, struct buf *ret)
 {
 	size_t n = row->members > 1 && row->common < row->way.n ? row->common :
-								  last_container(&row->way);
+								    last_container(&row->way);
 	uint32_t v;
 
 	/* A namespace is not a container of anybody's: what it belongs to is. */
@@ -237,12 +236,10 @@ static int push_row(const struct held *h, const struct held_group *group, const 
 	AUTO_BUF struct buf holder = BUF_INIT;
 	enum fact_root root = held_root(h, row->way.step[row->way.n - 1].vertex);
 	double share = (double)row->members / (double)rows->members;
-	struct fact_heap_held f = { .site = group->site,
-				    .type = group->type,
+	struct fact_heap_held f = { .site = group->site, .type = group->type,
 				    .objects = (uint64_t)((double)group->objects * share + 0.5),
 				    .bytes = (uint64_t)((double)group->bytes * share + 0.5),
-				    .holder = "",
-				    .path = "" };
+				    .holder = "", .path = "" };
 
 	if (root != FACT_ROOT_GARBAGE && root != FACT_ROOT_C_ONLY && root != FACT_ROOT_NONE) {
 		held_text(h, &row->way, row->way.n, row->same, &path);
@@ -307,8 +304,7 @@ int held_owners(struct held *h, const struct map *blocks, held_owner_fn *fn, voi
 			uint64_t items;
 			const uint64_t *value;
 
-			if (!reader_u64(&heap->r, graph_addr(h->g, v) + (uint64_t)offset[i],
-					&items))
+			if (!reader_u64(&heap->r, graph_addr(h->g, v) + (uint64_t)offset[i], &items))
 				continue;
 			value = map_find(blocks, items - heap->lead);
 			r = value ? fn(ctx, *value, v, err) : 0;
@@ -328,8 +324,8 @@ struct pattern {
 
 struct patterns {
 	struct VEC(struct pattern) at;
-	struct map index;  /* type << 32 | pattern */
-	uint8_t *wanted;   /* by type */
+	struct map index; /* type << 32 | pattern */
+	uint8_t *wanted;  /* by type */
 	uint32_t measured; /* objects whose bytes were looked up */
 };
 
@@ -426,12 +422,11 @@ static int push_pattern(struct held *h, const struct pattern *x, const struct fa
 		return err_nomem(err);
 	group->type = x->type;
 	group->objects = x->objects;
-	group->bytes =
-		x->measured == x->objects ? x->bytes :
-		x->measured ? (uint64_t)((double)x->bytes * (double)x->objects / x->measured) :
-		t->count    ? (uint64_t)((double)t->total_bytes * (double)x->objects /
-					 (double)t->count) :
-			      0;
+	group->bytes = x->measured == x->objects ? x->bytes :
+		       x->measured ? (uint64_t)((double)x->bytes * (double)x->objects / x->measured) :
+		       t->count	   ? (uint64_t)((double)t->total_bytes * (double)x->objects /
+					  (double)t->count) :
+				     0;
 	for (uint32_t i = 0; i < x->n; i++)
 		held_add(group, x->vertex[i]);
 	return held_push(h, group, sink, err);
@@ -452,8 +447,7 @@ int held_push_types(struct held *h, const struct fact_sink *sink, struct err *er
 
 		of_type = i && p.at.at[i - 1].type == x->type ? of_type + 1 : 0;
 		heap_type_row(h->g->h, x->type, &t);
-		if (of_type >= PATTERNS_PER_TYPE ||
-		    (of_type && x->objects * PATTERN_SHARE < t.count))
+		if (of_type >= PATTERNS_PER_TYPE || (of_type && x->objects * PATTERN_SHARE < t.count))
 			continue;
 		r = push_pattern(h, x, &t, sink, err);
 	}

@@ -10,8 +10,7 @@
 
 #include "tracer/heap/graph_inside.h"
 
-#define NAMED_EDGES_MAX                                                                            \
-	256 /* in objects with more references, an edge is not searched for its name */
+#define NAMED_EDGES_MAX 256 /* in objects with more references, an edge is not searched for its name */
 #define PIECE 200
 
 /* Containers whose items have no names. */
@@ -74,8 +73,7 @@ void held_way(const struct held *h, uint32_t vertex, struct held_way *ret)
 		if (length <= GRAPH_WAY_MAX || at < half)
 			ret->step[at] = (struct graph_step){ .vertex = v };
 		else if (length - at <= half)
-			ret->step[GRAPH_WAY_MAX - (length - at)] =
-				(struct graph_step){ .vertex = v };
+			ret->step[GRAPH_WAY_MAX - (length - at)] = (struct graph_step){ .vertex = v };
 		if (parent[v] == v)
 			break;
 	}
@@ -105,8 +103,8 @@ static void root_piece(const struct graph_root *root, char ret[PIECE])
 		snprintf(ret, PIECE, "%.150s", name);
 		return;
 	case FACT_ROOT_FRAME:
-		snprintf(ret, PIECE, "%.100s() %.*s", name,
-			 file_bytes(where) < 60 ? file_bytes(where) : 60, where);
+		snprintf(ret, PIECE, "%.100s() %.*s", name, file_bytes(where) < 60 ? file_bytes(where) : 60,
+			 where);
 		return;
 	case FACT_ROOT_THREAD:
 		snprintf(ret, PIECE, "thread state");

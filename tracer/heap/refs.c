@@ -25,7 +25,7 @@ struct subject {
 	refs_fn *fn;
 	void *ctx;
 	size_t avail;
-	uint8_t before[64]; /* words in front of the object; ends where it begins */
+	uint8_t before[64];	   /* words in front of the object; ends where it begins */
 	uint8_t o[HEAD_BYTES + 8];
 };
 
@@ -108,8 +108,7 @@ static void visit_words(struct subject *s, size_t from, size_t to)
 static void dict_refs(struct subject *s)
 {
 	const struct py_layout *l = s->h->l;
-	uint64_t keys = field(s, l->PyDictObject_ma_keys),
-		 values = field(s, l->PyDictObject_ma_values);
+	uint64_t keys = field(s, l->PyDictObject_ma_keys), values = field(s, l->PyDictObject_ma_values);
 	struct keys_shape k;
 	uint64_t entries;
 
@@ -123,8 +122,7 @@ static void dict_refs(struct subject *s)
 		visit_array(s, values, k.entries, REF_VALUE);
 		return;
 	}
-	visit_row(s,
-		  (struct row){ entries + k.key_at, k.entries, k.entry_bytes, REF_KEY, ALL_BITS });
+	visit_row(s, (struct row){ entries + k.key_at, k.entries, k.entry_bytes, REF_KEY, ALL_BITS });
 	visit_row(s, (struct row){ entries + k.value_at, k.entries, k.entry_bytes, REF_VALUE,
 				   ALL_BITS });
 }
@@ -227,7 +225,7 @@ static void type_refs(struct subject *s)
 {
 	const struct py_layout *l = s->h->l;
 	const int32_t visited[] = { l->PyTypeObject_tp_dict, l->PyTypeObject_tp_cache,
-				    l->PyTypeObject_tp_mro,  l->PyTypeObject_tp_bases,
+				    l->PyTypeObject_tp_mro, l->PyTypeObject_tp_bases,
 				    l->PyTypeObject_tp_base, l->PyHeapTypeObject_ht_module };
 	const int32_t owned[] = { l->PyTypeObject_tp_subclasses, l->PyHeapTypeObject_ht_name,
 				  l->PyHeapTypeObject_ht_qualname, l->PyHeapTypeObject_ht_slots };
@@ -271,8 +269,7 @@ static void interpreter_frame_refs(struct subject *s, uint64_t frame, const uint
 		uint64_t top = le64(f + l->_PyInterpreterFrame_stackpointer);
 		uint64_t bottom = frame + (uint64_t)l->_PyInterpreterFrame_localsplus;
 
-		n = top >= bottom && top - bottom < (UINT64_C(1) << 24) ? (top - bottom) / 8 :
-									  UINT64_MAX;
+		n = top >= bottom && top - bottom < (UINT64_C(1) << 24) ? (top - bottom) / 8 : UINT64_MAX;
 	} else {
 		int32_t top = (int32_t)le32(f + l->_PyInterpreterFrame_stacktop);
 
@@ -280,14 +277,13 @@ static void interpreter_frame_refs(struct subject *s, uint64_t frame, const uint
 	}
 	if (n == UINT64_MAX) {
 		/* running: the locals are valid, how far the stack is nobody knows */
-		if (!reader_u32(&s->h->r, code + (uint64_t)l->PyCodeObject_co_nlocalsplus,
-				&nlocals))
+		if (!reader_u32(&s->h->r, code + (uint64_t)l->PyCodeObject_co_nlocalsplus, &nlocals))
 			return;
 		n = nlocals;
 	}
 	if (n < (1u << 20))
-		visit_row(s, (struct row){ frame + (uint64_t)l->_PyInterpreterFrame_localsplus, n,
-					   8, REF_LOCAL, mask });
+		visit_row(s, (struct row){ frame + (uint64_t)l->_PyInterpreterFrame_localsplus, n, 8,
+					   REF_LOCAL, mask });
 }
 
 static void generator_refs(struct subject *s)
@@ -464,8 +460,7 @@ static void family_refs(struct subject *s)
 
 	switch (s->t->family) {
 	case HEAP_LIST:
-		visit_array(s, field(s, l->PyListObject_ob_item), field(s, l->PyVarObject_ob_size),
-			    REF_ITEM);
+		visit_array(s, field(s, l->PyListObject_ob_item), field(s, l->PyVarObject_ob_size), REF_ITEM);
 		return;
 	case HEAP_TUPLE:
 		visit_array(s, s->addr + (uint64_t)l->PyTupleObject_ob_item,
@@ -562,15 +557,13 @@ void refs_of(struct heap *h, uint32_t type, uint64_t addr, enum refs_view view, 
 	    !reader_get(&h->r, addr - t->pre, s.before + sizeof(s.before) - t->pre, t->pre))
 		return;
 	family_refs(&s);
-	if (t->opaque && t->sized && t->item == 8 &&
-	    field(&s, h->l->PyVarObject_ob_size) < OPAQUE_ITEMS)
+	if (t->opaque && t->sized && t->item == 8 && field(&s, h->l->PyVarObject_ob_size) < OPAQUE_ITEMS)
 		visit_array(&s, addr + t->basic, field(&s, h->l->PyVarObject_ob_size), REF_ITEM);
 	/* fields which classes between the C type and this one have added */
 	visit_words(&s, t->family_basic, t->basic - end_dict_bytes(&s));
 	managed_refs(&s);
 	end_dict_ref(&s);
 	/* subtype_traverse has always visited it; types made from specs do from 3.9 on */
-	if (t->flags & PY_TPFLAG_HEAPTYPE &&
-	    (h->l->type_visited || t->by_class || view == REFS_OWNED))
+	if (t->flags & PY_TPFLAG_HEAPTYPE && (h->l->type_visited || t->by_class || view == REFS_OWNED))
 		visit(&s, t->addr, REF_TYPE, 0);
 }

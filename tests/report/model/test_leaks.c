@@ -33,12 +33,8 @@ static void grow(uint32_t n)
 static void begin_heap(bool collector)
 {
 	static const struct fact_heap_type types[] = {
-		{ .type = 1,
-		  .name = "Listener",
-		  .module = "feed",
-		  .is_heap_type = true,
-		  .is_gc = true,
-		  .count = 1000 },
+		{ .type = 1, .name = "Listener", .module = "feed", .is_heap_type = true,
+		  .is_gc = true, .count = 1000 },
 		{ .type = 2, .name = "list", .module = "builtins", .is_gc = true, .count = 5 },
 		{ .type = 3, .name = "bytes", .module = "builtins", .count = 5000 },
 	};
@@ -52,13 +48,8 @@ static void begin_heap(bool collector)
 static void join(uint32_t site, uint32_t type, enum fact_join_use use, uint64_t n, uint64_t lost)
 {
 	struct fact_sink s = recording_sink(&r);
-	struct fact_heap_join f = { .site = site,
-				    .type = type,
-				    .use = (uint8_t)use,
-				    .blocks = n,
-				    .bytes = 160 * n,
-				    .unreachable = lost,
-				    .early_blocks = n / 2 };
+	struct fact_heap_join f = { .site = site, .type = type, .use = (uint8_t)use, .blocks = n,
+				    .bytes = 160 * n, .unreachable = lost, .early_blocks = n / 2 };
 	cr_assert_eq(s.heap_join(s.ctx, &f, NULL), 0);
 }
 
@@ -66,9 +57,7 @@ static void held(uint32_t site, uint32_t type, const char *holder, const char *p
 		 enum fact_bound bound, uint64_t size)
 {
 	struct fact_sink s = recording_sink(&r);
-	struct fact_heap_held f = {
-		site, type, 960, 96000, holder, path, (uint8_t)bound, size, 960
-	};
+	struct fact_heap_held f = { site, type, 960, 96000, holder, path, (uint8_t)bound, size, 960 };
 	cr_assert_eq(s.heap_held(s.ctx, &f, NULL), 0);
 }
 
@@ -87,8 +76,7 @@ static void end(void)
 Test(report_model_leaks, a_leak_has_type_site_and_holder_and_its_parts_follow_it)
 {
 	feed_site(&r, 1, 1, "subscribe /srv/feed.py:19 < serve /srv/app.py:3");
-	feed_site(&r, 2, 1,
-		  "__init__ /srv/feed.py:12 < subscribe /srv/feed.py:19 < serve /srv/app.py:3");
+	feed_site(&r, 2, 1, "__init__ /srv/feed.py:12 < subscribe /srv/feed.py:19 < serve /srv/app.py:3");
 	feed_site(&r, 3, 1, "subscribe /srv/feed.py:20 < serve /srv/app.py:3");
 	grow(3);
 	begin_heap(true);
@@ -105,9 +93,8 @@ Test(report_model_leaks, a_leak_has_type_site_and_holder_and_its_parts_follow_it
 	cr_assert_str_eq(l->rows.at[0].holder, "list feed.listeners");
 	cr_assert_eq(l->rows.at[0].objects, 960);
 	cr_assert_eq(l->rows.at[0].retained_bytes, 160 * (960 + 960 + 1));
-	cr_assert(strstr(l->rows.at[0].sentence,
-			 "960 objects of type feed.Listener (+16/s), made at "
-			 "subscribe feed.py:19, held by list feed.listeners"),
+	cr_assert(strstr(l->rows.at[0].sentence, "960 objects of type feed.Listener (+16/s), made at "
+						 "subscribe feed.py:19, held by list feed.listeners"),
 		  "%s", l->rows.at[0].sentence);
 	cr_assert_eq(l->rows.at[1].lead, 0);
 	cr_assert_eq(l->rows.at[2].lead, 0);
@@ -171,8 +158,7 @@ Test(report_model_leaks, what_one_function_puts_into_two_containers_is_two_leaks
 	grow(3);
 	begin_heap(true);
 	join(1, 1, FACT_JOIN_OBJECT, 960, 0);
-	join(1, 3, FACT_JOIN_OBJECT, 900,
-	     0); /* of the second leak, in blocks that were used before */
+	join(1, 3, FACT_JOIN_OBJECT, 900, 0); /* of the second leak, in blocks that were used before */
 	join(2, 2, FACT_JOIN_OBJECT, 960, 0);
 	join(3, 3, FACT_JOIN_OBJECT, 960, 0);
 	held(1, 1, "dict app.audit", "app.audit[*]", FACT_BOUND_NONE, 0);
@@ -195,13 +181,11 @@ Test(report_model_leaks, names_in_the_interpreters_method_cache_are_not_accused)
 	grow(1);
 	begin_heap(true);
 	join(1, 3, FACT_JOIN_OBJECT, 960, 0);
-	held(1, 3, "interpreter method cache", "interpreter method cache", FACT_BOUND_METHOD_CACHE,
-	     4096);
+	held(1, 3, "interpreter method cache", "interpreter method cache", FACT_BOUND_METHOD_CACHE, 4096);
 	end();
 	cr_assert_eq(r.leaks.naccused, 0);
 	cr_assert_eq(r.leaks.nacquitted, 1);
-	cr_assert(strstr(r.leaks.rows.at[0].reason, "cache of attribute names"), "%s",
-		  r.leaks.rows.at[0].reason);
+	cr_assert(strstr(r.leaks.rows.at[0].reason, "cache of attribute names"), "%s", r.leaks.rows.at[0].reason);
 }
 
 Test(report_model_leaks, a_bounded_cache_is_not_accused_and_the_bound_is_told)
@@ -218,8 +202,7 @@ Test(report_model_leaks, a_bounded_cache_is_not_accused_and_the_bound_is_told)
 	cr_assert_eq(r.leaks.naccused, 1);
 	cr_assert_eq(r.leaks.nacquitted, 1);
 	cr_assert_eq(r.nsuspects, 1);
-	cr_assert(strstr(r.leaks.rows.at[0].unless, "maxsize=None"), "%s",
-		  r.leaks.rows.at[0].unless);
+	cr_assert(strstr(r.leaks.rows.at[0].unless, "maxsize=None"), "%s", r.leaks.rows.at[0].unless);
 	cr_assert(strstr(r.leaks.rows.at[1].reason, "5000"), "%s", r.leaks.rows.at[1].reason);
 }
 

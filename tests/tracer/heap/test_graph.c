@@ -23,8 +23,7 @@ static struct heap_graph *graph_of_image(struct heap_image *i, const struct grap
 
 Test(tracer_heap_graph, a_list_retains_what_only_it_holds)
 {
-	EACH_SHEET(s)
-	{
+	EACH_SHEET(s) {
 		struct heap_image i = heap_image_new(s);
 		uint64_t a = heap_image_float(&i), b = heap_image_float(&i), items[] = { a, b };
 		uint64_t list = heap_image_list(&i, items, 2, 2), other;
@@ -32,8 +31,7 @@ Test(tracer_heap_graph, a_list_retains_what_only_it_holds)
 		other = heap_image_list(&i, &b, 1, 1);
 		heap_image_refs(&i, b, 2);
 		struct heap_graph *g = graph_of_image(&i, NULL);
-		uint32_t v = graph_vertex(g, list), f = graph_vertex(g, a),
-			 shared = graph_vertex(g, b);
+		uint32_t v = graph_vertex(g, list), f = graph_vertex(g, a), shared = graph_vertex(g, b);
 
 		cr_assert(v != DIGRAPH_NONE && f != DIGRAPH_NONE && shared != DIGRAPH_NONE);
 		cr_expect_eq(graph_addr(g, v), list);
@@ -52,8 +50,7 @@ Test(tracer_heap_graph, a_list_retains_what_only_it_holds)
 
 Test(tracer_heap_graph, everything_hangs_on_a_root)
 {
-	EACH_SHEET(s)
-	{
+	EACH_SHEET(s) {
 		struct heap_image i = heap_image_new(s);
 
 		for (int k = 0; k < 50; k++)
@@ -71,13 +68,11 @@ Test(tracer_heap_graph, everything_hangs_on_a_root)
 
 Test(tracer_heap_graph, too_little_memory_is_a_reason_not_an_error)
 {
-	EACH_SHEET(s)
-	{
+	EACH_SHEET(s) {
 		struct heap_image i = heap_image_new(s);
 
 		(void)heap_image_float(&i);
-		struct heap_graph *g =
-			graph_of_image(&i, &(struct graph_options){ .max_bytes = 8 });
+		struct heap_graph *g = graph_of_image(&i, &(struct graph_options){ .max_bytes = 8 });
 
 		cr_expect_null(g->retained);
 		cr_expect_neq(*g->sum.skipped, '\0');
