@@ -396,10 +396,10 @@ static void static_cache(struct heap_graph *g)
 		const struct zone *z = &g->h->zones.at[i];
 
 		if (z->is_static && method_cache_find(g, z->start, z->end - z->start, &cache) &&
-		    cache.names > best.names)
+		    cache.versioned > best.versioned)
 			best = cache;
 	}
-	if (best.names)
+	if (best.end)
 		(void)method_cache_hang(g, &best, 1);
 }
 

@@ -13,7 +13,7 @@
 
 struct method_cache {
 	uint64_t start, end; /* of its entries; 0: none */
-	uint32_t names;
+	uint32_t names, versioned; /* all, and those whose entry has a version that is not 0 */
 };
 
 /*
