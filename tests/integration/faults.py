@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Every allocation and every system call of the program at work fails once; the target is always restored.
 
-usage: faults.py [--seconds N | --all | --places [--depth N]] [--seed N] [--only TEXT] [--job NAME] [--kind alloc|call] [--call NAME]
+usage: faults.py [--seconds N | --all | --places [--depth N] [--from JOB]] [--seed N] [--only TEXT] [--job NAME] [--kind alloc|call] [--call NAME]
 
 The program is run once whole and its allocations (tests/support/preload.c) and system calls (strace) after
 main began are counted; then again and again with one of them failing, chosen at random until the
 time is over, or one from each place in the program, by its whole stack (--places: hours; --depth: by so many innermost
-frames, and only where no command before it has failed, which takes an hour), or all one after the other (--all: days). After each the target computes, is traced by nobody, has
+frames, and only where no command before it has failed, which takes an hour; --from goes on with that command), or all one after the other (--all: days). After each the target computes, is traced by nobody, has
 its mappings, descriptors and signal dispositions; the program has ended with a documented status, and with one line
 that says why unless it did without. What a read-only command prints with status 0 is what it prints unharmed.
 """
@@ -204,6 +204,16 @@ def places(job, folder, r, depth, known):
             yield 'call', name, n, r.choice(ERRORS.get(name, ['EIO']))
 
 
+def places_anew(chosen, begin, folder, r, depth, known):
+    """(job, place) of the commands from begin on; those of the commands before it are known."""
+    names = [j.name for j in chosen]
+    for i, job in enumerate(chosen):
+        some = shuffled(places(job, folder, r, depth, known), r)
+        if not begin or i >= names.index(begin):
+            print(f'# {job.name}: {len(some)} places', flush=True)
+            yield from ((job, one) for one in some)
+
+
 def shuffled(some, r):
     some = list(some)
     r.shuffle(some)
@@ -319,7 +329,7 @@ class Trial:
             until = time.monotonic() + self.a.seconds
             chosen = [job for job in chosen if job.counts]
             queue = ((j, w) for j in chosen for w in every(j)) if self.a.all else \
-                ((j, w) for j in chosen for w in shuffled(places(j, self.folder, self.r, self.a.depth, self.known), self.r)) if self.a.places else \
+                places_anew(chosen, self.a.begin, self.folder, self.r, self.a.depth, self.known) if self.a.places else \
                 ((j, pick(self.r, j)) for j in iter(lambda: self.r.choice(chosen), None))
             for job, what in queue:
                 if not self.a.all and not self.a.places and time.monotonic() > until:
@@ -344,6 +354,7 @@ def main():
     p.add_argument('--all', action='store_true')
     p.add_argument('--places', action='store_true')
     p.add_argument('--depth', type=int)
+    p.add_argument('--from', dest='begin', default='')
     p.add_argument('--seed', type=int, default=int(time.time()))
     p.add_argument('--only', default=os.environ.get('PYMEMPROF_ONLY', ''))
     p.add_argument('--job', default='')

@@ -29,7 +29,7 @@
 #define SCAN_MAX (4u << 20)
 #define ARENAS_MAX 4096
 #define HEAPS_MAX 65536
-#define LIST_MAX (1u << 24)
+#define FAST_MAX (1u << 24) /* chunks in fast bins, of all arenas */
 #define EMPTY_BINS_MIN 24
 #define IDLE_MAX (64ull << 20) /* of one mapping without a block: it is not malloc's */
 
@@ -39,6 +39,7 @@ struct walk {
 	const struct glibc_visit *visit;
 	struct glibc_window win;
 	struct map fast; /* chunk address → 1 */
+	struct map heaps; /* of arenas other than main: address → 1 */
 	struct glibc_tcache tcache;
 	uint64_t state_bins, state_bytes;
 	struct VEC(struct glibc_arena) arenas;
@@ -206,11 +207,11 @@ static int collect_fast(struct walk *w, uint64_t state, struct err *err)
 	if (w->state_bins != STATE_OLD_BINS)
 		return 0;
 	for (int i = 0; i < FAST_BINS; i++) {
-		uint64_t p, n = 0;
+		uint64_t p;
 
 		if (mem_u64(w->mem, taddr_of(state + 16 + 8 * (uint64_t)i), &p, NULL) < 0)
 			continue;
-		while (p && !(p & 15) && n++ < LIST_MAX && !map_has(&w->fast, p)) {
+		while (p && !(p & 15) && w->fast.len < FAST_MAX && !map_has(&w->fast, p)) {
 			uint64_t stored;
 
 			if (map_set(&w->fast, p, 1) < 0)
@@ -261,10 +262,15 @@ static int walk_heaps(struct walk *w, struct glibc_arena *a, uint64_t top, struc
 {
 	uint64_t heap = top & ~(HEAP_MAX - 1);
 
-	while (heap && a->heaps < HEAPS_MAX) {
+	while (heap && w->ranges.len < HEAPS_MAX) {
 		uint64_t ar, prev, size, from, word;
+		bool fresh;
 		int r;
 
+		if (!map_add(&w->heaps, heap, 1, &fresh))
+			return err_nomem(err);
+		if (!fresh || heap & (HEAP_MAX - 1)) /* a ring; or heaps that overlap */
+			return note_torn(a, heap);
 		if (mem_u64(w->mem, taddr_of(heap), &ar, NULL) < 0 || ar != a->addr.v ||
 		    mem_u64(w->mem, taddr_of(heap + 8), &prev, NULL) < 0 ||
 		    mem_u64(w->mem, taddr_of(heap + 16), &size, NULL) < 0 || size > HEAP_MAX)
@@ -434,6 +440,7 @@ static void walk_deinit(struct walk *w)
 {
 	glibc_window_deinit(&w->win);
 	map_deinit(&w->fast);
+	map_deinit(&w->heaps);
 	vec_deinit(&w->arenas);
 	vec_deinit(&w->ranges);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The oracle is mallinfo2(3) of a child that allocated at random in several threads. */
+/* The oracle is mallinfo2(3) of a child that allocated at random in several threads; and heaps made by hand. */
 #include "tracer/heap/glibc.h"
 
 #include <criterion/criterion.h>
@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "glibc_image.h"
 #include "tests/support/sanitized.h"
 #include "tracer/mem/live.h"
 
@@ -141,4 +142,62 @@ Test(tracer_heap_glibc, says_why_when_there_is_no_glibc)
 	cr_assert_not(h.found);
 	cr_assert_str_eq(h.why, "the target uses musl libc");
 	mem_free(mem);
+}
+
+static void expect_image(bool newer)
+{
+	struct glibc_image i = glibc_image_new(newer);
+	uint64_t visited[3] = { 0 };
+	const struct glibc_visit all = { visited, sum_chunk };
+	struct glibc_heap h;
+	struct err err = ERR_INIT;
+
+	cr_assert_eq(glibc_image_walk(&i, &all, &h, &err), 0, "%s", err.text);
+	cr_assert(h.found, "%s", h.why);
+	cr_assert_eq(h.narenas, 2);
+	for (size_t k = 0; k < 2; k++) {
+		cr_expect_eq(h.arenas[k].torn, 0, "at %#lx", h.arenas[k].first_torn.v);
+		cr_expect_eq(h.arenas[k].walked_bytes, h.arenas[k].system_bytes);
+		cr_expect_eq(h.arenas[k].free_bytes, 96);
+		cr_expect_eq(h.arenas[k].largest_free_bytes, 96);
+	}
+	cr_expect(h.tcache_known);
+	cr_expect_eq(h.arenas[0].addr.v, i.main_state);
+	cr_expect_eq(h.arenas[0].used_bytes, i.tcache_bytes + 64 + 48 + (newer ? 32 + 48 : 80));
+	cr_expect_eq(h.arenas[0].cached_bytes, 32);
+	cr_expect_eq(h.arenas[0].fast_bytes, newer ? 0 : 32);
+	cr_expect_eq(h.arenas[1].addr.v, i.state);
+	cr_expect_eq(h.arenas[1].heaps, 2);
+	cr_expect_eq(h.mmapped_bytes, GLIBC_IMAGE_MMAPPED);
+	cr_expect_eq(visited[2], GLIBC_IMAGE_MMAPPED);
+	cr_expect_eq(visited[0], h.arenas[0].used_bytes + h.arenas[1].used_bytes);
+	cr_expect_eq(visited[1], 32);
+	glibc_heap_deinit(&h);
+	glibc_image_free(&i);
+}
+
+Test(tracer_heap_glibc, heaps_of_two_arenas_as_2_42_lays_them_out)
+{
+	expect_image(false);
+}
+
+Test(tracer_heap_glibc, heaps_of_two_arenas_as_2_43_lays_them_out)
+{
+	expect_image(true);
+}
+
+Test(tracer_heap_glibc, a_ring_of_heaps_is_walked_once)
+{
+	struct glibc_image i = glibc_image_new(false);
+	struct glibc_heap h;
+	struct err err = ERR_INIT;
+
+	fake_mem_put_u64(i.f, GLIBC_IMAGE_OLD + 8, GLIBC_IMAGE_NEW);
+	cr_assert_eq(glibc_image_walk(&i, NULL, &h, &err), 0, "%s", err.text);
+	cr_assert(h.found);
+	cr_expect_eq(h.arenas[1].heaps, 2);
+	cr_expect_eq(h.arenas[1].torn, 1);
+	cr_expect_lt(fake_mem_reads(i.f), 1000);
+	glibc_heap_deinit(&h);
+	glibc_image_free(&i);
 }
