@@ -345,10 +345,13 @@ int session_record(struct session *s, struct err *err)
 			r = session_snapshot_begin(s, &why);
 		if (r == 0)
 			r = session_listen(s, &end, &why);
-		if (r == 0)
-			r = session_snapshot_wait(s, &why);
 	}
-	session_snapshot_drop(s);
+	/* What runs on is let go now, however long the walk of its first snapshot takes. */
+	bool goes_on = r == 0 && still_running(s, end);
+	if (r == 0 && !goes_on)
+		r = session_snapshot_wait(s, &why);
+	if (!goes_on)
+		session_snapshot_drop(s);
 	if (r == 0 && s->options->snapshots && end == FACT_END_FINISHED)
 		r = session_snapshot_hold(s, &why);
 	/* Another program runs there now, or none: there is nothing to take back. */
@@ -362,7 +365,9 @@ int session_record(struct session *s, struct err *err)
 	s->ended_ns = clock_now(&s->clock);
 	if (r == 0) /* now: what the target waits from here on is not the recording's */
 		r = session_pace(s, &s->ended_ns, &why);
-	if (r == 0 && s->options->snapshots && (s->held || still_running(s, end)))
+	if (r == 0 && goes_on)
+		r = session_snapshot_settle(s, &why);
+	if (r == 0 && s->options->snapshots && !s->no_last && (s->held || still_running(s, end)))
 		r = session_snapshot_last(s, &why);
 	session_snapshot_drop(s);
 	/* What was learned is worth saying, also when something failed on the way. */

@@ -62,6 +62,7 @@ struct session {
 	char activity[512];	   /* of an idle target, when we looked; "": we did not */
 	struct session_side *side; /* NULL: none */
 	struct session_side *held; /* the last one, when its copy was made while hooks were live */
+	bool no_last;		   /* it was refused when it was due */
 	uint32_t snapshots;	   /* begun so far */
 	uint64_t highest;	   /* live bytes, while a snapshot of the height is wanted */
 	uint64_t dropped_by_head;  /* newest count in a batch */
@@ -125,6 +126,11 @@ int session_snapshot_wait(struct session *s, struct err *err) MUST_CHECK;
  * before it is let go. Does nothing when it does not wait.
  */
 int session_snapshot_hold(struct session *s, struct err *err) MUST_CHECK;
+/*
+ * The target is let go, and the walk of an earlier copy may go on: then make the copy for the last one now, of the
+ * instant the recording ended, and wait for that walk, or until the user does not want to (hooks' stop).
+ */
+int session_snapshot_settle(struct session *s, struct err *err) MUST_CHECK;
 /* One more, without hooks, from beginning to end; or what was held. */
 int session_snapshot_last(struct session *s, struct err *err) MUST_CHECK;
 /* Forget one that is being taken. */

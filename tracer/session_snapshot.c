@@ -2,7 +2,8 @@
 /*
  * Snapshots of a process that is being recorded. The first is frozen once the hooks are live and
  * walked by a child of ours, which hands its facts over as a .pmp in memory, so that the pipe is
- * read meanwhile and no event waits. The second is taken when the agent is out again. A
+ * read meanwhile and no event waits. The second is taken when the agent is out again, which does not wait
+ * for the first to be walked: there may be two copies then. A
  * snapshot that fails costs the recording a note and nothing else.
  */
 #include <errno.h>
@@ -235,6 +236,7 @@ static void side_free(struct session *s, struct session_side *side)
 		(void)kill(side->helper, SIGKILL);
 		(void)waitpid(side->helper, NULL, 0);
 	}
+	side->snap.among_copies = s->side || s->held;
 	snapshot_unfreeze(&side->snap);
 	add_cost(&s->result->cost, &side->result.cost);
 	if (side->fd >= 0)
@@ -399,6 +401,29 @@ int session_snapshot_hold(struct session *s, struct err *err)
 	side_free(s, TAKE(s->held));
 	(void)err_set(&why, ERR_GONE, "the program did not wait for it at its end (--stall-limit)");
 	return refuse(s, &why, err);
+}
+
+int session_snapshot_settle(struct session *s, struct err *err)
+{
+	const struct timespec slice = { .tv_nsec = WAIT_SLICE_NS };
+	sig_atomic_t stop_from = s->hooks->stop ? *s->hooks->stop : 0;
+	struct err why = ERR_INIT;
+	int r = session_snapshot_poll(s, err);
+
+	if (r < 0 || !s->side)
+		return r;
+	r = hold_last(s, &s->held, err);
+	s->no_last = r == 0;
+	while (r >= 0 && s->side) {
+		nanosleep(&slice, NULL);
+		if (s->hooks->stop && *s->hooks->stop > stop_from) {
+			side_free(s, TAKE(s->side));
+			(void)err_set(&why, ERR_INTERRUPTED, "interrupted");
+			return refuse(s, &why, err);
+		}
+		r = session_snapshot_poll(s, err);
+	}
+	return r < 0 ? r : 0;
 }
 
 int session_snapshot_last(struct session *s, struct err *err)

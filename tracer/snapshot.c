@@ -358,7 +358,7 @@ void snapshot_unfreeze(struct snapshot *s)
 		return;
 	}
 	r = freeze_free(copy, remote, err);
-	if (r == 0)
+	if (r == 0 && !s->among_copies)
 		for (int i = 0; i < REAP_ROUNDS && freeze_reap_orphans(remote, NULL) > 0; i++)
 			;
 	remote_free(remote);

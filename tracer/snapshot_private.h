@@ -61,6 +61,7 @@ struct snapshot {
 	snapshot_extra_fn *extra; /* NULL: none */
 	void *extra_ctx;
 	uint32_t retakes; /* how often a torn heap may still be taken anew */
+	bool among_copies; /* others of ours exist: what looks like a killed pymemprof's is one of them */
 	bool at_rest;	/* the target waits for us where it is: no instant is better */
 	bool said_target;
 	bool no_room;	/* for a copy, in the control groups of the target: see note */

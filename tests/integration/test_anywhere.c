@@ -25,6 +25,7 @@
 #define GROSS_MS (SANITIZED ? 20000 : 3000)
 #define STATUS_REFUSED 3
 #define NOBODY 65534
+#define ROOM "for a copy of five words, wherever the kernel puts the environment" /* on the stack */
 #define FIRST_WORD "recording" /* on standard error, once hooks are live */
 #define EVENTS "first event after"
 #define IDLE "no allocation in the first"
@@ -240,12 +241,39 @@ Test(integration_anywhere, a_stale_address_of_the_agent_on_a_stack_does_not_keep
 	try_optional("stray");
 }
 
-/* Whoever has copied the allocator's table will put it back: the agent waits until he has. */
-Test(integration_anywhere, a_copy_of_the_allocators_table_on_a_stack_is_waited_for)
+/* Whoever has copied the allocator's table will put it back: what he has copied is what was there before us. */
+static void give_back(const struct python *py)
 {
-	int64_t begin = now_ms();
-	try_optional("copy");
-	cr_expect_gt(now_ms() - begin, 1500, "the copy was not seen");
+	const char *words[] = { "copy", NULL }, *env[] = { "PYMEMPROF_TEST_ROOM=" ROOM, NULL };
+	char pid[16];
+	struct cli_job job;
+	struct cli done;
+	struct target t;
+	cr_assert(target_spawn(&t, py, &(struct target_options){ .script = "situations.py", .args = words, .env = env }),
+		  "%s", t.error);
+	snprintf(pid, sizeof(pid), "%d", (int)t.pid);
+	const char *attach[] = { "attach", pid, "-o", "/dev/null", "-f", NULL };
+	cr_assert(cli_start(&job, NULL, attach));
+	json_t *copied = target_hear(&t, 20000);
+	cr_expect(json_is_true(json_object_get(copied, "differs")), "%s: %s", py->name, t.error);
+	json_decref(copied);
+	cli_finish(&job, SIGINT, 10000, &done);
+	cr_expect_eq(done.status, 0, "%s: %s", py->name, done.err);
+	cr_expect_not(strstr(done.err, "agent stays"), "%s: %s", py->name, done.err);
+	cli_done(&done);
+	json_t *back = target_ask(&t, "put", 20000);
+	cr_expect(json_is_true(json_object_get(back, "given_back")), "%s: %s", py->name, t.error);
+	json_decref(back);
+	cr_expect(kill(t.pid, 0) == 0 && process_state(t.pid) != 'Z', "%s: target died", py->name);
+	target_kill(&t);
+}
+
+Test(integration_anywhere, a_copy_of_the_allocators_table_on_a_stack_is_given_back)
+{
+	struct python *pythons;
+	size_t n = all_pythons(&pythons);
+	for (size_t i = 0; i < n; i++)
+		give_back(&pythons[i]);
 }
 
 Test(integration_anywhere, a_stopped_target_is_recorded_and_left_stopped)
@@ -272,6 +300,48 @@ Test(integration_anywhere, a_stopped_target_is_recorded_and_left_stopped)
 			  process_state(t.pid));
 		target_kill(&t);
 	}
+}
+
+/* Of a large heap the first walk takes longer than the recording: that does not make the recording longer. */
+Test(integration_anywhere, a_recording_is_as_long_as_asked_whatever_its_first_snapshot_takes)
+{
+	struct python *pythons;
+	const char *args[] = { "large", NULL };
+	char pid[16], file[] = "/tmp/pymemprof-long-XXXXXX";
+	AUTO_CLOSE int fd = mkstemp(file);
+	struct target t;
+	struct cli done;
+	cr_assert_gt(all_pythons(&pythons), 0);
+	cr_assert(target_spawn(&t, &pythons[0], &(struct target_options){ .script = "situations.py", .args = args }), "%s",
+		  t.error);
+	snprintf(pid, sizeof(pid), "%d", (int)t.pid);
+	int64_t begin = now_ms();
+	CLI(&done, 60000, "attach", pid, "-q", "-d", "100ms", "-f", "-o", file);
+	int64_t took = now_ms() - begin;
+	cr_expect_eq(done.status, 0, "%s", done.err);
+	cli_done(&done);
+	CLI(&done, 60000, "report", file, "--format", "json", "--view", "summary");
+	json_t *report = cli_json(&done);
+	json_int_t recorded = json_integer_value(json_object_get(json_object_get(report, "totals"), "duration_ns")) / 1000000;
+	cr_expect_geq(recorded, 90);
+	cr_expect_lt(recorded * 4, took, "recorded %lld ms of %lld", (long long)recorded, (long long)took);
+	json_decref(report);
+	cli_done(&done);
+	/* both snapshots are there: the last has a type's count in the first */
+	CLI(&done, 60000, "report", file, "--format", "json", "--view", "types");
+	report = cli_json(&done);
+	json_int_t most = 0, before;
+	const json_t *type;
+	size_t i;
+	json_array_foreach(json_object_get(report, "types"), i, type) {
+		before = json_integer_value(json_object_get(type, "baseline_count"));
+		most = before > most ? before : most;
+	}
+	cr_expect_geq(most, 1500000, "%lld", (long long)most);
+	json_decref(report);
+	cli_done(&done);
+	target_kill(&t);
+	unlink(file);
 }
 
 /* --- the end of the target ------------------------------------------------------------- */

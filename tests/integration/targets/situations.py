@@ -243,16 +243,24 @@ def in_stray():
 
 
 def in_copy():
-	"""The same for two seconds with a whole copy of the table, which somebody may want to put back."""
+	"""A copy of the table on the main thread's stack (where the kernel put the environment), put back when told."""
 	ctypes, libc, ask = allocator_words()
-	before = ask().f0
-	libc.usleep.argtypes = [ctypes.c_uint, type(ask())]
+	words = lambda at: bytes(ctypes.string_at(at, 40))
+	before = words(ctypes.addressof(ask()))
+	libc.getenv.restype = ctypes.c_void_p
+	place = libc.getenv(b"PYMEMPROF_TEST_ROOM") + 7 & ~7
 	ready()
 	end = time.time() + LIMIT
-	while time.time() < end:
+	while words(ctypes.addressof(ask())) == before and time.time() < end:
 		time.sleep(0.005)
-		if ask().f0 != before:
-			libc.usleep(2000000, ask())
+	ctypes.memmove(place, ctypes.byref(ask()), 40)
+	say({"differs": words(place) != before})
+	sys.stdin.readline()
+	given_back = words(place) == before
+	ctypes.pythonapi.PyMem_SetAllocator(2, ctypes.c_void_p(place))
+	work_a_while()
+	say({"given_back": given_back})
+	time.sleep(LIMIT)
 
 
 def in_gevent():
@@ -317,6 +325,14 @@ def in_exec():
 	sys.stdin.readline()
 	work_a_while()
 	os.execv("/bin/sleep", ["sleep", "30"])
+
+
+def in_large():
+	"""Takes seconds to walk."""
+	keep = [[i] for i in range(1500000)]
+	ready()
+	time.sleep(LIMIT)
+	del keep
 
 
 def in_exit():
