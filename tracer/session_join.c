@@ -12,8 +12,10 @@
 #include "tracer/session_private.h"
 #include "tracer/snapshot_private.h"
 
-#define BUFFER_MIN 512	    /* bytes of items: of smaller ones the container is not looked for */
+#define BUFFER_MIN 512 /* bytes of items: of smaller ones some stand for all of a row */
 #define BUFFERS_MAX (1u << 16)
+#define SMALL_MAX (1u << 20)
+#define FEW 3 /* fewer buffers are of containers that grow; of more small ones the containers become more */
 #define CLIMB_MAX 256 /* dominators looked at, to find another object of the row */
 
 struct join {
@@ -23,7 +25,8 @@ struct join {
 	struct map index; /* site, use and type → rows */
 	struct VEC(struct fact_heap_join) rows;
 	struct VEC(struct held_group *) groups; /* by row; NULL until it has members */
-	struct map blocks; /* large buffers, by address → row: their containers are looked for */
+	struct map blocks; /* buffers, by address → row: their containers are looked for */
+	struct VEC(uint64_t) small; /* addresses of small ones; groups of their rows choose among them */
 	uint32_t *row_of; /* by vertex: row + 1, 0: made somewhere else */
 };
 
@@ -35,6 +38,7 @@ static void join_deinit(struct join *j)
 		free(j->groups.at[i]);
 	vec_deinit(&j->groups);
 	map_deinit(&j->blocks);
+	vec_deinit(&j->small);
 	free(j->row_of);
 }
 
@@ -100,6 +104,24 @@ static int note_holder(struct join *j, struct fact_heap_join *row, uint64_t obje
 	return 0;
 }
 
+/* A buffer, whose container may be looked for when all blocks are known. */
+static int note_buffer(struct join *j, const struct fact_heap_join *row, const struct fact_block *f,
+		       struct err *err)
+{
+	size_t at = (size_t)(row - j->rows.at);
+	struct held_group *group;
+
+	if (f->size >= BUFFER_MIN)
+		return j->blocks.len < BUFFERS_MAX && map_set(&j->blocks, f->addr, at) < 0 ? err_nomem(err) : 0;
+	if (j->small.len >= SMALL_MAX)
+		return 0;
+	group = group_of(j, at);
+	if (!group || vec_push(&j->small, f->addr) < 0)
+		return err_nomem(err);
+	held_add(group, (uint32_t)(j->small.len - 1));
+	return 0;
+}
+
 static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 {
 	struct join *j = ctx;
@@ -119,27 +141,50 @@ static int on_block(void *ctx, const struct fact_block *f, struct err *err)
 		row->newest_ns = f->birth_ns;
 	if (!j->held)
 		return 0;
-	if (use == FACT_JOIN_BUFFER && f->size >= BUFFER_MIN && j->blocks.len < BUFFERS_MAX &&
-	    map_set(&j->blocks, f->addr, (uint64_t)(row - j->rows.at)) < 0)
-		return err_nomem(err);
+	if (use == FACT_JOIN_BUFFER)
+		return note_buffer(j, row, f, err);
 	return use == FACT_JOIN_OBJECT ? note_holder(j, row, object, n, err) : 0;
 }
 
-/* The container whose items are in a large buffer of a row that makes no such containers. */
+/* Are objects made where the row's buffers are? Then those tell. */
+static bool makes_objects(const struct join *j, const struct fact_heap_join *row)
+{
+	return map_has(&j->index, (uint64_t)row->site << 32 | (uint64_t)FACT_JOIN_OBJECT << 24 |
+					  (row->type & 0xffffff));
+}
+
+/* The small buffers chosen become addresses to look for, and their groups empty: containers come in. */
+static int choose_small(struct join *j, struct err *err)
+{
+	for (size_t i = 0; i < j->rows.len; i++) {
+		const struct fact_heap_join *row = &j->rows.at[i];
+		struct held_group *group = j->groups.at[i];
+
+		if (!group || row->use != FACT_JOIN_BUFFER)
+			continue;
+		for (uint32_t k = makes_objects(j, row) ? group->n : 0; k < group->n; k++)
+			if (map_set(&j->blocks, j->small.at[group->vertex[k]], i) < 0)
+				return err_nomem(err);
+		*group = (struct held_group){ .containers = row->blocks < FEW };
+	}
+	return 0;
+}
+
+/* The container whose items are in a buffer of a row that makes no such containers. */
 static int on_owner(void *ctx, uint64_t value, uint32_t vertex, struct err *err)
 {
 	struct join *j = ctx;
-	const struct fact_heap_join *row = &j->rows.at[value];
-	uint64_t objects = (uint64_t)row->site << 32 | (uint64_t)FACT_JOIN_OBJECT << 24 |
-			   (row->type & 0xffffff);
 	struct held_group *group;
 
-	if (map_has(&j->index, objects))
+	if (makes_objects(j, &j->rows.at[value]))
 		return 0;
-	group = group_of(j, value);
-	if (!group)
-		return err_nomem(err);
-	held_add(group, vertex);
+	if (!j->groups.at[value]) { /* large ones only */
+		group = group_of(j, value);
+		if (!group)
+			return err_nomem(err);
+		group->containers = true;
+	}
+	held_add(j->groups.at[value], vertex);
 	return 0;
 }
 
@@ -185,7 +230,8 @@ static int push_all(struct join *j, const struct fact_sink *sink, struct err *er
 
 	if (j->held) {
 		add_retained(j);
-		r = held_owners(j->held, &j->blocks, on_owner, j, err);
+		r = choose_small(j, err);
+		r = r < 0 ? r : held_owners(j->held, &j->blocks, on_owner, j, err);
 	}
 	for (size_t i = 0; r == 0 && i < j->rows.len; i++) {
 		const struct fact_heap_join *row = &j->rows.at[i];
@@ -196,7 +242,6 @@ static int push_all(struct join *j, const struct fact_sink *sink, struct err *er
 			continue;
 		group->site = row->site;
 		group->type = row->type;
-		group->containers = row->use == FACT_JOIN_BUFFER;
 		group->objects = group->containers ? group->n : row->blocks;
 		group->bytes = row->bytes;
 		r = held_push(j->held, group, sink, err);

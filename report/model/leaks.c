@@ -66,7 +66,10 @@ int leaks_suppress(struct leaks *l, const struct leak_suppression *s, struct err
 bool leak_used_again(const struct leak *row)
 {
 	const char *type = row->type_name;
-	return !strcmp(type, "tuple") || !strcmp(type, "list") || !strcmp(type, "dict") || !strcmp(type, "float");
+	if (row->container) /* a larger buffer is never one used again */
+		return false;
+	return !strcmp(type, "tuple") || (!strcmp(type, "list") && !row->of_buffers) || !strcmp(type, "dict") ||
+	       !strcmp(type, "float");
 }
 
 const char *leak_state_name(enum leak_state s)
@@ -172,6 +175,7 @@ static struct leak *new_row(struct leaks *l, const struct recording *r, uint32_t
 	row->stack = stack;
 	leaks_place(&r->stacks, row);
 	row->confidence = r->verdicts[stack].confidence;
+	row->put = STACKS_NONE;
 	row->type_name = row->holder = row->path = "";
 	row->sentence = row->why = row->unless = row->reason = "";
 	return row;
@@ -233,6 +237,7 @@ static int add_cell(struct leaks *l, const struct recording *r, const struct cel
 		return err_nomem(err);
 	row->type = c->type;
 	row->objects = c->objects < OBJECTS_MIN && c->buffers > c->objects ? c->buffers : c->objects;
+	row->of_buffers = !c->objects;
 	row->bytes = c->object_bytes + c->buffer_bytes;
 	row->retained_bytes = c->retained > row->bytes ? c->retained : row->bytes;
 	row->unreachable = c->unreachable;
@@ -475,14 +480,18 @@ static int find(struct leaks *l, const struct recording *r, struct cells *cells,
 		rc = make_rows(l, r, cells, err);
 	if (rc == 0)
 		rc = add_hidden(l, r, cells, err);
+	if (rc == 0)
+		rc = leaks_put(l, r, err);
 	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)
 		rc = leaks_judge(l, r, &l->rows.at[i], err);
 	if (rc == 0) {
 		share_acquittals(l);
 		rc = leaks_merge(l, r, err);
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		leaks_believe(l, r);
 		rc = put_in_order(l, err);
+	}
 	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)
 		rc = leaks_say(l, r, &l->rows.at[i], err);
 	return rc;

@@ -23,14 +23,29 @@ enum leak_reach {
 	LEAK_C_REFERENCE, /* held by references no object and no root accounts for */
 };
 
+/* How sure it is that the row's objects were made where they are said to be. */
+enum leak_place {
+	LEAK_MADE,
+	LEAK_PERHAPS_MADE, /* used again: the stack may be that of an earlier object in the same memory */
+	LEAK_PUT,	   /* so, and blamed is where they are put */
+	LEAK_BESIDE,	   /* so, and blamed is where other objects of the leak are made, in the same container */
+};
+
 struct leak {
 	uint32_t lead;	/* index of the row it is part of; its own: it leads */
 	uint32_t stack; /* where they are made: a stack of the recording */
-	uint32_t blamed; /* index into stacks.frames: innermost frame that is no library's; STACKS_NONE */
+	/*
+	 * Index into stacks.frames: the innermost frame of the stack that is no library's; STACKS_NONE. With LEAK_PUT
+	 * such a frame of put, with LEAK_BESIDE that of another row.
+	 */
+	uint32_t blamed;
+	enum leak_place place;
+	uint32_t put; /* the stack their container, the last on their path, was last enlarged at; STACKS_NONE: not known */
 	uint32_t caller; /* likewise: the next such frame outwards */
 	bool by_library; /* a library made them on behalf of the blamed frame */
 	uint32_t type;	/* number of the type in the last snapshot; 0: not known */
 	bool container; /* no objects are made here: an older object of the type grows */
+	bool of_buffers; /* no objects are made here, but their buffers: of many of the type */
 	enum leak_state state;
 	enum leak_reach reach;
 	enum growth_confidence confidence;
@@ -81,8 +96,14 @@ int leaks_find(struct leaks *l, const struct recording *r, struct err *err) MUST
 /* Set by_stack[stack] for every stack with an accused row; the rest of the array is left alone. */
 void leaks_accused(const struct leaks *l, bool *by_stack);
 
-/* Is it of a type that had a free list in every CPython of 3.8 to 3.15, so that its line may be another one's? */
+/* Was it of a type that had a free list in every CPython of 3.8 to 3.15, so that its stack may be another one's? */
 bool leak_used_again(const struct leak *row);
+
+/* "made", "perhaps made", "put in", "beside what is made": what is said before "at" and the blamed frame. */
+const char *leak_place_name(enum leak_place p);
+
+/* Is where they are put another function than the one blamed, or the blamed one itself? Then it is worth telling. */
+bool leak_tells_put(const struct recording *r, const struct leak *row);
 
 /* "accused" …; "reachable", "unreachable", "c-reference", "unknown". */
 const char *leak_state_name(enum leak_state s);

@@ -10,10 +10,9 @@
 #include "report/model/leaks_private.h"
 
 #define STEPS ".[ " /* characters that begin a step of a path */
-#define MERGED_ROWS_MAX 2000 /* compared with each other */
+#define MERGED_ROWS_MAX 2000 /* the first are compared with all */
 
-/* A file of the standard library, of an installed package, or of the interpreter itself. */
-static bool is_library(const char *file)
+bool leaks_library(const char *file)
 {
 	static const char *const marks[] = { "/lib/python3", "/lib64/python3", "/site-packages/",
 					     "/dist-packages/" };
@@ -31,7 +30,7 @@ uint32_t leaks_blamed(const struct stacks *s, uint32_t stack)
 		uint32_t frame = s->places.at[place].frame;
 		if (first == STACKS_NONE)
 			first = frame;
-		if (!is_library(stacks_text(s, frame).file))
+		if (!leaks_library(stacks_text(s, frame).file))
 			return frame;
 		place = s->places.at[place].parent;
 	}
@@ -47,7 +46,7 @@ void leaks_place(const struct stacks *s, struct leak *row)
 	row->caller = STACKS_NONE;
 	for (; place >= STACKS_FIRST; place = s->places.at[place].parent) {
 		uint32_t frame = s->places.at[place].frame;
-		if (passed && !is_library(stacks_text(s, frame).file)) {
+		if (passed && !leaks_library(stacks_text(s, frame).file)) {
 			row->caller = frame;
 			return;
 		}
@@ -162,7 +161,7 @@ static bool own_class(const struct recording *r, const struct leak *row,
 	if (strcmp(t->module, "__main__") == 0)
 		return true;
 	while (stacks_next(&r->stacks, &place, &f))
-		if (!is_library(f.file) && is_module(f.file, t->module))
+		if (!leaks_library(f.file) && is_module(f.file, t->module))
 			return true;
 	return false;
 }
@@ -235,11 +234,11 @@ static size_t nearest(const struct leaks *l, const struct recording *r, const st
 	return ret;
 }
 
-/* Groups of rows that are surely related, also by others between them. */
+/* Groups of rows that are surely related, also by others between them; of rows beyond the first n only by those. */
 static void join_groups(const struct leaks *l, const struct recording *r, uint32_t *parent, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < i; k++) {
+	for (size_t i = 0; i < l->rows.len; i++)
+		for (size_t k = 0; k < i && k < n; k++) {
 			const struct leak *a = &l->rows.at[i], *b = &l->rows.at[k];
 			if (a->state == b->state && surely_related(r, a, b))
 				parent[find_root(parent, (uint32_t)i)] = find_root(parent, (uint32_t)k);

@@ -15,6 +15,15 @@ uint32_t leaks_blamed(const struct stacks *s, uint32_t stack);
 /* Fill in blamed, caller and by_library from the row's stack. */
 void leaks_place(const struct stacks *s, struct leak *row);
 
+/* Set put of every row. Errors: NOMEM. */
+int leaks_put(struct leaks *l, const struct recording *r, struct err *err) MUST_CHECK;
+
+/* Of merged rows: set place, and blamed when another line than their own is the one to believe. */
+void leaks_believe(struct leaks *l, const struct recording *r);
+
+/* Is a file of the standard library, of an installed package, or of the interpreter itself? */
+bool leaks_library(const char *file);
+
 /* Set lead of every row. Errors: NOMEM. */
 int leaks_merge(struct leaks *l, const struct recording *r, struct err *err) MUST_CHECK;
 

@@ -117,7 +117,8 @@ static const char *say_sentence(struct leaks *l, const struct recording *r, cons
 	put_what(&b, row);
 	if (row->blamed != STACKS_NONE) {
 		struct stack_text f = stacks_text(&r->stacks, row->blamed);
-		(void)buf_printf(&b, ", made at %s %s:%u", f.function, base_of(f.file), f.line);
+		(void)buf_printf(&b, ", %s at %s %s:%u", leak_place_name(row->place), f.function,
+				 base_of(f.file), f.line);
 	}
 	put_held(&b, l, row);
 	if (!row->container) {
@@ -214,7 +215,8 @@ static bool suppress(struct leaks *l, const struct recording *r, struct leak *ro
 	for (size_t i = 0; i < l->suppressions.len; i++) {
 		struct leak_suppression *s = &l->suppressions.at[i];
 		if (s->expired || (s->type && fnmatch(s->type, row->type_name, 0) != 0) ||
-		    (s->site && !site_matches(r, row->stack, s->site)))
+		    (s->site && !site_matches(r, row->stack, s->site) &&
+		     (row->put == STACKS_NONE || !site_matches(r, row->put, s->site))))
 			continue;
 		s->used++;
 		row->state = LEAK_SUPPRESSED;

@@ -127,6 +127,7 @@ static int add_leak_row(const struct recording *r, size_t i, struct table *t, st
 	c[15].text = *l->reason ? l->reason : l->why;
 	c[16].text = l->unless;
 	c[17].count = l->stack;
+	c[18].text = leak_place_name(l->place);
 	return 0;
 }
 
@@ -151,6 +152,7 @@ int recording_leaks_table(const struct recording *r, size_t top, struct table *r
 		{ "why", "WHY", TABLE_NAME },
 		{ "not_a_leak_if", "NOT A LEAK IF", TABLE_NAME },
 		{ "stack", "STACK", TABLE_STACK },
+		{ "place", "PLACE", TABLE_WORD },
 	};
 	int rc = table_init(ret, columns, COUNT_OF(columns), err);
 	for (size_t i = 0; rc == 0 && i < r->leaks.rows.len && (!top || i < top); i++)

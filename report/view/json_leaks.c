@@ -58,6 +58,14 @@ static void put_row(struct json *j, const struct recording *r, size_t i, const u
 	json_bool(j, "container", row->container);
 	json_number(j, "site", rank[row->stack]);
 	put_place(j, r, row);
+	json_word(j, "place", row->place == LEAK_MADE	      ? "made" :
+			      row->place == LEAK_PERHAPS_MADE ? "perhaps-made" :
+			      row->place == LEAK_PUT	      ? "put" :
+								"beside");
+	if (row->put == STACKS_NONE)
+		json_nothing(j, "put_site");
+	else
+		json_number(j, "put_site", rank[row->put]);
 	put_text(j, "holder", row->holder);
 	put_text(j, "path", row->path);
 	json_word(j, "reach", leak_reach_name(row->reach));

@@ -60,9 +60,10 @@ static void put_part(struct text *t, const struct leak *row)
 	if (row->blamed != STACKS_NONE)
 		f = stacks_text(&t->r->stacks, row->blamed);
 	const char *slash = strrchr(f.file, '/');
-	buf_printf(&line, "%s%s, %s, made at %s %s:%u",
+	buf_printf(&line, "%s%s, %s, %s at %s %s:%u",
 		   *row->type_name ? row->type_name : "blocks",
-		   row->container ? " that grows" : "", text_bytes(t, &a, row->bytes), f.function,
+		   row->container ? " that grows" : "", text_bytes(t, &a, row->bytes),
+		   leak_place_name(row->place), f.function,
 		   slash && slash[1] ? slash + 1 : f.file, f.line);
 	const char *words = buf_cstr(&line);
 	out_need(t->out, &line);
@@ -97,7 +98,9 @@ static void put_suspect(struct text *t, size_t number, const struct leak *row, s
 	out_printf(t->out, "%6s\n", growth_confidence_name(row->confidence));
 	if (*row->type_name)
 		put_words(t, "     who", row->sentence);
-	text_stack(t, "     made  ", INDENT, row->stack, SUSPECT_FRAMES);
+	if (leak_tells_put(t->r, row))
+		text_stack(t, "     put   ", INDENT, row->put, SUSPECT_FRAMES);
+	text_stack(t, row->place == LEAK_MADE ? "     made  " : "     made? ", INDENT, row->stack, SUSPECT_FRAMES);
 	put_words(t, "     held", row->path);
 	put_words(t, "     why", row->why);
 	snprintf(unless, sizeof unless, "a leak if %s", row->unless);

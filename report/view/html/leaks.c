@@ -84,8 +84,8 @@ static void title(struct text *t, const struct leak *row)
 	if (*row->type_name) {
 		out_str(t->out, "<b class=\"type\"><bdi>");
 		html_name_str(t, row->type_name);
-		out_printf(t->out, "</bdi></b>%s <span class=\"at\">made at ",
-			   row->container ? " that grows" : "");
+		out_printf(t->out, "</bdi></b>%s <span class=\"at\">%s at ", row->container ? " that grows" : "",
+			   leak_place_name(row->place));
 		made_at(t, row);
 		out_str(t->out, "</span>");
 	} else {
@@ -148,8 +148,10 @@ static void parts(struct text *t, size_t number, size_t lead)
 		const struct leak *row = &l->rows.at[i];
 		out_str(t->out, "<tr><td class=\"name\"><bdi>");
 		html_name_str(t, *row->type_name ? row->type_name : "blocks");
-		out_printf(t->out, "</bdi>%s</td><td class=\"name\">",
-			   row->container ? " that grows" : "");
+		out_printf(t->out, "</bdi>%s</td><td class=\"name\">%s", row->container ? " that grows" : "",
+			   row->place == LEAK_MADE ? "" : row->place == LEAK_PERHAPS_MADE ? "perhaps " : leak_place_name(row->place));
+		if (row->place == LEAK_PUT || row->place == LEAK_BESIDE)
+			out_str(t->out, " at ");
 		made_at(t, row);
 		out_str(t->out, "</td>");
 		html_share_bytes(t, row->bytes, l->rows.at[lead].retained_bytes);
@@ -195,7 +197,12 @@ static void evidence(struct text *t, size_t number, size_t lead)
 	words(t, "Held by", row->path);
 	words(t, "Why", row->why);
 	parts(t, number, lead);
-	out_str(t->out, "<h3>Made at</h3>");
+	if (leak_tells_put(t->r, row)) {
+		out_str(t->out, "<h3>Put in at</h3>");
+		html_stack(t, row->put);
+	}
+	out_str(t->out, row->place == LEAK_MADE ? "<h3>Made at</h3>" :
+						   "<h3>Made at, or an earlier one in the same memory</h3>");
 	html_stack(t, row->stack);
 	words(t, "Not a leak if", row->unless);
 	out_str(t->out, "</details>\n");
