@@ -240,8 +240,9 @@ static void join_groups(const struct leaks *l, const struct recording *r, uint32
 	for (size_t i = 0; i < l->rows.len; i++)
 		for (size_t k = 0; k < i && k < n; k++) {
 			const struct leak *a = &l->rows.at[i], *b = &l->rows.at[k];
-			if (a->state == b->state && surely_related(r, a, b))
-				parent[find_root(parent, (uint32_t)i)] = find_root(parent, (uint32_t)k);
+			uint32_t *mine = &parent[find_root(parent, (uint32_t)i)], other = find_root(parent, (uint32_t)k);
+			if (*mine != other && a->state == b->state && surely_related(r, a, b))
+				*mine = other;
 		}
 }
 

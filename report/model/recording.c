@@ -307,8 +307,7 @@ static void note_used_again(struct recording *r, int *rc)
 {
 	for (size_t i = 0; i < r->leaks.rows.len; i++) {
 		const struct leak *row = &r->leaks.rows.at[i];
-		if (row->state != LEAK_ACCUSED || row->lead != i || row->container ||
-		    !leak_used_again(row))
+		if (row->state != LEAK_ACCUSED || row->lead != i || row->place == LEAK_MADE)
 			continue;
 		note(r, rc, "used-again",
 		     "Python uses tuples, lists, dicts and floats again: the line a %s is made at may be that "

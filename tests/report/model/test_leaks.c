@@ -132,7 +132,77 @@ Test(report_model_leaks, a_leak_of_lists_may_have_an_earlier_ones_line)
 	end();
 	cr_assert_eq(r.leaks.naccused, 1);
 	cr_assert_str_eq(r.leaks.rows.at[0].type_name, "list");
+	cr_expect_eq(r.leaks.rows.at[0].place, LEAK_PERHAPS_MADE);
 	cr_assert(noted("used-again"));
+}
+
+/* Lists made at one site hang in a list whose items were last moved at another: the lead. */
+static const struct leak *lists_put_by(const char *made, const char *put)
+{
+	feed_site(&r, 1, 1, made);
+	feed_site(&r, 2, 1, put);
+	grow(2);
+	begin_heap(true);
+	join(1, 2, FACT_JOIN_OBJECT, 960, 0);
+	join(2, 2, FACT_JOIN_BUFFER, 1, 0);
+	held(1, 2, "list app.log", "app.log[*]", FACT_BOUND_NONE, 0);
+	held(2, 2, "list app.log", "app.log", FACT_BOUND_NONE, 0);
+	end();
+	cr_assert_eq(r.leaks.naccused, 1);
+	cr_assert_not(r.leaks.rows.at[0].container);
+	return &r.leaks.rows.at[0];
+}
+
+static void expect_blamed(const struct leak *row, enum leak_place place, const char *function)
+{
+	cr_expect_eq(row->place, place, "%d", (int)row->place);
+	cr_assert_neq(row->blamed, STACKS_NONE);
+	cr_expect_str_eq(stacks_text(&r.stacks, row->blamed).function, function);
+}
+
+Test(report_model_leaks, what_may_be_used_again_is_called_by_where_it_is_put)
+{
+	const struct leak *row = lists_put_by("parse /srv/parse.py:5 < serve /srv/app.py:3",
+					      "handle /srv/feed.py:20 < serve /srv/app.py:3");
+
+	expect_blamed(row, LEAK_PUT, "handle");
+	cr_expect(strstr(row->sentence, "put in at handle feed.py:20"), "%s", row->sentence);
+	cr_expect(leak_tells_put(&r, row));
+	cr_expect(noted("used-again"));
+}
+
+Test(report_model_leaks, where_both_stacks_agree_it_was_made_there)
+{
+	const struct leak *row = lists_put_by("handle /srv/feed.py:18 < serve /srv/app.py:3",
+					      "append /srv/store.py:7 < handle /srv/feed.py:20 < serve /srv/app.py:3");
+
+	expect_blamed(row, LEAK_MADE, "handle");
+	cr_expect(leak_tells_put(&r, row));
+	cr_expect_not(noted("used-again"));
+}
+
+Test(report_model_leaks, a_library_on_behalf_of_a_line_all_stacks_have_proves_nothing)
+{
+	const struct leak *row = lists_put_by("loads /usr/lib/python3/dist-packages/x.py:5 < serve /srv/app.py:3",
+					      "handle /srv/feed.py:20 < serve /srv/app.py:3");
+
+	expect_blamed(row, LEAK_PUT, "handle");
+}
+
+Test(report_model_leaks, without_a_line_that_puts_it_it_is_called_by_what_is_made_beside_it)
+{
+	feed_site(&r, 1, 1, "loads /usr/lib/python3/dist-packages/x.py:5");
+	feed_site(&r, 2, 1, "handle /srv/feed.py:20 < serve /srv/app.py:3");
+	grow(2);
+	begin_heap(true);
+	join(1, 2, FACT_JOIN_OBJECT, 960, 0);
+	join(2, 3, FACT_JOIN_OBJECT, 960, 0);
+	held(1, 2, "list app.log", "app.log[*]", FACT_BOUND_NONE, 0);
+	held(2, 3, "list app.log", "app.log[*][0]", FACT_BOUND_NONE, 0);
+	end();
+	cr_assert_eq(r.leaks.naccused, 1);
+	cr_expect_str_eq(r.leaks.rows.at[0].type_name, "list");
+	expect_blamed(&r.leaks.rows.at[0], LEAK_BESIDE, "handle");
 }
 
 Test(report_model_leaks, two_leaks_stay_two)
