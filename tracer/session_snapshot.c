@@ -280,6 +280,18 @@ __attribute__((noreturn)) static void help(struct session_side *side, pid_t pare
 	end_helper(0);
 }
 
+/* A thread that moves a block may wait for room in the pipe, where it has not told its caller yet. */
+static int agent_busy(void *ctx, struct err *err)
+{
+	struct session *s = ctx;
+	int r = 0;
+
+	if (!inject_busy(s->inject, s->mem))
+		return 0;
+	r = session_drain(s, err);
+	return r < 0 ? r : 1;
+}
+
 int session_snapshot_begin(struct session *s, struct err *err)
 {
 	struct session_side *side = side_new(s);
@@ -291,6 +303,8 @@ int session_snapshot_begin(struct session *s, struct err *err)
 		return err_nomem(err);
 	if (inject_fixed(s->inject))
 		side->snap.agent_at = inject_fixed(s->inject)->map_base;
+	side->snap.busy = agent_busy;
+	side->snap.busy_ctx = s;
 	r = snapshot_hold(&side->snap, &why);
 	if (r == 0)
 		r = err_set(&why, ERR_SYS, "%.180s", side->snap.note);

@@ -167,18 +167,23 @@ static int good_instant(struct snapshot *s, struct err *err)
 	uint64_t most = s->options->max_pause_ns ? s->options->max_pause_ns : SNAPSHOT_MAX_PAUSE_NS;
 	uint64_t begin = snapshot_now_ns();
 
-	while (!s->at_rest && (collecting(s) || inside_allocator(s))) {
+	for (;;) {
+		int r = s->at_rest				   ? 0 :
+			collecting(s) || inside_allocator(s) ? 1 :
+			s->busy				   ? s->busy(s->busy_ctx, err) :
+							     0;
+
+		if (r <= 0)
+			return r;
 		/* the time it runs in between counts, too: somebody waits for us */
 		s->inside = snapshot_now_ns() - begin + STEP_US * UINT64_C(2000) > most;
 		if (s->inside)
 			return 0;
-		int r = stop_step(s->stop, STEP_US, err);
-
+		r = stop_step(s->stop, STEP_US, err);
 		if (r < 0)
 			return r;
 		s->result->cost.pause_retries++;
 	}
-	return 0;
 }
 
 static int stack_pointers(struct snapshot *s, struct err *err)

@@ -36,6 +36,12 @@ struct snapshot_guard {
 typedef int snapshot_extra_fn(void *ctx, struct heap *h, struct held *held,
 			      const struct fact_sink *sink, struct err *err);
 
+/*
+ * With everybody stopped: is somebody in the middle of a change no program counter tells? 1: yes, and what held him
+ * up is out of the way; 0: no. Errors: its own.
+ */
+typedef int snapshot_busy_fn(void *ctx, struct err *err);
+
 struct snapshot {
 	pid_t pid;
 	const struct snapshot_options *options;
@@ -61,6 +67,8 @@ struct snapshot {
 	snapshot_extra_fn *extra; /* NULL: none */
 	void *extra_ctx;
 	uint32_t retakes; /* how often a torn heap may still be taken anew */
+	snapshot_busy_fn *busy; /* NULL: program counters tell all */
+	void *busy_ctx;
 	bool among_copies; /* others of ours exist: what looks like a killed pymemprof's is one of them */
 	bool at_rest;	/* the target waits for us where it is: no instant is better */
 	bool said_target;

@@ -261,8 +261,7 @@ static void realloc_failed(uint64_t addr, const struct undo_free *u)
 		sample_unfree(addr);
 }
 
-static __attribute__((noinline)) void *lane_realloc(uint32_t domain, void *ptr, size_t n,
-						    uint64_t tp)
+static void *move_block(uint32_t domain, void *ptr, size_t n, uint64_t tp)
 {
 	const struct call c = { domain, AGENT_REALLOC, ptr, n, 0 };
 	struct undo_free u = { { 0, 0 }, false, false };
@@ -290,6 +289,23 @@ static __attribute__((noinline)) void *lane_realloc(uint32_t domain, void *ptr, 
 		lane_record_alloc((uint64_t)p, n, domain);
 	else if (ptr)
 		realloc_failed((uint64_t)ptr, &u);
+	return p;
+}
+
+/*
+ * We may wait for room in the pipe behind the original, when the old block is gone and a list, say,
+ * points there until we return: no instant for a snapshot, which the reader has to be told.
+ */
+static __attribute__((noinline)) void *lane_realloc(uint32_t domain, void *ptr, size_t n,
+						    uint64_t tp)
+{
+	void *p;
+
+	LANE->in_realloc = ptr != NULL;
+	lane_order();
+	p = move_block(domain, ptr, n, tp);
+	lane_order();
+	LANE->in_realloc = 0;
 	return p;
 }
 

@@ -131,6 +131,17 @@ bool inject_waits(const struct inject *in, struct mem_source *mem)
 	       gate.why_pass == AGENT_WHY_FINAL;
 }
 
+bool inject_busy(const struct inject *in, struct mem_source *mem)
+{
+	const size_t at = offsetof(struct agent_state, lane);
+	struct agent_lane lane;
+	int r = in->share_fd >= 0 ? share_read(in, at, &lane, sizeof(lane), NULL) :
+				    mem_read(mem, taddr_add(in->base, AGENT_STATE_OFFSET + (int64_t)at), &lane,
+					     sizeof(lane), NULL);
+
+	return r == 0 && (lane.in_realloc || lane.inside);
+}
+
 int inject_public(const struct inject *in, struct mem_source *mem, struct agent_public *ret,
 		  struct err *err)
 {

@@ -102,6 +102,12 @@ typedef int inject_drain_fn(void *ctx, struct err *err);
 int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inject_drain_fn *drain,
 		  void *ctx, struct inject_audit *ret, struct err *err) MUST_CHECK;
 
+/*
+ * Is a block being moved, or an original at work, so that what the heap says contradicts itself? As
+ * far as threads of the main interpreter's GIL go. False, too, when the agent cannot be read.
+ */
+bool inject_busy(const struct inject *in, struct mem_source *mem);
+
 /* Does a thread wait in the agent, the program's work being done, until it is removed? The target may run. */
 bool inject_waits(const struct inject *in, struct mem_source *mem);
 

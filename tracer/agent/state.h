@@ -131,7 +131,7 @@ struct agent_lane {
 	uint32_t untold;	 /* AGENT_UNTOLD_…: the cached stack wants another look */
 	uint64_t tick_at;	 /* agent_public.allocs at the next look at the clock */
 	uint32_t period;	 /* allocations from one look to the next */
-	uint32_t reserved;
+	uint32_t in_realloc;	 /* a block is moved, and its owner has the old address still */
 	uint64_t sample_left;	 /* bytes until the next sample */
 	uint32_t out_len;	 /* words in `out`, head included; 0: no batch open */
 	uint32_t out_end;	 /* words that may be there; 0: none open, or it waits to be sent */
