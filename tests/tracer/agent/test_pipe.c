@@ -199,6 +199,7 @@ Test(tracer_agent_pipe, who_waits_for_the_pipe_while_he_moves_a_block_is_known)
 		p = hook_mem_realloc(NULL, p, 1000 + i);
 	cr_assert_gt(agent_state.pub.stalls, 10);
 	cr_assert_eq(agent_state.lane.in_realloc, 0);
+	hook_mem_free(NULL, p);
 	__atomic_store_n(&watch.done, true, __ATOMIC_RELAXED);
 	pthread_join(reader, NULL);
 	/* he does nothing else, so whenever he waits he is in the middle of it */
