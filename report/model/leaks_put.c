@@ -156,11 +156,15 @@ static void believe(const struct leaks *l, const struct recording *r, struct lea
 			row->blamed = frame;
 		return;
 	}
-	other = own_line(s, row) ? NULL : beside(l, s, row);
-	if (other) {
-		row->place = LEAK_BESIDE;
-		row->blamed = other->blamed;
+	other = beside(l, s, row);
+	if (!other)
+		return;
+	if (own_line(s, row)) { /* what hangs together is made together */
+		row->place = one_function(s, row->blamed, other->blamed) ? LEAK_MADE : LEAK_PERHAPS_MADE;
+		return;
 	}
+	row->place = LEAK_BESIDE;
+	row->blamed = other->blamed;
 }
 
 void leaks_believe(struct leaks *l, const struct recording *r)

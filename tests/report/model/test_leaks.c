@@ -189,10 +189,11 @@ Test(report_model_leaks, a_library_on_behalf_of_a_line_all_stacks_have_proves_no
 	expect_blamed(row, LEAK_PUT, "handle");
 }
 
-Test(report_model_leaks, without_a_line_that_puts_it_it_is_called_by_what_is_made_beside_it)
+/* Lists and bytes of one leak, made at two lines; nothing tells where the list that holds them was enlarged. */
+static void lists_beside_bytes(const char *lists, const char *bytes)
 {
-	feed_site(&r, 1, 1, "loads /usr/lib/python3/dist-packages/x.py:5");
-	feed_site(&r, 2, 1, "handle /srv/feed.py:20 < serve /srv/app.py:3");
+	feed_site(&r, 1, 1, lists);
+	feed_site(&r, 2, 1, bytes);
 	grow(2);
 	begin_heap(true);
 	join(1, 2, FACT_JOIN_OBJECT, 960, 0);
@@ -202,7 +203,25 @@ Test(report_model_leaks, without_a_line_that_puts_it_it_is_called_by_what_is_mad
 	end();
 	cr_assert_eq(r.leaks.naccused, 1);
 	cr_expect_str_eq(r.leaks.rows.at[0].type_name, "list");
+}
+
+Test(report_model_leaks, without_a_line_that_puts_it_it_is_called_by_what_is_made_beside_it)
+{
+	lists_beside_bytes("loads /usr/lib/python3/dist-packages/x.py:5", "handle /srv/feed.py:20 < serve /srv/app.py:3");
 	expect_blamed(&r.leaks.rows.at[0], LEAK_BESIDE, "handle");
+}
+
+Test(report_model_leaks, what_one_function_makes_with_other_parts_of_the_leak_was_made_there)
+{
+	lists_beside_bytes("handle /srv/feed.py:19 < serve /srv/app.py:3", "handle /srv/feed.py:20 < serve /srv/app.py:3");
+	expect_blamed(&r.leaks.rows.at[0], LEAK_MADE, "handle");
+	cr_expect_not(noted("used-again"));
+}
+
+Test(report_model_leaks, what_another_function_makes_proves_nothing_of_a_line_of_the_programs_own)
+{
+	lists_beside_bytes("parse /srv/feed.py:7 < serve /srv/app.py:3", "handle /srv/feed.py:20 < serve /srv/app.py:3");
+	expect_blamed(&r.leaks.rows.at[0], LEAK_PERHAPS_MADE, "parse");
 }
 
 Test(report_model_leaks, two_leaks_stay_two)
