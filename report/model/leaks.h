@@ -39,10 +39,10 @@ struct leak {
 	 * such a frame of put, with LEAK_BESIDE that of another row.
 	 */
 	uint32_t blamed;
+	uint32_t caller; /* the next such frame outwards on the stack; STACKS_NONE */
+	bool by_library; /* a library made them on behalf of the innermost such frame */
 	enum leak_place place;
 	uint32_t put; /* the stack their container, the last on their path, was last enlarged at; STACKS_NONE: not known */
-	uint32_t caller; /* likewise: the next such frame outwards */
-	bool by_library; /* a library made them on behalf of the blamed frame */
 	uint32_t type;	/* number of the type in the last snapshot; 0: not known */
 	bool container; /* no objects are made here: an older object of the type grows */
 	bool of_buffers; /* no objects are made here, but their buffers: of many of the type */

@@ -69,23 +69,23 @@ static size_t depth_of(const char *path)
 	return n;
 }
 
+bool leaks_one_function(const struct stacks *s, uint32_t a, uint32_t b)
+{
+	const struct stack_frame *x = &s->frames.at[a], *y = &s->frames.at[b];
+	return x->function == y->function && x->file == y->file;
+}
+
 static bool same_function(const struct recording *r, const struct leak *a, const struct leak *b)
 {
-	if (a->blamed == STACKS_NONE || b->blamed == STACKS_NONE)
-		return false;
-	const struct stack_frame *x = &r->stacks.frames.at[a->blamed];
-	const struct stack_frame *y = &r->stacks.frames.at[b->blamed];
-	return x->function == y->function && x->file == y->file;
+	return a->blamed != STACKS_NONE && b->blamed != STACKS_NONE &&
+	       leaks_one_function(&r->stacks, a->blamed, b->blamed);
 }
 
 /* Is callee made in a call that caller's function makes? */
 static bool calls(const struct recording *r, const struct leak *caller, const struct leak *callee)
 {
-	if (caller->blamed == STACKS_NONE || callee->caller == STACKS_NONE)
-		return false;
-	const struct stack_frame *f = &r->stacks.frames.at[caller->blamed];
-	const struct stack_frame *g = &r->stacks.frames.at[callee->caller];
-	return f->function == g->function && f->file == g->file;
+	return caller->blamed != STACKS_NONE && callee->caller != STACKS_NONE &&
+	       leaks_one_function(&r->stacks, caller->blamed, callee->caller);
 }
 
 /* Does the holder's text begin with that type: "list feed.listeners"? */

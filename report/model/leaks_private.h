@@ -21,6 +21,9 @@ int leaks_put(struct leaks *l, const struct recording *r, struct err *err) MUST_
 /* Of merged rows: set place, and blamed when another line than their own is the one to believe. */
 void leaks_believe(struct leaks *l, const struct recording *r);
 
+/* Are two frames of one function, whatever their lines? Neither is STACKS_NONE. */
+bool leaks_one_function(const struct stacks *s, uint32_t a, uint32_t b);
+
 /* Is a file of the standard library, of an installed package, or of the interpreter itself? */
 bool leaks_library(const char *file);
 

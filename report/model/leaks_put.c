@@ -96,12 +96,6 @@ int leaks_put(struct leaks *l, const struct recording *r, struct err *err)
 	return rc;
 }
 
-static bool one_function(const struct stacks *s, uint32_t a, uint32_t b)
-{
-	const struct stack_frame *x = &s->frames.at[a], *y = &s->frames.at[b];
-	return x->function == y->function && x->file == y->file;
-}
-
 /* Is it blamed on a line of the program's own? */
 static bool by_program(const struct stacks *s, const struct leak *row)
 {
@@ -119,12 +113,12 @@ static bool agrees(const struct stacks *s, const struct leak *row, uint32_t fram
 {
 	if (row->blamed == STACKS_NONE)
 		return false;
-	if (one_function(s, row->blamed, frame))
+	if (leaks_one_function(s, row->blamed, frame))
 		return true;
 	if (!own_line(s, row))
 		return false;
 	for (uint32_t at = s->stacks.at[row->put]; at >= STACKS_FIRST; at = s->places.at[at].parent)
-		if (one_function(s, row->blamed, s->places.at[at].frame))
+		if (leaks_one_function(s, row->blamed, s->places.at[at].frame))
 			return true;
 	return false;
 }
@@ -160,7 +154,7 @@ static void believe(const struct leaks *l, const struct recording *r, struct lea
 	if (!other)
 		return;
 	if (own_line(s, row)) { /* what hangs together is made together */
-		row->place = one_function(s, row->blamed, other->blamed) ? LEAK_MADE : LEAK_PERHAPS_MADE;
+		row->place = leaks_one_function(s, row->blamed, other->blamed) ? LEAK_MADE : LEAK_PERHAPS_MADE;
 		return;
 	}
 	row->place = LEAK_BESIDE;
@@ -194,5 +188,5 @@ bool leak_tells_put(const struct recording *r, const struct leak *row)
 	uint32_t frame = row->put != STACKS_NONE ? leaks_blamed(&r->stacks, row->put) : STACKS_NONE;
 	if (frame == STACKS_NONE)
 		return false;
-	return row->place == LEAK_PUT || row->blamed == STACKS_NONE || !one_function(&r->stacks, row->blamed, frame);
+	return row->place == LEAK_PUT || row->blamed == STACKS_NONE || !leaks_one_function(&r->stacks, row->blamed, frame);
 }

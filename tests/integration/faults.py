@@ -206,10 +206,11 @@ def places(job, folder, r, depth, known):
 
 def places_anew(chosen, begin, folder, r, depth, known):
     """(job, place) of the commands from begin on; those of the commands before it are known."""
-    names = [j.name for j in chosen]
-    for i, job in enumerate(chosen):
+    begun = not begin
+    for job in chosen:
         some = shuffled(places(job, folder, r, depth, known), r)
-        if not begin or i >= names.index(begin):
+        begun = begun or job.name == begin
+        if begun:
             print(f'# {job.name}: {len(some)} places', flush=True)
             yield from ((job, one) for one in some)
 

@@ -148,10 +148,9 @@ static void parts(struct text *t, size_t number, size_t lead)
 		const struct leak *row = &l->rows.at[i];
 		out_str(t->out, "<tr><td class=\"name\"><bdi>");
 		html_name_str(t, *row->type_name ? row->type_name : "blocks");
-		out_printf(t->out, "</bdi>%s</td><td class=\"name\">%s", row->container ? " that grows" : "",
-			   row->place == LEAK_MADE ? "" : row->place == LEAK_PERHAPS_MADE ? "perhaps " : leak_place_name(row->place));
-		if (row->place == LEAK_PUT || row->place == LEAK_BESIDE)
-			out_str(t->out, " at ");
+		out_printf(t->out, "</bdi>%s</td><td class=\"name\">", row->container ? " that grows" : "");
+		if (row->place != LEAK_MADE) /* the column says so of the others */
+			out_printf(t->out, "%s at ", leak_place_name(row->place));
 		made_at(t, row);
 		out_str(t->out, "</td>");
 		html_share_bytes(t, row->bytes, l->rows.at[lead].retained_bytes);

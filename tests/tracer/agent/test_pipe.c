@@ -8,8 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/tracer/agent/fake_python.h"
-#include "tests/tracer/agent/replay.h"
+#include "tests/tracer/agent/collect.h"
 #include "tracer/agent/lane.h"
 
 static struct replay replay;
@@ -28,17 +27,9 @@ static void teardown(void)
 
 TestSuite(tracer_agent_pipe, .init = setup, .fini = teardown);
 
-/* All that was recorded until now, through the pipe into `replay`. */
 static void collect(void)
 {
-	size_t n;
-	uint8_t *bytes;
-
-	fake_flush();
-	bytes = fake_read(&n);
-	cr_assert(replay_feed(&replay, bytes, n), "%s", replay.bad);
-	cr_assert_eq(replay.nrest, 0, "half a batch");
-	free(bytes);
+	collect_into(&replay);
 }
 
 /* Allocate blocks which survive, until n events or the first loss. */
