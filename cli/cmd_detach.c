@@ -32,6 +32,9 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 		return rc;
 	struct out out;
 	out_init(&out, STDOUT_FILENO);
+	if (found.copies && !cli->quiet)
+		out_printf(&out, "process %d: %d %s of a killed snapshot put away\n", (int)pid,
+			   found.copies, found.copies == 1 ? "copy" : "copies");
 	if (!found.found)
 		out_printf(&out, "process %d: no agent of pymemprof is in it\n", (int)pid);
 	else if (!cli->quiet || !found.audit.clean)

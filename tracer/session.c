@@ -16,6 +16,7 @@
 #include "tracer/cpython/detect.h"
 #include "tracer/cpython/identify.h"
 #include "tracer/mem/live.h"
+#include "tracer/process/freeze.h"
 #include "tracer/process/maps.h"
 #include "tracer/process/pidfd.h"
 #include "tracer/process/procfs.h"
@@ -471,5 +472,8 @@ int session_clean(pid_t pid, struct session_clean *ret, struct err *err)
 		r = clean_one(pid, &py, mem, ret, err);
 	for (int i = 0; r > 0 && ret->audit.clean && i < ORPHANS_MAX; i++)
 		r = clean_one(pid, &py, mem, ret, err);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	ret->copies = freeze_put_away(pid, err);
+	return ret->copies < 0 ? ret->copies : 0;
 }

@@ -121,10 +121,11 @@ struct session_clean {
 	bool found; /* an agent whose tracer is gone */
 	struct session_audit audit;
 	uint64_t stop_ns;
+	int copies; /* of the process, ended, that a killed snapshot had left for it to wait for */
 };
 
 /*
- * Remove the agent an earlier tracer left behind. Nothing found is not an error. Errors:
+ * Remove the agents and the copies earlier tracers left behind. Nothing found is not an error. Errors:
  * DENIED hint "already-attached" (its tracer lives), else as session_attach.
  */
 int session_clean(pid_t pid, struct session_clean *ret, struct err *err) MUST_CHECK;

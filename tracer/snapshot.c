@@ -30,7 +30,6 @@
 #define ROOM_LEAST (16u << 20) /* room for kernel tables and the target's own needs */
 #define FUNCTION_BYTES 1024 /* of pymalloc's four entry points, more than any build needs */
 #define RETAKES 2
-#define REAP_ROUNDS 64 /* of orphans, each a list as long as it is looked at */
 #define REAP_TRIES 50  /* a debugger may hold the target when the copy is to be reaped */
 #define REAP_RETRY_NS 100000000
 
@@ -364,8 +363,7 @@ void snapshot_unfreeze(struct snapshot *s)
 	}
 	r = freeze_free(copy, remote, err);
 	if (r == 0 && !s->among_copies)
-		for (int i = 0; i < REAP_ROUNDS && freeze_reap_orphans(remote, NULL) > 0; i++)
-			;
+		(void)!freeze_reap_orphans(remote, NULL);
 	remote_free(remote);
 	(void)!let_go(s, NULL);
 	if (r == 0)

@@ -325,6 +325,54 @@ Test(integration_snapshot, killed_at_any_instant_it_leaves_one_instance_running)
 			kill_many(&py[i], &seed, cycles_wanted(200) / (i == 0 ? 1 : 10));
 }
 
+/* Not one that its parent is about to wait for. */
+static bool a_copy_stays(pid_t pid)
+{
+	for (int i = 0; i < 20; i++) {
+		if (children_of(pid) == 0)
+			return false;
+		usleep(10000);
+	}
+	return true;
+}
+
+/* Killed while the program runs on beside its copy: the copy has ended, and nobody has waited for it. */
+static void leave_a_copy(struct target *t)
+{
+	for (int i = 0; i < 400 && !a_copy_stays(t->pid); i++) {
+		const char *words[] = { "snapshot", pid_word(t), "-o", "/dev/null", "-f", NULL };
+		struct cli_job job;
+		struct cli result;
+
+		cr_assert(cli_start(&job, NULL, words));
+		usleep(2000 + 200 * (unsigned)i);
+		cli_finish(&job, SIGKILL, 10000, &result);
+		cli_done(&result);
+	}
+	cr_assert_gt(children_of(t->pid), 0, "no copy was left");
+}
+
+Test(integration_snapshot, detach_puts_away_what_killed_snapshots_left)
+{
+	struct python *py;
+	size_t n = all_pythons(&py);
+	const char *const args[] = { "append", "/dev/null", NULL };
+	struct target t;
+	struct cli done;
+
+	if (n == 0)
+		return;
+	spawn(&t, &py[0], args);
+	leave_a_copy(&t);
+	CLI(&done, 20000, "detach", pid_word(&t));
+	cr_expect_eq(done.status, 0, "%s", done.err);
+	cr_expect(strstr(done.out, " of a killed snapshot put away\n") != NULL, "%s", done.out);
+	cr_expect_eq(children_of(t.pid), 0);
+	cli_done(&done);
+	check_unharmed(&t, py[0].name);
+	target_kill(&t);
+}
+
 /* The C library's rseq area holds the number of the CPU: it must not change by itself. */
 static void pin(struct target *t)
 {

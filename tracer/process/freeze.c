@@ -31,6 +31,7 @@
 #define DEATH_TIMEOUT_MS 30000 /* giving back a large copy takes its time */
 #define REAP_TRIES 200
 #define ORPHANS_MAX 64
+#define REAP_ROUNDS 64 /* of orphans, each a list as long as it is looked at */
 /* A process id nobody has (PID_MAX_LIMIT is 2^22): what wait4 gets when the clone failed. */
 #define NO_SUCH_PID 0x7ffffffe
 
@@ -233,6 +234,7 @@ static int64_t text_read(struct mem_source *src, taddr addr, void *buf, size_t n
 	return ptrace_read_memory(pid, addr, buf, n, NULL) == 0 ? (int64_t)n : 0;
 }
 
+/* Stop the target shortly, and let it put away one child, or with 0 all that were left to it. */
 static int reap_with_own_stop(pid_t target, pid_t inside, struct err *err)
 {
 	static const struct mem_ops ops = { text_read, NULL };
@@ -248,7 +250,7 @@ static int reap_with_own_stop(pid_t target, pid_t inside, struct err *err)
 	if (r == 0)
 		r = remote_new(stop, &text.base, &maps, &remote, err);
 	if (r == 0)
-		r = reap_in_target(remote, inside, err);
+		r = inside ? reap_in_target(remote, inside, err) : freeze_reap_orphans(remote, err);
 	remote_free(remote);
 	maps_deinit(&maps);
 	(void)!stop_detach(stop, NULL);
@@ -304,15 +306,24 @@ static void list_orphans(pid_t pid, pid_t tid, pid_t *list, size_t *count)
 			list[(*count)++] = child;
 }
 
-int freeze_reap_orphans(struct remote *r, struct err *err)
+static int find_orphans(pid_t pid, pid_t *list, size_t *count, struct err *err)
+{
+	AUTO_FREE pid_t *tids = NULL;
+	size_t threads = 0;
+	int r = procfs_threads(pid, &tids, &threads, err);
+
+	*count = 0;
+	for (size_t i = 0; r == 0 && i < threads; i++)
+		list_orphans(pid, tids[i], list, count);
+	return r;
+}
+
+static int reap_listed(struct remote *r, struct err *err)
 {
 	pid_t list[ORPHANS_MAX];
-	AUTO_FREE pid_t *tids = NULL;
-	size_t threads = 0, count = 0;
-	int reaped = 0, code = procfs_threads(stop_pid(remote_stop(r)), &tids, &threads, err);
+	size_t count;
+	int reaped = 0, code = find_orphans(stop_pid(remote_stop(r)), list, &count, err);
 
-	for (size_t i = 0; code == 0 && i < threads; i++)
-		list_orphans(stop_pid(remote_stop(r)), tids[i], list, &count);
 	for (size_t i = 0; code >= 0 && i < count; i++) {
 		struct procfs_status status;
 
@@ -324,4 +335,29 @@ int freeze_reap_orphans(struct remote *r, struct err *err)
 		reaped += code > 0;
 	}
 	return code < 0 ? code : reaped;
+}
+
+int freeze_reap_orphans(struct remote *r, struct err *err)
+{
+	int reaped = 0;
+
+	for (int i = 0; i < REAP_ROUNDS; i++) {
+		int n = reap_listed(r, err);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		reaped += n;
+	}
+	return reaped;
+}
+
+int freeze_put_away(pid_t target, struct err *err)
+{
+	pid_t list[ORPHANS_MAX];
+	size_t count;
+	int r = find_orphans(target, list, &count, err);
+
+	return r < 0 || count == 0 ? r : reap_with_own_stop(target, 0, err);
 }

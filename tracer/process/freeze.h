@@ -59,4 +59,10 @@ int freeze_free(struct freeze *f, struct remote *r, struct err *err);
  */
 int freeze_reap_orphans(struct remote *r, struct err *err);
 
+/*
+ * The same by a short stop of its own, and without any where there is nothing to put away.
+ * Additional errors: those of stop_attach.
+ */
+int freeze_put_away(pid_t target, struct err *err);
+
 #endif
