@@ -46,8 +46,9 @@ static int draw_body(struct text *t, struct err *err)
 		text_section_memory(t);
 		text_section_suspects(t, top_or(o, SUMMARY_SUSPECTS));
 		text_section_explained(t, top_or(o, SUMMARY_ACQUITTED));
-		text_section_acquitted(t, top_or(o, SUMMARY_ACQUITTED));
-		rc = text_section_sites(t, top_or(o, SUMMARY_SITES), err);
+		rc = text_section_acquitted(t, top_or(o, SUMMARY_ACQUITTED), err);
+		if (rc == 0)
+			rc = text_section_sites(t, top_or(o, SUMMARY_SITES), err);
 		if (rc == 0 && heaps_last(&t->r->heaps))
 			rc = draw_heap_summary(t, err);
 		text_section_cost(t);
@@ -55,7 +56,7 @@ static int draw_body(struct text *t, struct err *err)
 	case VIEW_LEAKS:
 		text_section_suspects(t, top_or(o, LEAKS_ROWS));
 		text_section_explained(t, top_or(o, LEAKS_ROWS));
-		text_section_acquitted(t, top_or(o, LEAKS_ROWS));
+		rc = text_section_acquitted(t, top_or(o, LEAKS_ROWS), err);
 		break;
 	case VIEW_SITES:
 		rc = text_section_sites(t, top_or(o, SITES_ROWS), err);

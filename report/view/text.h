@@ -6,6 +6,7 @@
 #ifndef PYMEMPROF_REPORT_VIEW_TEXT_H
 #define PYMEMPROF_REPORT_VIEW_TEXT_H
 
+#include "report/model/lines.h"
 #include "report/view/units.h"
 #include "report/view/view.h"
 
@@ -42,6 +43,13 @@ void text_place(struct text *t, uint32_t stack, size_t columns);
 
 /* The same of a frame (index into stacks.frames). */
 void text_frame_place(struct text *t, uint32_t frame, size_t columns);
+/*
+ * A line in `room` columns, of which the last `ways` say how many stacks lead there, " in 14 stacks" or, where
+ * room is scarce, " x14"; and the ways n of them want.
+ */
+void text_line_place(struct text *t, const struct line *line, size_t room, size_t ways);
+size_t text_ways_columns(const struct line *lines, size_t n, size_t room);
+
 /* The columns that takes when nothing is cut but folders. */
 size_t text_frame_columns(const struct text *t, uint32_t frame);
 
@@ -74,7 +82,7 @@ void text_section_verdict(struct text *t);
 void text_section_memory(struct text *t);
 void text_section_suspects(struct text *t, size_t top);
 void text_section_explained(struct text *t, size_t top);
-void text_section_acquitted(struct text *t, size_t top);
+int text_section_acquitted(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_sites(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_flame(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_threads(struct text *t, size_t top, struct err *err) MUST_CHECK;

@@ -221,6 +221,38 @@ void text_place(struct text *t, uint32_t stack, size_t columns)
 	put_place(t, f, named, columns);
 }
 
+/* The place is worth more than the words. */
+#define WAYS_ROOM 48
+#define WAYS_MAX 32
+
+static size_t ways_words(char *buf, size_t cap, const struct line *line, size_t room)
+{
+	*buf = '\0';
+	if (line->stacks < 2)
+		return 0;
+	return (size_t)snprintf(buf, cap, room < WAYS_ROOM ? " x%u" : " in %u stacks", line->stacks);
+}
+
+size_t text_ways_columns(const struct line *lines, size_t n, size_t room)
+{
+	char words[WAYS_MAX];
+	size_t most = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t wide = ways_words(words, sizeof words, &lines[i], room);
+		most = wide > most ? wide : most;
+	}
+	return most;
+}
+
+void text_line_place(struct text *t, const struct line *line, size_t room, size_t ways)
+{
+	char words[WAYS_MAX];
+	if (ways_words(words, sizeof words, line, room) == 0)
+		ways = 0;
+	text_place(t, line->stack, room - ways);
+	out_printf(t->out, "%*s", (int)ways, words);
+}
+
 void text_frame_place(struct text *t, uint32_t frame, size_t columns)
 {
 	put_place(t, stacks_text(&t->r->stacks, frame), true, columns);

@@ -188,48 +188,37 @@ void text_section_memory(struct text *t)
 		   text_count(t, &b, s->live_blocks), "");
 }
 
-static bool acquitted(enum growth_class c)
+int text_section_acquitted(struct text *t, size_t top, struct err *err)
 {
-	return c == GROWTH_STABLE || c == GROWTH_SLOWING || c == GROWTH_SAWTOOTH;
-}
-
-void text_section_acquitted(struct text *t, size_t top)
-{
-	const struct recording *r = t->r;
 	const size_t figures = FIGURE + 1 + 10;
-	/* The largest of them, found in one pass per row: rows are few. */
-	uint64_t below = UINT64_MAX;
-	uint32_t below_stack = 0;
+	AUTO_FREE struct line *lines = NULL;
+	const size_t room = t->width - figures - 3;
+	size_t n, ways, shown = 0;
 	struct units a;
 	char reason[GROWTH_REASON_MAX];
-	for (size_t shown = 0; shown < top; shown++) {
-		size_t best = SIZE_MAX;
-		uint64_t most = 0;
-		for (size_t i = 0; i < r->stacks.stacks.len; i++) {
-			uint64_t high = r->verdicts[i].highest_bytes;
-			bool later = high < below || (high == below && i > below_stack);
-			if (later && high > most && acquitted(r->verdicts[i].class)) {
-				best = i;
-				most = high;
-			}
-		}
-		if (best == SIZE_MAX || most * 100 < r->totals.totals.live_bytes)
-			return;
-		if (shown == 0) {
-			out_put(t->out, "\n", 1);
-			text_heading(t, "NOT ACCUSED (grew and stopped, slows, or comes and goes)",
-				     t->width - figures);
-			out_printf(t->out, " %*s   VERDICT\n", FIGURE, "LIVE");
-		}
-		below = most;
-		below_stack = (uint32_t)best;
+	int rc = lines_acquitted(t->r, &lines, &n, err);
+	if (rc < 0)
+		return rc;
+	while (shown < n && shown < top && lines[shown].highest_bytes * 100 >= t->r->totals.totals.live_bytes)
+		shown++;
+	ways = text_ways_columns(lines, shown, room);
+	if (shown == 0)
+		return 0;
+	out_put(t->out, "\n", 1);
+	text_heading(t, "NOT ACCUSED (grew and stopped, slows, or comes and goes)", t->width - figures);
+	out_printf(t->out, " %*s   VERDICT\n", FIGURE, "LIVE");
+	for (size_t i = 0; i < shown; i++) {
 		out_str(t->out, "   ");
-		text_place(t, (uint32_t)best, t->width - figures - 3);
+		text_line_place(t, &lines[i], room, ways);
 		out_printf(t->out, " %*s %9s\n", FIGURE,
-			   text_bytes(t, &a, counters_live_bytes(&r->by_stack[best])),
-			   growth_class_name(r->verdicts[best].class));
-		text_wrapped(t, "     why   ", 11, growth_reason(&r->verdicts[best], reason));
+			   text_bytes(t, &a, counters_live_bytes(&lines[i].sum)),
+			   growth_class_name(lines[i].class));
+		char why[GROWTH_REASON_MAX + 24];
+		snprintf(why, sizeof why, "%s%s", lines[i].stacks > 1 ? "the largest: " : "",
+			 growth_reason(&t->r->verdicts[lines[i].stack], reason));
+		text_wrapped(t, "     why   ", 11, why);
 	}
+	return 0;
 }
 
 static void snapshot_cost(struct text *t, const struct fact_cost *c)

@@ -16,63 +16,102 @@ static void metric_title(const struct text *t, char *buf, size_t cap, const char
 	snprintf(buf, cap, "%s (by %s)", what, sites_metric_name(t->o->metric));
 }
 
-static void site_row(struct text *t, uint32_t stack, size_t figures, uint64_t whole)
+#define SITE_FIGURES (3 * (FIGURE + 1) + 6 + 10) /* columns behind the names */
+
+static void site_figures(struct text *t, const struct counters *c, uint64_t whole, enum growth_class class)
 {
-	const struct counters *c = &t->r->by_stack[stack];
 	struct units a, b, d, e;
-	text_place(t, stack, t->width - figures);
 	out_printf(t->out, " %*s %5s %*s %*s %9s\n", FIGURE,
 		   text_bytes(t, &a, sites_metric(c, t->o->metric)),
 		   units_percent(&b, sites_metric(c, t->o->metric), whole), FIGURE,
 		   text_count(t, &d, counters_live_blocks(c)), FIGURE,
-		   text_bytes(t, &e, c->alloc_bytes),
-		   growth_class_name(t->r->verdicts[stack].class));
+		   text_bytes(t, &e, c->alloc_bytes), growth_class_name(class));
 }
 
-int text_section_sites(struct text *t, size_t top, struct err *err)
+static void site_heading(struct text *t, const char *title)
 {
-	const struct recording *r = t->r;
-	const size_t figures = 3 * (FIGURE + 1) + 6 + 10;
-	const struct counters sum = sites_sum(&r->sites);
-	size_t n = r->stacks.stacks.len, shown = 0;
-	AUTO_FREE uint32_t *order = NULL;
-	int rc = sites_order(r->by_stack, n, t->o->metric, &order, err);
-	if (rc < 0)
-		return rc;
-	char title[40];
-	metric_title(t, title, sizeof title,
-		     t->o->question == VIEW_SUMMARY ? "TOP SITES" : "SITES");
-	out_put(t->out, "\n", 1);
-	if (n == 0) {
-		text_wrapped(t, title, strlen(title) + 2, "none: nothing was allocated.");
-		return 0;
-	}
-	text_heading(t, title, t->width - figures);
 	char upper[16];
 	snprintf(upper, sizeof upper, "%s", sites_metric_name(t->o->metric));
 	for (char *p = upper; *p; p++)
 		*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+	text_heading(t, title, t->width - SITE_FIGURES);
 	out_printf(t->out, " %*s %5s %*s %*s   VERDICT\n", FIGURE, upper, "%", FIGURE,
 		   "LIVE BLOCKS", FIGURE, "ALLOCATED");
+}
+
+static void site_rest(struct text *t, const char *what, uint64_t left, uint64_t bytes)
+{
+	struct units a;
+	if (left > 0)
+		out_printf(t->out, "(%llu more %s%s, %s)\n", (unsigned long long)left, what,
+			   left == 1 ? "" : "s", text_bytes(t, &a, bytes));
+}
+
+/* A row per line of code, however many ways lead there. */
+static int site_lines(struct text *t, const char *title, size_t top, struct err *err)
+{
+	const struct counters sum = sites_sum(&t->r->sites);
+	AUTO_FREE struct line *lines = NULL;
+	const size_t room = t->width - SITE_FIGURES;
+	size_t n, shown, ways;
+	int rc = lines_by_metric(t->r, t->o->metric, &lines, &n, err);
+	if (rc < 0)
+		return rc;
+	site_heading(t, title);
+	shown = n < top ? n : top;
+	ways = text_ways_columns(lines, shown, room);
+	for (size_t i = 0; i < shown; i++) {
+		text_line_place(t, &lines[i], room, ways);
+		site_figures(t, &lines[i].sum, sites_metric(&sum, t->o->metric), lines[i].class);
+	}
+	uint64_t rest = 0;
+	for (size_t i = shown; i < n; i++)
+		rest += sites_metric(&lines[i].sum, t->o->metric);
+	site_rest(t, "line", n - shown, rest);
+	return 0;
+}
+
+/* A row per stack. */
+static int site_stacks(struct text *t, const char *title, size_t top, struct err *err)
+{
+	const struct recording *r = t->r;
+	const struct counters sum = sites_sum(&r->sites);
+	AUTO_FREE uint32_t *order = NULL;
+	size_t n = r->stacks.stacks.len, shown = 0;
+	int rc = sites_order(r->by_stack, n, t->o->metric, &order, err);
+	if (rc < 0)
+		return rc;
+	site_heading(t, title);
 	for (; shown < n && shown < top; shown++) {
-		if (sites_metric(&r->by_stack[order[shown]], t->o->metric) == 0)
+		const struct counters *c = &r->by_stack[order[shown]];
+		if (sites_metric(c, t->o->metric) == 0)
 			break;
-		site_row(t, order[shown], figures, sites_metric(&sum, t->o->metric));
-		if (t->o->question == VIEW_SITES &&
-		    t->r->stacks.stacks.at[order[shown]] != STACKS_ROOT)
+		text_place(t, order[shown], t->width - SITE_FIGURES);
+		site_figures(t, c, sites_metric(&sum, t->o->metric), r->verdicts[order[shown]].class);
+		if (r->stacks.stacks.at[order[shown]] != STACKS_ROOT)
 			text_stack(t, "     made  ", 11, order[shown], SITE_FRAMES);
 	}
-	struct units a;
 	uint64_t rest = 0, left = 0;
 	for (size_t i = shown; i < n; i++) {
 		uint64_t more = sites_metric(&r->by_stack[order[i]], t->o->metric);
 		rest += more;
 		left += more > 0;
 	}
-	if (left > 0)
-		out_printf(t->out, "(%llu more site%s, %s)\n", (unsigned long long)left, left == 1 ? "" : "s",
-			   text_bytes(t, &a, rest));
+	site_rest(t, "site", left, rest);
 	return 0;
+}
+
+int text_section_sites(struct text *t, size_t top, struct err *err)
+{
+	const bool summary = t->o->question == VIEW_SUMMARY;
+	char title[40];
+	metric_title(t, title, sizeof title, summary ? "TOP SITES" : "SITES");
+	out_put(t->out, "\n", 1);
+	if (t->r->stacks.stacks.len == 0) {
+		text_wrapped(t, title, strlen(title) + 2, "none: nothing was allocated.");
+		return 0;
+	}
+	return summary ? site_lines(t, title, top, err) : site_stacks(t, title, top, err);
 }
 
 /* One line of the flame tree. */

@@ -137,7 +137,12 @@ async function statics(page, name) {
 	assert.equal(await page.isVisible('h1'), true);
 	assert.equal(await page.isVisible('.lead'), true);
 	const live = await page.$$eval('#t-sites tbody td:nth-child(2)', c => c.map(e => Number(e.dataset.v)));
-	const want = report.sites.filter(s => s.live_bytes).slice(0, 20).map(s => s.live_bytes);
+	const lines = new Map();
+	for (const { stack: [frame], live_bytes } of report.sites) {
+		const line = frame ? `${frame.function} ${frame.file}:${frame.line}` : '';
+		lines.set(line, (lines.get(line) ?? 0) + live_bytes);
+	}
+	const want = [...lines.values()].filter(Boolean).sort((a, b) => b - a).slice(0, 20);
 	assert.deepEqual(live, want);
 	assert.equal(await page.isVisible('#t-balance'), true);
 	assert.deepEqual(await page.$$eval('#t-balance td:nth-child(2)', c => c.map(e => Number(e.dataset.v))),
@@ -391,9 +396,11 @@ check('W13 in print every static row is there', async () => {
 check('W14 views and static tables show the same text for the same figure', () => open(url('plain', '#sites'), {}, async page => {
 	await page.waitForSelector('#all-sites tbody tr');
 	const pick = sel => page.$$eval(sel, rows => rows.map(r => [...r.children].map(c => c.textContent.trim())));
-	const a = (await pick('#t-sites tbody tr')).map(r => [r[1], r[3], r[4], r[5], r[6]]);
-	const b = (await pick('#all-sites tbody tr')).map(r => [r[1], r[2], r[3], r[4], r[7]]);
-	assert.deepEqual(b.slice(0, a.length), a);
+	const a = (await pick('#t-sites tbody tr')).filter(r => r[7] === '1').map(r => [r[1], r[3], r[4], r[5], r[6]]);
+	const b = (await pick('#all-sites tbody tr')).map(r => [r[1], r[2], r[3], r[4], r[7]].join());
+	assert.ok(a.length >= 3);
+	for (const row of a)
+		assert.ok(b.includes(row.join()), row.join());
 }));
 
 check('W14 the same figures in JSON, static tables, text and views: sites, suspects, types, ledger', async () => {

@@ -236,30 +236,31 @@ static void memory(struct text *t)
 static int sites(struct text *t, struct err *err)
 {
 	static const char *const titles[] = { "Made at",    "#Live",  "#%",	"#Live blocks",
-					      "#Allocated", "#Peak", "Verdict" };
+					      "#Allocated", "#Peak", "Verdict", "#Stacks" };
 	const struct recording *r = t->r;
 	const struct counters sum = sites_sum(&r->sites);
-	AUTO_FREE uint32_t *order = NULL;
-	size_t n = r->stacks.stacks.len;
-	int rc = sites_order(r->by_stack, n, t->o->metric, &order, err);
-	if (rc < 0 || recording_is_snapshot(r))
+	AUTO_FREE struct line *lines = NULL;
+	size_t n;
+	if (recording_is_snapshot(r))
+		return 0;
+	int rc = lines_by_metric(r, t->o->metric, &lines, &n, err);
+	if (rc < 0)
 		return rc;
 	out_str(t->out, "<section id=\"s-sites\" data-view=\"summary\"><h2>Top sites</h2>\n");
 	char caption[64];
-	snprintf(caption, sizeof caption, "Stacks by %s bytes", sites_metric_name(t->o->metric));
+	snprintf(caption, sizeof caption, "Lines of code by %s bytes", sites_metric_name(t->o->metric));
 	html_table(t, "t-sites", caption, titles, COUNT(titles));
 	for (size_t i = 0; i < n && i < (t->o->top ? t->o->top : HTML_TOP); i++) {
-		const struct counters *c = &r->by_stack[order[i]];
-		if (sites_metric(c, t->o->metric) == 0)
-			break;
+		const struct counters *c = &lines[i].sum;
 		out_str(t->out, "<tr>");
-		html_place(t, order[i]);
+		html_place(t, lines[i].stack);
 		html_share_bytes(t, counters_live_bytes(c), counters_live_bytes(&sum));
 		html_percent(t, counters_live_bytes(c), counters_live_bytes(&sum));
 		html_count(t, counters_live_blocks(c));
 		html_bytes(t, c->alloc_bytes);
 		html_bytes(t, c->peak_bytes);
-		html_verdict(t, growth_class_name(r->verdicts[order[i]].class));
+		html_verdict(t, growth_class_name(lines[i].class));
+		html_count(t, lines[i].stacks);
 		out_str(t->out, "</tr>\n");
 	}
 	html_table_end(t);
