@@ -166,6 +166,12 @@ static int find_cells(struct cells *c, const struct recording *r, struct err *er
 
 /* --- rows --------------------------------------------------------------------------------- */
 
+/* Few large buffers, or buffers of few: what they belong to is older and grows. */
+static bool is_container(const struct cell *c)
+{
+	return c->objects < OBJECTS_MIN && c->buffers > 0 && c->buffers < OBJECTS_MIN;
+}
+
 static struct leak *new_row(struct leaks *l, const struct recording *r, uint32_t stack)
 {
 	struct leak *row = vec_add(&l->rows);
@@ -203,13 +209,64 @@ static double slope_of(const struct recording *r, uint32_t stack)
 	       (double)(v->end_ns - v->first_ns);
 }
 
+/* All that a stack keeps but for the buffers of few, which grow in steps of their own; 0: nothing else. */
+static uint64_t apart_from_containers(const struct cell *cells, size_t n, uint64_t live)
+{
+	uint64_t grown = 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_container(&cells[i]))
+			grown += cells[i].object_bytes + cells[i].buffer_bytes;
+	return live > grown ? live - grown : 0;
+}
+
+/*
+ * Objects per second. What is counted is surer than a line through bytes, into which the containers they are put in
+ * throw their steps. When most came early, as in a warm-up, it is the later half that goes on.
+ */
+static double objects_rate(const struct recording *r, const struct cell *c)
+{
+	const struct growth_verdict *v = &r->verdicts[c->stack];
+	double seconds = (double)(v->end_ns - v->first_ns) / 1e9;
+	uint64_t late = c->objects - c->early;
+	if (v->end_ns <= v->first_ns)
+		return 0;
+	return (double)(c->early * 100 > c->objects * STEADY_MOST ? 2 * late : c->objects) / seconds;
+}
+
+/* Growth of a row, in objects and in bytes. */
+static void take_rates(const struct recording *r, struct leak *row, const struct cell *c, uint64_t live_apart)
+{
+	const uint64_t live = counters_live_bytes(&r->by_stack[c->stack]);
+	if (!row->container && c->objects >= OBJECTS_MIN) {
+		row->objects_per_s = objects_rate(r, c);
+		row->bytes_per_s = row->objects_per_s * (double)row->bytes / (double)c->objects;
+		return;
+	}
+	if (!row->container && live_apart > 0)
+		row->bytes_per_s = slope_of(r, c->stack) * (double)row->bytes / (double)live_apart;
+	else if (live > 0)
+		row->bytes_per_s = slope_of(r, c->stack) * (double)row->bytes / (double)live;
+	if (row->bytes > 0 && !row->container)
+		row->objects_per_s = row->bytes_per_s * (double)row->objects / (double)row->bytes;
+}
+
+/* How many of a thousand of the row's objects are held as its path says, as far as the snapshot tells them apart. */
+static uint32_t held_so(const struct heap_model *m, size_t at)
+{
+	const struct fact_heap_held *f = &m->helds.at[at];
+	uint64_t all = 0;
+	for (size_t i = at; i < m->helds.len && m->helds.at[i].site == f->site && m->helds.at[i].type == f->type; i++)
+		all += m->helds.at[i].objects;
+	return all ? (uint32_t)((double)f->objects * 1000 / (double)all) : 1000;
+}
+
 /* The path most of the row's objects hang on. */
 static void take_path(const struct recording *r, struct leak *row, const struct cell *c)
 {
 	const struct heap_model *m = heaps_last(&r->heaps);
 	size_t at = heap_helds_of(m, c->site, c->type);
-	/* Few large buffers, or buffers of few: what they belong to is older and grows. */
-	row->container = c->objects < OBJECTS_MIN && c->buffers > 0 && c->buffers < OBJECTS_MIN;
+	row->container = is_container(c);
+	row->held_so = 1000;
 	if (at < m->helds.len && m->helds.at[at].site == c->site &&
 	    m->helds.at[at].type == c->type) {
 		const struct fact_heap_held *f = &m->helds.at[at];
@@ -218,6 +275,7 @@ static void take_path(const struct recording *r, struct leak *row, const struct 
 		row->bound = f->bound;
 		row->bound_size = f->bound_size;
 		row->bound_used = f->bound_used;
+		row->held_so = held_so(m, at);
 		row->container |= c->objects < OBJECTS_MIN && f->objects < OBJECTS_MIN;
 	}
 	if (row->objects && row->unreachable * 2 > row->objects)
@@ -228,11 +286,11 @@ static void take_path(const struct recording *r, struct leak *row, const struct 
 		row->reach = LEAK_REACHABLE;
 }
 
-static int add_cell(struct leaks *l, const struct recording *r, const struct cell *c,
+/* live_apart: bytes of the stack, apart_from_containers. */
+static int add_cell(struct leaks *l, const struct recording *r, const struct cell *c, uint64_t live_apart,
 		    struct err *err)
 {
 	struct leak *row = new_row(l, r, c->stack);
-	uint64_t live = counters_live_bytes(&r->by_stack[c->stack]);
 	if (!row)
 		return err_nomem(err);
 	row->type = c->type;
@@ -244,10 +302,7 @@ static int add_cell(struct leaks *l, const struct recording *r, const struct cel
 	row->unexplained = c->unexplained;
 	row->early = c->early;
 	take_path(r, row, c);
-	if (live > 0)
-		row->bytes_per_s = slope_of(r, c->stack) * (double)row->bytes / (double)live;
-	if (row->bytes > 0 && !row->container)
-		row->objects_per_s = row->bytes_per_s * (double)row->objects / (double)row->bytes;
+	take_rates(r, row, c, live_apart);
 	return name_type(l, r, row, err);
 }
 
@@ -270,6 +325,7 @@ static int add_bare(struct leaks *l, const struct recording *r, uint32_t stack, 
 static int add_stack(struct leaks *l, const struct recording *r, uint32_t stack,
 		     const struct cell *cells, size_t n, struct err *err)
 {
+	const uint64_t apart = apart_from_containers(cells, n, counters_live_bytes(&r->by_stack[stack]));
 	uint64_t bytes = 0, most = 0;
 	size_t added = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -283,7 +339,7 @@ static int add_stack(struct leaks *l, const struct recording *r, uint32_t stack,
 		bool many = c->objects >= OBJECTS_MIN && c->objects * SHARE_OBJECTS >= most;
 		if (!large && !many)
 			continue;
-		int rc = add_cell(l, r, c, err);
+		int rc = add_cell(l, r, c, apart, err);
 		if (rc < 0)
 			return rc;
 		added++;
@@ -321,16 +377,21 @@ static int make_rows(struct leaks *l, const struct recording *r, const struct ce
 	return 0;
 }
 
-/* Did these come evenly over the time, and stay? Of what is replaced, hardly any is old. */
+bool leaks_steady(uint64_t objects, uint64_t early)
+{
+	return objects >= STEADY_OBJECTS && early * 100 >= objects * STEADY_LEAST &&
+	       early * 100 <= objects * STEADY_MOST;
+}
+
 static bool steady(const struct cell *c)
 {
-	return c->objects >= STEADY_OBJECTS && c->early * 100 >= c->objects * STEADY_LEAST &&
-	       c->early * 100 <= c->objects * STEADY_MOST;
+	return leaks_steady(c->objects, c->early);
 }
 
 /*
  * A line that puts new objects into a growing dict has a curve of steps, because the dict doubles:
- * its bytes look like slowing down, but its objects tell. Only with most of the bytes in doubt.
+ * its bytes look like slowing down, but its objects tell. Only with much of the bytes in doubt. Many lists that
+ * grow side by side do the same as one, but never make it stand still.
  */
 static bool hidden_by_container(const struct recording *r, const struct cell *cells, size_t n)
 {
@@ -340,7 +401,7 @@ static bool hidden_by_container(const struct recording *r, const struct cell *ce
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		all += cells[i].object_bytes + cells[i].buffer_bytes;
-		if (cells[i].objects < OBJECTS_MIN && cells[i].buffers < OBJECTS_MIN)
+		if (is_container(&cells[i]) || (class == GROWTH_SLOWING && cells[i].objects < OBJECTS_MIN))
 			buffers += cells[i].buffer_bytes;
 	}
 	return buffers * HIDING_SHARE >= all && buffers > 0;
@@ -358,13 +419,66 @@ static int add_hidden(struct leaks *l, const struct recording *r, const struct c
 		i += n;
 		if (even == 0 || !hidden_by_container(r, first, n))
 			continue;
+		const uint64_t apart = apart_from_containers(first, n, counters_live_bytes(&r->by_stack[stack]));
 		for (size_t k = 0; k < n; k++) {
-			int rc = steady(&first[k]) ? add_cell(l, r, &first[k], err) : 0;
+			bool one = steady(&first[k]) || is_container(&first[k]);
+			int rc = one ? add_cell(l, r, &first[k], apart, err) : 0;
 			if (rc < 0)
 				return rc;
 		}
 	}
 	return 0;
+}
+
+static uint64_t text_key(const char *text, size_t n)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3u;
+	return hash;
+}
+
+/* Where the items of an accused row are filed: its path up to the last index. Keys → row. */
+static int find_filed(const struct leaks *l, struct map *ret, struct err *err)
+{
+	for (size_t i = 0; i < l->rows.len; i++) {
+		const char *path = l->rows.at[i].path, *item = strrchr(path, '[');
+		if (item && map_set(ret, text_key(path, (size_t)(item - path)), i) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+static bool is_filed_at(const struct leaks *l, const struct map *filed, const char *path)
+{
+	const size_t n = strlen(path);
+	const uint64_t *row = n ? map_find(filed, text_key(path, n)) : NULL;
+	return row && strncmp(l->rows.at[*row].path, path, n) == 0 && l->rows.at[*row].path[n] == '[';
+}
+
+/*
+ * The table of a dict that holds a leak was made in one step and then stands still: its line is not accused by
+ * itself, but it is a part of what it holds.
+ */
+static int add_tables(struct leaks *l, const struct recording *r, const struct cells *c, struct err *err)
+{
+	AUTO_MAP struct map filed = MAP_INIT;
+	const struct heap_model *m = heaps_last(&r->heaps);
+	const size_t rows = l->rows.len;
+	int rc = find_filed(l, &filed, err);
+	for (size_t i = 0; rc == 0 && m && i < c->at.len; i++) {
+		const struct cell *cell = &c->at.at[i];
+		size_t at = heap_helds_of(m, cell->site, cell->type);
+		if (!is_container(cell) || cell->buffer_bytes == 0 || r->verdicts[cell->stack].class == GROWTH_LEAKING ||
+		    at == m->helds.len || m->helds.at[at].site != cell->site || m->helds.at[at].type != cell->type ||
+		    !is_filed_at(l, &filed, m->helds.at[at].path))
+			continue;
+		bool there = false;
+		for (size_t k = 0; k < rows && !there; k++)
+			there = l->rows.at[k].stack == cell->stack && l->rows.at[k].type == cell->type;
+		rc = there ? 0 : add_cell(l, r, cell, 0, err);
+	}
+	return rc;
 }
 
 /*
@@ -429,8 +543,15 @@ static void sum_up(struct leaks *l, struct rank *rank)
 	}
 	for (size_t i = 0; i < l->rows.len; i++) {
 		struct leak *row = &l->rows.at[i];
-		row->retained_per_s = row->lead == i ? rank[i].bytes_per_s : row->bytes_per_s;
-		if (row->lead == i && rank[i].bytes > row->retained_bytes)
+		row->retained_per_s = row->bytes_per_s;
+		if (row->lead != i)
+			continue;
+		if (row->objects_per_s > 0)
+			row->retained_per_s = row->objects_per_s * (double)row->retained_bytes / (double)row->objects;
+		if (rank[i].bytes_per_s > row->retained_per_s)
+			row->retained_per_s = rank[i].bytes_per_s;
+		row->with_parts = rank[i].bytes > row->retained_bytes;
+		if (rank[i].bytes > row->retained_bytes)
 			row->retained_bytes = rank[i].bytes;
 	}
 	for (size_t i = 0; i < l->rows.len; i++) {
@@ -480,6 +601,8 @@ static int find(struct leaks *l, const struct recording *r, struct cells *cells,
 		rc = make_rows(l, r, cells, err);
 	if (rc == 0)
 		rc = add_hidden(l, r, cells, err);
+	if (rc == 0)
+		rc = add_tables(l, r, cells, err);
 	if (rc == 0)
 		rc = leaks_put(l, r, err);
 	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)

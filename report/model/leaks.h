@@ -51,9 +51,11 @@ struct leak {
 	enum growth_confidence confidence;
 	const char *type_name; /* "feed.Listener", "str"; "" not known */
 	const char *holder, *path; /* as in struct fact_heap_held; "" not known */
+	uint32_t held_so; /* of a thousand of its objects: held as holder and path say, as far as the snapshot tells */
 	uint64_t objects, bytes; /* live, made here */
 	double objects_per_s, bytes_per_s;
 	uint64_t retained_bytes; /* of a lead: what would go with it, parts included; ≥ bytes */
+	bool with_parts;	 /* retained_bytes are those of its parts: its objects alone retain less */
 	double retained_per_s;	 /* growth of that, bytes per second */
 	uint64_t unreachable, unexplained, early; /* of objects */
 	uint8_t bound; /* enum fact_bound */

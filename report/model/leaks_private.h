@@ -37,6 +37,9 @@ int leaks_merge(struct leaks *l, const struct recording *r, struct err *err) MUS
 int leaks_judge(struct leaks *l, const struct recording *r, struct leak *row,
 		struct err *err) MUST_CHECK;
 
+/* Did these come evenly over the time, and stay? Of what is replaced, hardly any is old. */
+bool leaks_steady(uint64_t objects, uint64_t early);
+
 /* Fill in sentence, why and unless. Errors: NOMEM. */
 int leaks_say(struct leaks *l, const struct recording *r, struct leak *row,
 	      struct err *err) MUST_CHECK;

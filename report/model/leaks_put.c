@@ -153,8 +153,8 @@ static void believe(const struct leaks *l, const struct recording *r, struct lea
 	other = beside(l, s, row);
 	if (!other)
 		return;
-	if (own_line(s, row)) { /* what hangs together is made together */
-		row->place = leaks_one_function(s, row->blamed, other->blamed) ? LEAK_MADE : LEAK_PERHAPS_MADE;
+	if (own_line(s, row)) { /* one line makes what hangs together; one function may be all there is */
+		row->place = row->blamed == other->blamed ? LEAK_MADE : LEAK_PERHAPS_MADE;
 		return;
 	}
 	row->place = LEAK_BESIDE;

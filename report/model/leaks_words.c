@@ -14,6 +14,8 @@
 
 #define KIB 1024.0
 #define MIB (1024.0 * 1024.0)
+#define HELD_SO_MOST 950 /* of a thousand: more are all of them, as far as a sample can tell */
+#define LINE_TELLS 0.7
 
 /* Places where growing is usual, and what to make of it: how the path begins. */
 static const struct custom {
@@ -98,7 +100,11 @@ static void put_held(struct buf *b, const struct leaks *l, const struct leak *ro
 	(void)l;
 	switch (row->reach) {
 	case LEAK_REACHABLE:
-		(void)buf_printf(b, ", held by %s", *row->holder ? row->holder : row->path);
+		if (row->held_so <= HELD_SO_MOST)
+			(void)buf_printf(b, ", %u %% of them", (row->held_so + 5) / 10);
+		else
+			(void)buf_str(b, ",");
+		(void)buf_printf(b, " held by %s", *row->holder ? row->holder : row->path);
 		return;
 	case LEAK_UNREACHABLE:
 		(void)buf_str(b, ", held only by their own reference cycles");
@@ -122,7 +128,9 @@ static const char *say_sentence(struct leaks *l, const struct recording *r, cons
 	}
 	put_held(&b, l, row);
 	if (!row->container) {
-		(void)buf_str(&b, row->retained_bytes > row->bytes ? ", retain " : ", are ");
+		(void)buf_str(&b, row->with_parts		    ? ", with all that leaks there " :
+				  row->retained_bytes > row->bytes ? ", retain " :
+								     ", are ");
 		put_bytes(&b, (double)row->retained_bytes);
 	}
 	(void)buf_str(&b, ".");
@@ -139,7 +147,8 @@ static const char *say_why(struct leaks *l, const struct recording *r, const str
 	else
 		(void)buf_str(&b, "they came evenly over the time and stayed; that what holds them doubles "
 				  "now and then hides it in the bytes");
-	if (v->r2 > 0 && v->class == GROWTH_LEAKING)
+	/* Where what holds them doubles a line through bytes explains little, and their ages tell. */
+	if (v->class == GROWTH_LEAKING && (v->r2 >= LINE_TELLS || (v->r2 > 0 && !leaks_steady(row->objects, row->early))))
 		(void)buf_printf(&b, "; a straight line explains %.0f %% of it", 100 * v->r2);
 	if (row->objects > 0 && !row->container && row->early > 0)
 		(void)buf_printf(&b, "; %.0f %% of these are from the first half",

@@ -114,12 +114,14 @@ int lines_acquitted(const struct recording *r, struct line **ret, size_t *ret_n,
 {
 	AUTO(gather_deinit) struct gather g = { .r = r };
 	AUTO_FREE struct high *highs = calloc(r->stacks.stacks.len + 1, sizeof *highs);
+	AUTO_FREE bool *accused = calloc(r->stacks.stacks.len + 1, sizeof *accused);
 	size_t n = 0;
 	int rc = 0;
-	if (!highs)
+	if (!highs || !accused)
 		return err_nomem(err);
+	leaks_accused(&r->leaks, accused);
 	for (uint32_t i = 0; i < r->stacks.stacks.len; i++)
-		if (acquitted(r->verdicts[i].class) && r->verdicts[i].highest_bytes > 0)
+		if (!accused[i] && acquitted(r->verdicts[i].class) && r->verdicts[i].highest_bytes > 0)
 			highs[n++] = (struct high){ r->verdicts[i].highest_bytes, i };
 	qsort(highs, n, sizeof *highs, by_height);
 	for (size_t i = 0; i < n && rc == 0; i++)

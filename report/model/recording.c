@@ -302,12 +302,12 @@ static void note_coverage(struct recording *r, int *rc)
 		     t->foreign_frees);
 }
 
-/* Of such types an allocator hears once: a leak of lists may stand at a line that made one for a moment. */
+/* Of such types an allocator hears once: a leak of lists, or its part, may stand at a line that made one for a moment. */
 static void note_used_again(struct recording *r, int *rc)
 {
 	for (size_t i = 0; i < r->leaks.rows.len; i++) {
 		const struct leak *row = &r->leaks.rows.at[i];
-		if (row->state != LEAK_ACCUSED || row->lead != i || row->place == LEAK_MADE)
+		if (row->state != LEAK_ACCUSED || row->place == LEAK_MADE)
 			continue;
 		note(r, rc, "used-again",
 		     "Python uses tuples, lists, dicts and floats again: the line a %s is made at may be that "

@@ -67,6 +67,10 @@ static void put_row(struct json *j, const struct recording *r, size_t i, const u
 	else
 		json_number(j, "put_site", rank[row->put]);
 	put_text(j, "holder", row->holder);
+	if (*row->path)
+		json_fraction(j, "held_share", row->held_so / 1000.0, 3);
+	else
+		json_nothing(j, "held_share");
 	put_text(j, "path", row->path);
 	json_word(j, "reach", leak_reach_name(row->reach));
 	if (totals_estimated(&r->totals))

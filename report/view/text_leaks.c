@@ -60,9 +60,12 @@ static void put_part(struct text *t, const struct leak *row)
 	if (row->blamed != STACKS_NONE)
 		f = stacks_text(&t->r->stacks, row->blamed);
 	const char *slash = strrchr(f.file, '/');
-	buf_printf(&line, "%s%s, %s, %s at %s %s:%u",
+	char share[32] = "";
+	if (*row->path && row->held_so <= 950)
+		snprintf(share, sizeof share, " (%u %% held there)", (row->held_so + 5) / 10);
+	buf_printf(&line, "%s%s, %s%s, %s at %s %s:%u",
 		   *row->type_name ? row->type_name : "blocks",
-		   row->container ? " that grows" : "", text_bytes(t, &a, row->bytes),
+		   row->container ? " that grows" : "", text_bytes(t, &a, row->bytes), share,
 		   leak_place_name(row->place), f.function,
 		   slash && slash[1] ? slash + 1 : f.file, f.line);
 	const char *words = buf_cstr(&line);

@@ -3,6 +3,7 @@
 #include "report/model/leaks.h"
 
 #include "feed.h"
+#include "report/model/lines.h"
 
 static struct recording r;
 
@@ -51,6 +52,13 @@ static void join(uint32_t site, uint32_t type, enum fact_join_use use, uint64_t 
 	struct fact_heap_join f = { .site = site, .type = type, .use = (uint8_t)use, .blocks = n,
 				    .bytes = 160 * n, .unreachable = lost, .early_blocks = n / 2 };
 	cr_assert_eq(s.heap_join(s.ctx, &f, NULL), 0);
+}
+
+static void held_by(uint32_t site, uint32_t type, uint64_t n, const char *holder, const char *path)
+{
+	struct fact_sink s = recording_sink(&r);
+	struct fact_heap_held f = { site, type, n, 100 * n, holder, path, FACT_BOUND_NONE, 0, 0 };
+	cr_assert_eq(s.heap_held(s.ctx, &f, NULL), 0);
 }
 
 static void held(uint32_t site, uint32_t type, const char *holder, const char *path,
@@ -211,17 +219,132 @@ Test(report_model_leaks, without_a_line_that_puts_it_it_is_called_by_what_is_mad
 	expect_blamed(&r.leaks.rows.at[0], LEAK_BESIDE, "handle");
 }
 
-Test(report_model_leaks, what_one_function_makes_with_other_parts_of_the_leak_was_made_there)
+Test(report_model_leaks, what_one_line_makes_with_other_parts_of_the_leak_was_made_there)
 {
-	lists_beside_bytes("handle /srv/feed.py:19 < serve /srv/app.py:3", "handle /srv/feed.py:20 < serve /srv/app.py:3");
+	lists_beside_bytes("handle /srv/feed.py:20 < serve /srv/app.py:3", "handle /srv/feed.py:20 < step /srv/app.py:8");
 	expect_blamed(&r.leaks.rows.at[0], LEAK_MADE, "handle");
 	cr_expect_not(noted("used-again"));
+}
+
+Test(report_model_leaks, another_line_of_that_function_proves_nothing)
+{
+	lists_beside_bytes("handle /srv/feed.py:19 < serve /srv/app.py:3", "handle /srv/feed.py:20 < serve /srv/app.py:3");
+	expect_blamed(&r.leaks.rows.at[0], LEAK_PERHAPS_MADE, "handle");
+	cr_expect(noted("used-again"));
 }
 
 Test(report_model_leaks, what_another_function_makes_proves_nothing_of_a_line_of_the_programs_own)
 {
 	lists_beside_bytes("parse /srv/feed.py:7 < serve /srv/app.py:3", "handle /srv/feed.py:20 < serve /srv/app.py:3");
 	expect_blamed(&r.leaks.rows.at[0], LEAK_PERHAPS_MADE, "parse");
+}
+
+/* Of 320 bytes a block: n objects, so many of them from the first half, in a site that grows in steps. */
+static void joined(uint32_t site, uint32_t type, enum fact_join_use use, uint64_t n, uint64_t early, uint64_t bytes)
+{
+	struct fact_sink s = recording_sink(&r);
+	struct fact_heap_join f = { .site = site, .type = type, .use = (uint8_t)use, .blocks = n,
+				    .bytes = bytes, .early_blocks = early };
+	cr_assert_eq(s.heap_join(s.ctx, &f, NULL), 0);
+}
+
+/* A line puts ten objects a second into a dict, whose table doubles: steps, then nothing for a long time. */
+static void objects_into_a_dict(void)
+{
+	feed_site(&r, 1, 1, "remember /srv/store.py:4 < serve /srv/app.py:3");
+	for (int i = 0; i < 100; i++) {
+		const bool doubles = i == 5 || i == 10 || i == 20 || i == 40;
+		struct fact_delta d = { 1, 10, 1600, 0, 0, 0, 0 };
+		if (doubles) {
+			d.alloc_blocks++;
+			d.alloc_bytes += 4000u * (unsigned)i;
+			d.free_blocks = i > 5;
+			d.free_bytes = i > 5 ? 2000u * (unsigned)i : 0;
+		}
+		feed_interval(&r, i, i + 1, &d, 1);
+	}
+	begin_heap(true);
+	joined(1, 1, FACT_JOIN_OBJECT, 1000, 500, 160000);
+	joined(1, 2, FACT_JOIN_BUFFER, 1, 0, 160000);
+	held(1, 1, "list feed.listeners", LIST "[*]", FACT_BOUND_NONE, 0);
+	held(1, 2, "list feed.listeners", LIST, FACT_BOUND_NONE, 0);
+	end();
+	cr_assert_eq(r.leaks.naccused, 1);
+}
+
+Test(report_model_leaks, objects_are_counted_and_not_read_off_a_line_with_steps)
+{
+	objects_into_a_dict();
+	const struct leak *row = &r.leaks.rows.at[0];
+	cr_expect_str_eq(row->type_name, "feed.Listener");
+	cr_expect_float_eq(row->objects_per_s, 10, 0.2, "%f", row->objects_per_s);
+	cr_expect_float_eq(row->bytes_per_s, 1600, 32, "%f", row->bytes_per_s);
+	cr_expect_geq(row->retained_per_s, row->bytes_per_s);
+}
+
+Test(report_model_leaks, what_is_accused_by_the_ages_of_its_objects_has_its_container_and_is_not_acquitted_beside)
+{
+	objects_into_a_dict();
+	cr_assert_neq(r.verdicts[0].class, GROWTH_LEAKING, "the line itself is to be in doubt");
+	cr_expect_eq(r.leaks.rows.len, 2);
+	cr_expect(r.leaks.rows.at[1].container);
+	cr_expect_eq(r.leaks.rows.at[0].retained_bytes, 320000);
+	cr_expect(r.leaks.rows.at[0].with_parts);
+	cr_expect(strstr(r.leaks.rows.at[0].sentence, ", with all that leaks there 312 KiB"), "%s",
+		  r.leaks.rows.at[0].sentence);
+	AUTO_FREE struct line *lines = NULL;
+	size_t n;
+	cr_assert_eq(lines_acquitted(&r, &lines, &n, NULL), 0);
+	cr_expect_eq(n, 0);
+}
+
+Test(report_model_leaks, the_table_that_holds_a_leak_is_part_of_it_wherever_it_was_made)
+{
+	feed_site(&r, 1, 1, "make /srv/store.py:4 < serve /srv/app.py:3");
+	feed_site(&r, 2, 1, "keep /srv/cache.py:9 < serve /srv/app.py:3");
+	feed_site(&r, 3, 1, "other /srv/cache.py:19 < serve /srv/app.py:3");
+	for (int i = 0; i < 60; i++) {
+		struct fact_delta d[] = { { 1, 16, 2560, 0, 0, 0, 0 }, { 2, 1, 50000, 0, 0, 0, 0 }, { 3, 1, 50000, 0, 0, 0, 0 } };
+		feed_interval(&r, i, i + 1, d, i == 9 ? 3 : 1);
+	}
+	begin_heap(true);
+	joined(1, 1, FACT_JOIN_OBJECT, 960, 480, 153600);
+	joined(2, 2, FACT_JOIN_BUFFER, 1, 0, 50000);
+	joined(3, 2, FACT_JOIN_BUFFER, 1, 0, 50000);
+	held(1, 1, "list feed.listeners", LIST "[*]", FACT_BOUND_NONE, 0);
+	held(2, 2, "list feed.listeners", LIST, FACT_BOUND_NONE, 0);
+	held(3, 2, "list feed.others", "feed.others", FACT_BOUND_NONE, 0);
+	end();
+	cr_assert_eq(r.leaks.naccused, 1);
+	cr_assert_eq(r.leaks.rows.len, 2);
+	cr_expect_eq(r.leaks.rows.at[1].stack, r.stacks.sites.at[1].stack);
+	cr_expect(r.leaks.rows.at[1].container);
+	cr_expect_eq(r.leaks.rows.at[0].retained_bytes, 203600);
+	cr_expect_eq(r.suspect_bytes, 203600);
+}
+
+Test(report_model_leaks, of_what_came_early_the_later_half_tells_the_rate)
+{
+	feed_site(&r, 1, 1, "subscribe /srv/feed.py:19 < serve /srv/app.py:3");
+	grow(1);
+	begin_heap(true);
+	joined(1, 1, FACT_JOIN_OBJECT, 960, 900, 960 * 160);
+	end();
+	cr_expect_float_eq(r.leaks.rows.at[0].objects_per_s, 2, 0.1, "%f", r.leaks.rows.at[0].objects_per_s);
+}
+
+Test(report_model_leaks, of_what_two_hold_it_is_told_how_many_one_does)
+{
+	feed_site(&r, 1, 1, "subscribe /srv/feed.py:19 < serve /srv/app.py:3");
+	grow(1);
+	begin_heap(true);
+	join(1, 1, FACT_JOIN_OBJECT, 960, 0);
+	held_by(1, 1, 720, "list feed.listeners", LIST "[*]");
+	held_by(1, 1, 240, "set feed.idle", "feed.idle[*]");
+	end();
+	const struct leak *row = &r.leaks.rows.at[0];
+	cr_expect_eq(row->held_so, 750);
+	cr_expect(strstr(row->sentence, ", 75 % of them held by list feed.listeners"), "%s", row->sentence);
 }
 
 Test(report_model_leaks, two_leaks_stay_two)
