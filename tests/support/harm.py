@@ -50,10 +50,10 @@ def threads(pid):
     return []
 
 
-def mine(pid):
-    """What must not change: executable and file mappings, descriptors, signal dispositions."""
+def mine(pid, constant=False):
+    """What must not change: mappings of code and files (and those nobody writes to), descriptors, signal dispositions."""
     maps = sorted(' '.join(f[:2] + f[5:]) for f in map(str.split, proc(pid, 'maps').splitlines())
-                  if 'x' in f[1] or (len(f) > 5 and f[5].startswith('/')))
+                  if 'x' in f[1] or (constant and f[1].startswith('r-')) or (len(f) > 5 and f[5].startswith('/')))
     fds = []
     with contextlib.suppress(OSError):
         fds = sorted(os.readlink(f'/proc/{pid}/fd/{n}') for n in os.listdir(f'/proc/{pid}/fd'))
@@ -87,13 +87,17 @@ class Target:
             got += byte
         return got.decode(errors='replace').strip()
 
-    def check(self):
-        """Does it still compute, unharmed and alone?"""
+    def compute(self):
+        """Does it go on, unharmed?"""
         self.process.stdin.write(b'check\n')
         text = self.line(300)
         answer = json.loads(text) if text else {'errors': [f'ended: {self.process.poll()}']}
         if answer['errors'] or answer.get('stuck'):
             raise Harm(f'{self.name}: {answer}')
+
+    def check(self):
+        """Does it still compute, unharmed and alone?"""
+        self.compute()
         self.alone()
 
     def alone(self):
@@ -202,8 +206,8 @@ def run(*args, allowed=CALM, **more):
     return end(start(*args, **more), allowed)
 
 
-def differs(t, before):
-    now = mine(t.pid)
+def differs(t, before, constant=False):
+    now = mine(t.pid, constant)
     for what, was in before.items():
         if now[what] != was:
             gone = [x for x in was if x not in now[what]]
