@@ -49,6 +49,8 @@ NEVER = {'exit_group', 'exit', 'execve', 'arch_prctl', 'set_tid_address', 'set_r
          'rt_sigreturn', 'restart_syscall', 'brk', 'kill', 'getpid', 'gettid', 'getuid', 'geteuid', 'getgid', 'getegid', 'futex'}
 if SANITIZED:  # AddressSanitizer maps its own and ends the program when it may not
     NEVER |= {'mmap', 'munmap', 'mremap', 'mprotect', 'madvise'}
+# Nothing that is undone needs an answer of these, nor memory: when they fail nothing is left, whatever is told.
+GETTING = {'', 'mmap', 'pipe2', 'memfd_create', 'pidfd_open', 'pidfd_getfd', 'fcntl', 'clone', 'clone3', 'getrandom', 'fstat', 'newfstatat'}
 STATUSES = {0, 3, 4, 6}
 # LeakSanitizer looks at the program by ptrace, where strace is already.
 UNTRACED = {'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'}
@@ -308,6 +310,8 @@ class Trial:
                 left = restored(self.t, self.before, self.tally)
                 if left and how != 'told':
                     raise Harm(f'said nothing and left this: {left}')
+                if left and name in GETTING and not job.before:
+                    raise Harm(f'left this: {left}')
                 if left and self.a.verbose:
                     print(f'# {what}: left for detach: {left}', flush=True)
                 if self.n % CHECK_EVERY == 0:
