@@ -185,16 +185,27 @@ static void lie_threads(void)
 	put(thread, l->PyThreadState_next, objects);
 }
 
-static void lie_modules(void)
+static void modules(char log2_size, char log2_index_bytes, uint64_t count)
 {
 	char *dict = objects, *keys = sparse();
 
 	plausible();
 	put(interp, l->PyInterpreterState_imports_modules, dict);
 	put(dict, l->PyDictObject_ma_keys, keys);
-	keys[l->PyDictKeysObject_dk_log2_size] = 17;
-	keys[l->PyDictKeysObject_dk_log2_index_bytes] = 19;
-	put_number(keys, l->PyDictKeysObject_dk_nentries, 80000);
+	keys[l->PyDictKeysObject_dk_log2_size] = log2_size;
+	keys[l->PyDictKeysObject_dk_log2_index_bytes] = log2_index_bytes;
+	put_number(keys, l->PyDictKeysObject_dk_nentries, count);
+}
+
+static void lie_modules(void)
+{
+	modules(17, 19, 80000);
+}
+
+/* More than anybody would look through, in memory that is there. */
+static void lie_many_modules(void)
+{
+	modules(36, 38, UINT64_C(1) << 34);
 }
 
 /* A collection is under way, so nobody may expect links back; the list never ends. */
@@ -238,6 +249,24 @@ static void lie_pools(void)
 	}
 }
 
+/* A few arenas of as many pools as a number can say. */
+static void lie_endless_arenas(void)
+{
+	char *state = objects + 65536, *mgmt = state + l->obmalloc_state_mgmt, *vector = sparse();
+	uint32_t few = 8, pools = UINT32_MAX;
+
+	plausible();
+	put(mgmt, l->obmalloc_mgmt_arenas, vector);
+	memcpy(mgmt + l->obmalloc_mgmt_maxarenas, &few, sizeof(few));
+	for (uint32_t i = 0; i < few; i++) {
+		char *arena = vector + (i + 1) * (UINT64_C(1) << 24), *o = vector + i * l->arena_object_sizeof;
+
+		put(o, l->arena_object_address, arena);
+		put(o, l->arena_object_pool_address, arena + (uint64_t)(pools - 1) * (uint64_t)l->pool_bytes);
+		memcpy(o + l->arena_object_ntotalpools, &pools, sizeof(pools));
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*tell)(void);
@@ -245,8 +274,9 @@ static const struct {
 	{ "zeros", lie_zeros },		{ "words", lie_words },
 	{ "noise", lie_noise },		{ "offsets", lie_offsets },
 	{ "interpreters", lie_interpreters }, { "threads", lie_threads },
-	{ "modules", lie_modules },	{ "collector", lie_collector },
-	{ "arenas", lie_arenas },	{ "pools", lie_pools },
+	{ "modules", lie_modules },	{ "many_modules", lie_many_modules },
+	{ "collector", lie_collector }, { "arenas", lie_arenas },
+	{ "pools", lie_pools },		{ "endless_arenas", lie_endless_arenas },
 };
 
 int main(int argc, char **argv)

@@ -316,6 +316,17 @@ def lines():
         time.sleep(0.001)
 
 
+def long_lines():
+    """Waits in code whose line table is a gigabyte of address space."""
+    at, _ = nowhere(1 << 40)
+    table = hold.__code__.co_linetable if V >= (3, 10) else hold.__code__.co_lnotab
+    ctypes.memmove(at, id(table), sys.getsizeof(table))
+    poke(at + 16, 1 << 30)
+    code = id(hold.__code__)
+    poke(next(code + o for o in range(16, 256, 8) if peek(code + o) == id(table)), at)
+    hold()
+
+
 def code():
     """Code objects whose names are numbers, nothing, or end nowhere. The interpreter would crash
     at the first look at one, and so does an agent in it: they do not run."""
@@ -385,7 +396,8 @@ def record():
     return struct.pack('<QQ', r.getrandbits(44) << 3 | kind, r.getrandbits(34))[:8 if kind in (1, 4) else 16]
 def batch(serial):
     body = b''.join(record() for _ in range(r.randrange(1, 500)))
-    head = struct.pack('<QIIQQQQQQQQ', 0x317374504d50 | 4 << 48, 80 + len(body), serial, 0, 1 << 40, *[r.getrandbits(60)] * 6)
+    size = r.choice([0, 8, 72, 81, 65544, 1 << 31, (1 << 32) - 8]) if how == 'sizes' else 80 + len(body)
+    head = struct.pack('<QIIQQQQQQQQ', 0x317374504d50 | 4 << 48, size, serial, 0, 1 << 40, *[r.getrandbits(60)] * 6)
     return head[:80] + body
 def mapping():
     rows = [row.split() for row in open('/proc/%d/maps' % pid)]
@@ -412,7 +424,7 @@ while os.getppid() == pid:
         else:
             to = pipe()
             while to >= 0:
-                os.write(to, batch(serial) if how == 'batches' else noise(4096) if r.random() < .5 else words(512))
+                os.write(to, batch(serial) if how != 'noise' else noise(4096) if r.random() < .5 else words(512))
                 serial += 1
     except (OSError, ValueError):
         pass
@@ -440,6 +452,10 @@ def pipe_noise():
 
 def pipe_batches():
     beside('batches')
+
+
+def pipe_sizes():
+    beside('sizes')
 
 
 def orphan():
@@ -611,8 +627,8 @@ def offsets_near():
 
 
 LIES = [f for f in (billion, sparse, dicts, circles, malloc, pools, counts, types, many_types, chain, names,
-                    lines, code, frames, threads, interpreters, agents_memory, pipe_noise, pipe_batches, orphan,
-                    traces_sparse, traces_circle, files, moving, many_maps, offsets, offsets_near)]
+                    lines, long_lines, code, frames, threads, interpreters, agents_memory, pipe_noise, pipe_batches,
+                    pipe_sizes, orphan, traces_sparse, traces_circle, files, moving, many_maps, offsets, offsets_near)]
 
 if __name__ == '__main__':
     if sys.argv[1] == '--list':
