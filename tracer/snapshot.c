@@ -346,6 +346,7 @@ void snapshot_unfreeze(struct snapshot *s)
 	int r;
 
 	*err = ERR_INIT;
+	mem_free(TAKE(s->copied)); /* of the next one, where it is taken anew */
 	if (!copy)
 		return;
 	freeze_kill(copy);

@@ -79,6 +79,8 @@ def run(figures, words, out, said):
         wrong.append(f'{rss >> 20} MiB')
     if CONTROL.search(text) and '-o' not in words:
         wrong.append(f'control characters: {CONTROL.search(text)}')
+    if re.search(rb'copy\s+was\s+ended', text):
+        wrong.append('blames a lack of memory')
     if status == 3 and words[0] != 'doctor' and len(text.splitlines()) > 2:
         wrong.append('more than one line and a hint')
     return [f'{" ".join(words)}: {w}' for w in wrong] and \
