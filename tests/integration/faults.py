@@ -367,6 +367,7 @@ def main():
     p.add_argument('--call', default='')
     p.add_argument('--verbose', action='store_true')
     a = p.parse_args()
+    a.seconds = float(os.environ.get('PYMEMPROF_SECONDS') or a.seconds)
     kinds = [k for k, there in (('alloc', PRELOAD), ('call', shutil.which('strace')))
              if there and (a.kind or ('call' if a.call else k)) == k]
     # an interpreter of a chroot is as good as any; one at random unless one is named

@@ -24,6 +24,8 @@ PROGRAM = os.environ['PYMEMPROF']
 HERE = pathlib.Path(__file__).resolve().parent
 LIAR = HERE / 'targets' / 'liar.py'
 CPU_MAX, RSS_MAX, WALL_MAX = 10, 512 << 20, 120
+if 'PYMEMPROF_SANITIZED' in os.environ:  # AddressSanitizer's own, and what it keeps back of what was freed
+    CPU_MAX, RSS_MAX = 4 * CPU_MAX, 2 * RSS_MAX
 # done, could not attach or measure, the target failed, incomplete
 STATUSES = {0, 3, 4, 6}
 CONTROL = re.compile(rb'[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae')

@@ -4,7 +4,7 @@
 
 Needs PYMEMPROF (the program) and tmux; without tmux everything is a visible skip. The recordings of the
 golden screens come from PYMEMPROF_TUI_FIXTURE (tests/report/tui/fixture.c), the screens from tests/report/tui/golden.
-PYMEMPROF_SANITIZED names a program built with sanitizers; without it one is built, which takes a minute.
+PYMEMPROF_SANITIZED_PROGRAM names a program built with sanitizers; without it one is built, which takes a minute.
 Targets run on this interpreter. Prints TAP.
 """
 import json
@@ -171,14 +171,14 @@ def golden(name):
 
 def sanitized():
     """A program with AddressSanitizer and UndefinedBehaviorSanitizer in it."""
-    named = os.environ.get("PYMEMPROF_SANITIZED")
-    if named == "1":  # meson says so of a build that is sanitized itself
+    if os.environ.get("PYMEMPROF_SANITIZED"):  # meson says so of a build that is sanitized itself
         return PYMEMPROF
+    named = os.environ.get("PYMEMPROF_SANITIZED_PROGRAM")
     if named:
         return named
     meson = shutil.which("meson")
     if not meson:
-        raise Skip("no PYMEMPROF_SANITIZED, and no meson to build one")
+        raise Skip("no PYMEMPROF_SANITIZED_PROGRAM, and no meson to build one")
     folder = os.path.join(os.path.dirname(os.path.dirname(PYMEMPROF)), "sanitized")
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         subprocess.run([meson, "setup", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=0",
