@@ -464,13 +464,18 @@ static uint64_t site_of_cached(void)
 		LANE->depth = 0; /* the next event comes here again */
 		return word;
 	}
-	if (ordinary && depth)
-		*leaf_place(STACK[depth].instr, PLACES[depth - 1].hash) = (struct agent_leaf){
+	if (ordinary && depth) {
+		struct agent_leaf *leaf = leaf_place(STACK[depth].instr, PLACES[depth - 1].hash);
+
+		*leaf = (struct agent_leaf){
 			.instr = STACK[depth].instr,
 			.parent = PLACES[depth - 1].hash,
 			.at = PLACES[depth],
 			.site = word,
 		};
+		agent_state.sites[AGENT_PLACE_SITE(word)].leaves |=
+			1ull << (leaf - agent_state.leaves) / AGENT_LEAVES_PER_BIT;
+	}
 	return word;
 }
 
@@ -543,9 +548,14 @@ static inline __attribute__((always_inline)) uint64_t stack_site_near(bool objec
 
 void stack_forget_site(uint32_t index)
 {
-	for (int i = 0; i < AGENT_LEAVES; i++)
-		if (AGENT_PLACE_SITE(agent_state.leaves[i].site) == index)
-			agent_state.leaves[i].instr = 0;
+	/* where thousands of stacks take turns this is once per event: not all of them are looked at */
+	for (uint64_t bits = agent_state.sites[index].leaves; bits; bits &= bits - 1) {
+		struct agent_leaf *leaf = &agent_state.leaves[__builtin_ctzll(bits) * AGENT_LEAVES_PER_BIT];
+
+		for (int i = 0; i < AGENT_LEAVES_PER_BIT; i++)
+			if (AGENT_PLACE_SITE(leaf[i].site) == index)
+				leaf[i].instr = 0;
+	}
 	if (AGENT_PLACE_SITE(LANE->site) == index)
 		LANE->site = 0;
 }

@@ -22,6 +22,7 @@
 #define AGENT_CODE_BITS 16384	    /* pre-filter in front of them */
 #define AGENT_LINES 4096	    /* recently described instructions */
 #define AGENT_LEAVES 128		    /* innermost ones, with their sites */
+#define AGENT_LEAVES_PER_BIT (AGENT_LEAVES / 64)
 #define AGENT_SAMPLE_PAGES 4096	    /* pre-filter in front of the live sampled blocks */
 #define AGENT_THREADS 64
 #define AGENT_SIDE 1024		    /* calls of threads without the GIL, waiting for the lane */
@@ -58,7 +59,7 @@ struct agent_site {
 	uint64_t temps;
 	uint32_t serial; /* 0: unused */
 	uint32_t reserved;
-	uint64_t reserved2;
+	uint64_t leaves; /* which of agent_state.leaves may call for it: bit n for AGENT_LEAVES_PER_BIT from there */
 };
 
 #define AGENT_TEMPS_BLOCKS(t) ((t) & 0xffffff)

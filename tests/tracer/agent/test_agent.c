@@ -260,6 +260,18 @@ Test(tracer_agent, forgetting_starts_all_serials_again)
 	cr_assert_eq(site("t1 f:101")->births, AGENT_CODES * 3 / 4 + 50);
 }
 
+/* An instruction that is remembered calls for the site it was remembered with, not for what took its place. */
+static void no_leaf_is_stale(void)
+{
+	for (int i = 0; i < AGENT_LEAVES; i++) {
+		const struct agent_leaf *l = &agent_state.leaves[i];
+
+		if (l->instr)
+			cr_assert_eq(agent_state.sites[AGENT_PLACE_SITE(l->site)].serial, AGENT_PLACE_SERIAL(l->site),
+				     "leaf %d", i);
+	}
+}
+
 Test(tracer_agent, more_sites_than_places_stay_exact)
 {
 	struct fake_code *c[100];
@@ -277,6 +289,7 @@ Test(tracer_agent, more_sites_than_places_stay_exact)
 				fake_return();
 				if (agent_state.pub.bytes_written % 7 == 0)
 					collect();
+				no_leaf_is_stale();
 			}
 	collect();
 	cr_assert_eq(site("t1 abcdefgh:5003 abcdefgh:7002")->births, 2);
