@@ -8,6 +8,7 @@
 #include "report/view/text.h"
 
 #define LABEL_MAX 512
+#define TYPE_FIGURES 62  /* columns before its name */
 #define LAYOUTS 8	   /* types whose layout is spelled out */
 #define ARENA_ROWS 10
 #define MAP_COLUMNS_MAX 32
@@ -15,7 +16,7 @@
 #define MADE_FRAMES 4
 #define PIN_ROWS 8
 
-/* "320.0M": seven columns at most, for tables with many figures. */
+/* "320.0M": six columns at most, for tables with many figures. */
 static const char *brief(struct units *u, uint64_t bytes)
 {
 	static const char unit[] = " KMGTPE";
@@ -52,16 +53,16 @@ static void no_snapshot(struct text *t, const char *title)
 
 static void type_row(struct text *t, const struct fact_heap_type *f)
 {
-	struct units a, b, c, d, e, g, h;
+	struct units a, b, c, d, e, g, h, i;
 	char label[LABEL_MAX];
 	uint64_t each = f->count ? (f->total_bytes + f->count / 2) / f->count : 0;
 
-	out_printf(t->out, "%7s %9s %6s %7s %7s %7s %7s  ", brief(&a, f->total_bytes),
+	out_printf(t->out, "%7s %9s %6s %6s %6s %6s %7s %6s  ", brief(&a, f->total_bytes),
 		   units_count_short(&b, f->count), brief(&c, each),
-		   brief(&d, f->header_bytes + f->gc_head_bytes), brief(&e, f->dict_bytes),
+		   brief(&d, f->header_bytes + f->gc_head_bytes), brief(&i, f->payload_bytes), brief(&e, f->dict_bytes),
 		   brief(&g, f->buffer_bytes), brief(&h, f->slack_bytes + f->rounding_bytes));
 	heap_type_label(f, label, sizeof label);
-	text_name(t, label, strlen(label), t->width - 58, false);
+	text_name(t, label, strlen(label), t->width - TYPE_FIGURES, false);
 	out_put(t->out, "\n", 1);
 }
 
@@ -156,7 +157,7 @@ int text_section_types(struct text *t, size_t top, struct err *err)
 	if (!list)
 		return err_nomem(err);
 	out_put(t->out, "\n", 1);
-	text_heading(t, "  TOTAL     COUNT  B/OBJ   HEADS    DICT BUFFERS   SLACK  TYPE", 0);
+	text_heading(t, "  TOTAL     COUNT  B/OBJ  HEADS FIELDS   DICT BUFFERS  SLACK  TYPE", 0);
 	out_put(t->out, "\n", 1);
 	for (size_t i = 0; i < n; i++) {
 		if (i >= top) {
