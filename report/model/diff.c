@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "base/own.h"
 #include "base/strtab.h"
 #include "report/model/check.h"
 #include "report/model/diff_private.h"
@@ -54,6 +55,8 @@ const char *diff_state_name(enum diff_state s)
 		return "shrunk";
 	case DIFF_GONE:
 		return "gone";
+	case DIFF_UNTOLD:
+		return "untold";
 	}
 	return "same";
 }
@@ -218,6 +221,53 @@ static int add_holders(struct filling *f, size_t file, struct err *err)
 	return 0;
 }
 
+/* The row of the type called so; of none there is one beyond the last. */
+static int type_row(struct filling *f, const char *label, size_t *ret, struct err *err)
+{
+	uint32_t key;
+	if (strtab_add(f->keys, label, strlen(label), &key, err) < 0)
+		return err_nomem(err);
+	*ret = map_get(&f->rows[DIFF_TYPE], key, f->d->by[DIFF_TYPE].rows.len);
+	return 0;
+}
+
+static int add_told(struct filling *f, size_t file, struct diff_told *told, struct err *err)
+{
+	const struct heap_model *m = heaps_last(&f->d->files[file]->heaps);
+	char label[KEY_NAME_MAX];
+	size_t at;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && m && i < m->helds.len && m->helds.at[i].site == 0; i++) {
+		const struct fact_heap_type *t = heap_type_of(m, m->helds.at[i].type);
+		if (!t)
+			continue;
+		rc = type_row(f, heap_type_label(t, label, sizeof label), &at, err);
+		if (rc < 0)
+			return rc;
+		told[at].count[file] += m->helds.at[i].objects;
+		told[at].rows[file]++;
+	}
+	return rc;
+}
+
+/* A snapshot tells the larger holders of a type: what it lacks may be there all the same. */
+static int bound_holders(struct filling *f, struct err *err)
+{
+	struct diff *d = f->d;
+	struct diff_table *holders = &d->by[DIFF_HOLDER], *types = &d->by[DIFF_TYPE];
+	AUTO_FREE struct diff_told *told = calloc(types->rows.len + 1, sizeof *told);
+	size_t at;
+	int rc = told ? 0 : err_nomem(err);
+	for (size_t i = 0; rc == 0 && i < d->nfiles; i++)
+		rc = add_told(f, i, told, err);
+	for (size_t i = 0; rc == 0 && i < holders->rows.len; i++) {
+		rc = type_row(f, holders->rows.at[i].type, &at, err);
+		if (rc == 0 && at < types->rows.len)
+			diff_bound(&holders->rows.at[i], &types->rows.at[at], &told[at], d->nfiles);
+	}
+	return rc;
+}
+
 /* --- comparing ---------------------------------------------------------------------------- */
 
 static bool answers(const struct recording *r, enum diff_by by)
@@ -244,6 +294,15 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* The most there may be on one side: a change is told when it is one all the same. */
+static void compare_untold(struct diff_row *row, size_t last)
+{
+	const uint64_t *b = row->bytes, *c = row->count;
+	bool more = !row->untold[last] && c[last] > c[0] && b[last] > b[0];
+	bool less = !row->untold[0] && c[last] < c[0] && b[last] < b[0];
+	row->state = more ? DIFF_GROWN : less ? DIFF_SHRUNK : DIFF_UNTOLD;
+}
+
 static void compare(const struct diff *d, enum diff_by by, struct diff_row *row)
 {
 	size_t last = d->nfiles - 1;
@@ -251,6 +310,11 @@ static void compare(const struct diff *d, enum diff_by by, struct diff_row *row)
 	/* Bytes by holder are the type's mean: without more objects they say nothing new. */
 	if (by == DIFF_HOLDER && c[0] == c[last])
 		row->bytes[last] = row->bytes[0];
+	if (row->untold[0] || row->untold[last]) {
+		compare_untold(row, last);
+		if (row->state == DIFF_UNTOLD)
+			return;
+	}
 	row->delta_bytes = (int64_t)(b[last] - b[0]);
 	row->delta_count = (int64_t)(c[last] - c[0]);
 	row->state = b[0] == b[last]			  ? DIFF_SAME :
@@ -258,7 +322,7 @@ static void compare(const struct diff *d, enum diff_by by, struct diff_row *row)
 		     b[last] == 0 && c[last] == 0	  ? DIFF_GONE :
 		     b[last] > b[0]			  ? DIFF_GROWN :
 							    DIFF_SHRUNK;
-	if (d->nfiles == 3) {
+	if (d->nfiles == 3 && !row->untold[1] && !row->untold[2]) {
 		row->kept_bytes = least(grown_by(b[0], b[1]), grown_by(b[0], b[2]));
 		row->kept_count = least(grown_by(c[0], c[1]), grown_by(c[0], c[2]));
 	}
@@ -287,8 +351,8 @@ static int finish(struct diff *d, enum diff_by by, struct err *err)
 		compare(d, by, row);
 		t->counts[row->state]++;
 		for (size_t k = 0; k < d->nfiles; k++) {
-			t->bytes[k] += row->bytes[k];
-			t->count[k] += row->count[k];
+			t->bytes[k] += row->untold[k] ? 0 : row->bytes[k];
+			t->count[k] += row->untold[k] ? 0 : row->count[k];
 		}
 	}
 	int r = diff_tell_apart(d, by, err);
@@ -323,6 +387,22 @@ static void note_one(struct diff *d, size_t i, int *rc)
 		note(d, rc, "a sample is compared with exact figures");
 }
 
+static void note_untold(struct diff *d, int *rc)
+{
+	const struct diff_table *t = &d->by[DIFF_HOLDER];
+	size_t untold = t->counts[DIFF_UNTOLD], bounded = 0;
+	for (size_t i = 0; i < t->rows.len; i++) {
+		const struct diff_row *row = &t->rows.at[i];
+		bounded += row->state != DIFF_UNTOLD && (row->untold[0] || row->untold[d->nfiles - 1]);
+	}
+	if (untold)
+		note(d, rc,
+		     "%zu %s by holder not told by every file: a snapshot leaves out what holds few of a type",
+		     untold, untold == 1 ? "row is" : "rows are");
+	if (bounded)
+		note(d, rc, "a holder that a file does not tell counts there as the most it may have (<=)");
+}
+
 static int add_notes(struct diff *d)
 {
 	int rc = 0;
@@ -333,6 +413,7 @@ static int add_notes(struct diff *d)
 			note(d, &rc, "nothing by %s: %s", diff_by_name((enum diff_by)by),
 			     by == DIFF_SITE ? "not every file has a recording" :
 					       "not every file has a snapshot that tells");
+	note_untold(d, &rc);
 	return rc;
 }
 
@@ -351,6 +432,8 @@ int diff_make(struct diff *d, const struct recording *const *files, size_t n, st
 		if (rc == 0)
 			rc = add_holders(&f, i, err);
 	}
+	if (rc == 0)
+		rc = bound_holders(&f, err);
 	for (unsigned by = 0; rc == 0 && by < DIFF_BYS; by++) {
 		rc = finish(d, (enum diff_by)by, err);
 		any |= d->by[by].known;

@@ -14,7 +14,9 @@ enum diff_by { DIFF_TYPE, DIFF_SITE, DIFF_HOLDER };
 #define DIFF_BYS 3
 #define DIFF_FILES_MAX 3
 
-enum diff_state { DIFF_SAME, DIFF_NEW, DIFF_GROWN, DIFF_SHRUNK, DIFF_GONE };
+/* UNTOLD: a file does not tell this row, and what it leaves room for proves no change. */
+enum diff_state { DIFF_SAME, DIFF_NEW, DIFF_GROWN, DIFF_SHRUNK, DIFF_GONE, DIFF_UNTOLD };
+#define DIFF_STATES 6
 
 struct diff_row {
 	const char *name; /* type; "function file" of the innermost own frame; "type held by holder" */
@@ -23,7 +25,9 @@ struct diff_row {
 	uint32_t stack;		    /* and its stack there */
 	uint32_t frame;		    /* the frame it is blamed on, in of->stacks; STACKS_NONE */
 	uint64_t count[DIFF_FILES_MAX], bytes[DIFF_FILES_MAX]; /* per file, oldest first */
-	int64_t delta_count, delta_bytes; /* last file against the first */
+	/* Of DIFF_HOLDER: that file's snapshot does not tell this row; count and bytes are the most there may be. */
+	bool untold[DIFF_FILES_MAX];
+	int64_t delta_count, delta_bytes; /* last file against the first; at least so much when one is untold */
 	/* Of three files: new in the second and still there in the third. */
 	uint64_t kept_count, kept_bytes;
 	enum diff_state state; /* by bytes, first against last */
@@ -33,7 +37,7 @@ struct diff_table {
 	bool known; /* every file can answer */
 	struct VEC(struct diff_row) rows; /* largest growth first; of three files, most kept first */
 	uint64_t bytes[DIFF_FILES_MAX], count[DIFF_FILES_MAX]; /* sums */
-	size_t counts[DIFF_GONE + 1]; /* rows by state */
+	size_t counts[DIFF_STATES]; /* rows by state */
 };
 
 struct diff {
@@ -59,6 +63,6 @@ uint64_t diff_worse(const struct diff *d, const struct diff_row *row);
 bool diff_grew(const struct diff *d, uint64_t min_bytes);
 
 const char *diff_by_name(enum diff_by by);	/* "type", "site", "holder" */
-const char *diff_state_name(enum diff_state s); /* "same", "new", "grown", "shrunk", "gone" */
+const char *diff_state_name(enum diff_state s); /* "same", "new", "grown", "shrunk", "gone", "untold" */
 
 #endif

@@ -118,7 +118,8 @@ int diff_tell_apart(struct diff *d, enum diff_by by, struct err *err)
 		return err_nomem(err);
 	for (size_t i = 0; i < t->rows.len; i++)
 		if (by != DIFF_TYPE &&
-		    (t->rows.at[i].state != DIFF_SAME || t->rows.at[i].kept_bytes > 0))
+		    ((t->rows.at[i].state != DIFF_SAME && t->rows.at[i].state != DIFF_UNTOLD) ||
+		     t->rows.at[i].kept_bytes > 0))
 			all[n++].row = &t->rows.at[i];
 	qsort(all, n, sizeof *all, by_name);
 	for (size_t i = 0, to; r == 0 && i < n; i = to) {

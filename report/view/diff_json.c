@@ -49,6 +49,30 @@ static void put_values(struct json *j, const char *name, const uint64_t *v, size
 	json_close(j, ']');
 }
 
+/* null: the file does not tell it. */
+static void put_told(struct json *j, const char *name, const uint64_t *v, const struct diff_row *row,
+		     size_t n)
+{
+	json_open(j, name, '[');
+	for (size_t i = 0; i < n; i++) {
+		out_str(j->out, i ? "," : "");
+		if (row->untold[i])
+			out_str(j->out, "null");
+		else
+			out_printf(j->out, "%" PRIu64, v[i]);
+		j->first = false;
+	}
+	json_close(j, ']');
+}
+
+static bool at_least(const struct diff_row *row, size_t n)
+{
+	bool any = false;
+	for (size_t i = 0; i < n; i++)
+		any |= row->untold[i];
+	return any;
+}
+
 static void put_stack(struct json *j, const struct diff_row *row)
 {
 	struct stack_text f;
@@ -77,8 +101,9 @@ static void put_row(struct json *j, const struct diff *d, enum diff_by by,
 	}
 	if (by == DIFF_SITE && row->of)
 		put_stack(j, row);
-	put_values(j, "counts", row->count, d->nfiles);
-	put_values(j, "bytes", row->bytes, d->nfiles);
+	put_told(j, "counts", row->count, row, d->nfiles);
+	put_told(j, "bytes", row->bytes, row, d->nfiles);
+	json_bool(j, "at_least", at_least(row, d->nfiles));
 	put_signed(j, "delta_count", row->delta_count);
 	put_signed(j, "delta_bytes", row->delta_bytes);
 	if (d->nfiles == 3) {
@@ -90,7 +115,8 @@ static void put_row(struct json *j, const struct diff *d, enum diff_by by,
 
 static bool changed(const struct diff_row *row)
 {
-	return row->state != DIFF_SAME || row->kept_bytes > 0 || row->delta_count != 0;
+	return (row->state != DIFF_SAME && row->state != DIFF_UNTOLD) || row->kept_bytes > 0 ||
+	       row->delta_count != 0;
 }
 
 static void put_table(struct json *j, const struct diff *d, const struct diff_options *o,
@@ -106,7 +132,7 @@ static void put_table(struct json *j, const struct diff *d, const struct diff_op
 	json_open(j, names[by], '{');
 	put_values(j, "bytes", t->bytes, d->nfiles);
 	put_values(j, "counts", t->count, d->nfiles);
-	for (int s = DIFF_SAME; s <= DIFF_GONE; s++)
+	for (int s = DIFF_SAME; s < DIFF_STATES; s++)
 		json_number(j, diff_state_name((enum diff_state)s), t->counts[s]);
 	json_open(j, "rows", '[');
 	for (size_t i = 0; i < t->rows.len && (!o->top || n < o->top); i++) {
@@ -161,23 +187,24 @@ static void csv_row(struct out *out, const struct diff *d, enum diff_by by,
 		out_escaped(out, ESCAPE_CSV, texts[i], strlen(texts[i]));
 	}
 	for (size_t i = 0; i < DIFF_FILES_MAX; i++) {
-		if (i < d->nfiles)
+		if (i < d->nfiles && !row->untold[i])
 			out_printf(out, ",%" PRIu64 ",%" PRIu64, row->count[i], row->bytes[i]);
 		else
 			out_str(out, ",,");
 	}
 	out_printf(out, ",%" PRId64 ",%" PRId64, row->delta_count, row->delta_bytes);
 	if (d->nfiles == 3)
-		out_printf(out, ",%" PRIu64 ",%" PRIu64 "\n", row->kept_count, row->kept_bytes);
+		out_printf(out, ",%" PRIu64 ",%" PRIu64, row->kept_count, row->kept_bytes);
 	else
-		out_str(out, ",,\n");
+		out_str(out, ",,");
+	out_str(out, at_least(row, d->nfiles) ? ",yes\n" : ",no\n");
 }
 
 static int draw_csv(const struct diff *d, const struct diff_options *o, struct out *out,
 		    struct err *err)
 {
 	out_str(out, "by,state,name,type,holder,path,old_count,old_bytes,new_count,new_bytes,"
-		     "newer_count,newer_bytes,delta_count,delta_bytes,kept_count,kept_bytes\n");
+		     "newer_count,newer_bytes,delta_count,delta_bytes,kept_count,kept_bytes,at_least\n");
 	for (unsigned by = 0; by < DIFF_BYS; by++) {
 		const struct diff_table *t = &d->by[by];
 		size_t n = 0;

@@ -78,8 +78,11 @@ static void put_row(struct page *p, const struct diff_row *row, size_t names)
 	} else {
 		put_name(p, row->name, names, true);
 	}
-	for (size_t i = 0; i < p->d->nfiles; i++)
-		out_printf(p->out, " %*s", FIGURE, units_bytes(&u, row->bytes[i]));
+	for (size_t i = 0; i < p->d->nfiles; i++) {
+		char cell[UNITS_MAX + 2];
+		snprintf(cell, sizeof cell, "%s%s", row->untold[i] ? "<=" : "", units_bytes(&u, row->bytes[i]));
+		out_printf(p->out, " %*s", FIGURE, cell);
+	}
 	if (p->d->nfiles == 3)
 		out_printf(p->out, " %*s", FIGURE, units_delta(&u, (double)row->kept_bytes));
 	else
@@ -92,7 +95,7 @@ static void put_row(struct page *p, const struct diff_row *row, size_t names)
 /* Worth a line: it changed, and of three files it is kept or changed between first and last. */
 static bool shown(const struct diff_row *row)
 {
-	return row->state != DIFF_SAME || row->kept_bytes > 0;
+	return (row->state != DIFF_SAME && row->state != DIFF_UNTOLD) || row->kept_bytes > 0;
 }
 
 static void put_table(struct page *p, enum diff_by by)
@@ -106,8 +109,8 @@ static void put_table(struct page *p, enum diff_by by)
 		return;
 	out_str(p->out, "\n");
 	bold(p, titles[by]);
-	if (t->counts[DIFF_SAME] == t->rows.len) {
-		out_str(p->out, "  nothing changed\n");
+	if (t->counts[DIFF_SAME] + t->counts[DIFF_UNTOLD] == t->rows.len) {
+		out_str(p->out, t->counts[DIFF_UNTOLD] ? "  no change is known\n" : "  nothing changed\n");
 		return;
 	}
 	out_fill(p->out, ' ', names + 2 - strlen(titles[by]));
@@ -139,6 +142,8 @@ static void put_table(struct page *p, enum diff_by by)
 	out_printf(p->out, "  (%zu new, %zu grown, %zu shrunk, %zu gone, %zu as before",
 		   t->counts[DIFF_NEW], t->counts[DIFF_GROWN], t->counts[DIFF_SHRUNK],
 		   t->counts[DIFF_GONE], t->counts[DIFF_SAME]);
+	if (t->counts[DIFF_UNTOLD])
+		out_printf(p->out, ", %zu not told", t->counts[DIFF_UNTOLD]);
 	if (more)
 		out_printf(p->out, "; %zu not shown: --top N", more);
 	out_str(p->out, ")\n");

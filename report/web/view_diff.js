@@ -14,7 +14,8 @@ import { Grid } from './grid.js';
 import { Rows } from './tables.js';
 import { setPick, state, watch } from './store.js';
 
-const STATES = ['same', 'new', 'grown', 'shrunk', 'gone'];
+const STATES = ['same', 'new', 'grown', 'shrunk', 'gone', 'untold'];
+const UNTOLD = STATES.indexOf('untold');
 const BYS = ['type', 'site', 'holder'];
 
 /* Frames are "function file"; numbers below 3 mean something to Tree. */
@@ -58,7 +59,9 @@ class DiffTree extends Tree {
 
 function rowsOf(by, t, text) {
 	const name = r => text(t.column('name')[r]), diff = r => t.column('after')[r] - t.column('before')[r];
-	const figure = (title, column) => ({ title, figure: true, value: r => t.column(column)[r], text: r => bytes(t.column(column)[r]) });
+	/* A snapshot that does not tell a row says what it may have at most. */
+	const most = (r, column) => (t.column('untold')[r] & { before: 1, after: 2 }[column] ? 'at most ' : '');
+	const figure = (title, column) => ({ title, figure: true, value: r => t.column(column)[r], text: r => most(r, column) + bytes(t.column(column)[r]) });
 	const plus = v => (v > 0 ? '+' : v < 0 ? '-' : '') + count(Math.abs(v));
 	const kept = t.column('kept').some(Boolean) ? [figure('Kept', 'kept')] : [];
 	return new Rows('diff-' + by, 'By ' + by, [
@@ -69,7 +72,7 @@ function rowsOf(by, t, text) {
 		{ title: 'State', value: r => STATES[t.column('state')[r]], text: r => {
 			const s = STATES[t.column('state')[r]] ?? 'same';
 			return el('span', { class: 'tag ' + s }, s);
-		} }], Array.from({ length: t.rows }, (_, i) => i), {
+		} }], Array.from({ length: t.rows }, (_, i) => i).filter(r => t.column('state')[r] !== UNTOLD), {
 		fields: r => ({ any: name(r), [by]: name(r) }), size: r => Math.abs(diff(r)),
 		...by === 'type' ? { pick: r => setPick({ kind: 'type', label: name(r), name: name(r) }),
 			picked: r => state.pick?.kind === 'type' && state.pick.label === name(r) } : {} });

@@ -62,7 +62,11 @@ static void row(struct text *t, const struct diff *d, const struct diff_row *r)
 	html_name_str(t, r->name);
 	out_str(t->out, "</bdi></td>");
 	for (size_t i = 0; i < d->nfiles; i++)
-		html_exact_bytes(t, r->bytes[i]);
+		if (r->untold[i])
+			out_printf(t->out, "<td class=\"n\" data-v=\"%" PRIu64 "\">at most %s</td>", r->bytes[i],
+				   units_bytes(&u, r->bytes[i]));
+		else
+			html_exact_bytes(t, r->bytes[i]);
 	change(t, d->nfiles == 3 && r->kept_bytes ? (int64_t)r->kept_bytes : r->delta_bytes);
 	out_printf(t->out, "<td class=\"n\" data-v=\"%" PRId64 "\">%s%s</td>", r->delta_count,
 		   r->delta_count > 0 ? "+" : r->delta_count < 0 ? "-" : "",
@@ -83,9 +87,12 @@ static void table(struct text *t, const struct diff *d, enum diff_by by)
 	size_t shown = 0, less = b->rows.len;
 	if (!b->known)
 		return;
-	out_printf(t->out, "<h3>%s</h3><p class=\"note\">%zu new, %zu grown, %zu shrunk, %zu gone, %zu as before</p>",
+	out_printf(t->out, "<h3>%s</h3><p class=\"note\">%zu new, %zu grown, %zu shrunk, %zu gone, %zu as before",
 		   captions[by], b->counts[DIFF_NEW], b->counts[DIFF_GROWN], b->counts[DIFF_SHRUNK],
 		   b->counts[DIFF_GONE], b->counts[DIFF_SAME]);
+	if (b->counts[DIFF_UNTOLD])
+		out_printf(t->out, ", %zu not told by every file", b->counts[DIFF_UNTOLD]);
+	out_str(t->out, "</p>");
 	html_table(t, ids[by], captions[by], d->nfiles == 3 ? three : two,
 		   d->nfiles == 3 ? COUNT(three) : COUNT(two));
 	for (size_t i = 0; i < b->rows.len && shown < HTML_TOP; i++) {
@@ -168,17 +175,19 @@ static int put_table(const struct diff *d, enum diff_by by, struct pack *p, stru
 		     struct buf *ret, struct err *err)
 {
 	static const char *const ids[] = { "diff-type", "diff-site", "diff-holder" };
-	static const char *const names[] = { "before", "after", "kept", "objects", "state" };
+	static const char *const names[] = { "before", "after", "kept", "objects", "state",
+					     "untold" };
 	const struct diff_table *b = &d->by[by];
 	pack_begin(p, b->rows.len < ROWS_MAX ? b->rows.len : ROWS_MAX);
 	text_column(p, strings, b, by, false);
 	text_column(p, strings, b, by, true);
-	for (int column = 0; column < 5; column++) {
+	for (int column = 0; column < 6; column++) {
 		pack_column(p, names[column], column == 3 ? 's' : 'u');
 		for (size_t i = 0; i < b->rows.len && i < ROWS_MAX; i++) {
 			const struct diff_row *r = &b->rows.at[i];
 			const uint64_t v[] = { r->bytes[0], r->bytes[d->nfiles - 1], r->kept_bytes,
-					       0, r->state };
+					       0, r->state,
+					       r->untold[0] + 2u * r->untold[d->nfiles - 1] };
 			if (column == 3)
 				pack_signed(p, r->delta_count);
 			else

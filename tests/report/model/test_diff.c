@@ -187,6 +187,112 @@ Test(report_model_diff, holders_are_told_apart_by_type_and_path)
 	cr_assert_eq(d.by[DIFF_HOLDER].rows.at[1].state, DIFF_SAME);
 }
 
+/* One dict of 10,000 texts never changes; of another with 600,000 half are taken out: then both are told. */
+Test(report_model_diff, a_holder_that_was_too_small_to_be_told_is_not_new)
+{
+	for (size_t f = 0; f < 2; f++) {
+		begin(&files[f]);
+		type(&files[f], 1, "str", f ? 320000 : 620000);
+		held(&files[f], 1, "app.b[*]", f ? 300000 : 600000);
+		if (f)
+			held(&files[f], 1, "app.a[*]", 10000);
+		end(&files[f], true);
+	}
+	make(2);
+	const struct diff_row *a = NULL;
+	for (size_t i = 0; i < d.by[DIFF_HOLDER].rows.len; i++)
+		if (strcmp(d.by[DIFF_HOLDER].rows.at[i].path, "app.a[*]") == 0)
+			a = &d.by[DIFF_HOLDER].rows.at[i];
+	cr_assert(a && a->untold[0] && !a->untold[1]);
+	cr_expect_eq(a->state, DIFF_UNTOLD);
+	cr_expect_eq(a->count[0], 12400, "a 50th of 620,000 at most");
+	cr_expect_eq(a->delta_bytes, 0);
+	cr_expect_not(diff_grew(&d, 1));
+	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_UNTOLD], 1);
+	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_NEW], 0);
+	cr_expect_eq(d.by[DIFF_HOLDER].count[0], 600000, "sums are of what is told");
+	bool said = false;
+	for (size_t i = 0; i < d.notes.len; i++)
+		said |= strstr(d.notes.at[i], "not told by every file") != NULL;
+	cr_expect(said);
+}
+
+/* The other way round nothing is gone. */
+Test(report_model_diff, a_holder_that_is_too_small_to_be_told_now_is_not_gone)
+{
+	for (size_t f = 0; f < 2; f++) {
+		begin(&files[f]);
+		type(&files[f], 1, "str", f ? 620000 : 320000);
+		held(&files[f], 1, "app.b[*]", f ? 600000 : 300000);
+		if (!f)
+			held(&files[f], 1, "app.a[*]", 10000);
+		end(&files[f], true);
+	}
+	make(2);
+	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_UNTOLD], 1);
+	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_GONE], 0);
+}
+
+Test(report_model_diff, what_rows_leave_over_proves_growth_or_that_there_was_nothing)
+{
+	for (size_t f = 0; f < 2; f++) {
+		begin(&files[f]);
+		type(&files[f], 1, "str", f ? 30000 : 10000);
+		held(&files[f], 1, "app.b[*]", 9000);
+		if (f)
+			held(&files[f], 1, "app.leak[*]", 20000);
+		type(&files[f], 2, "Page", f ? 150 : 100);
+		held(&files[f], 2, "app.pages[*]", 100);
+		if (f)
+			held(&files[f], 2, "app.drafts[*]", 50);
+		end(&files[f], true);
+	}
+	make(2);
+	const struct diff_row *leak = &d.by[DIFF_HOLDER].rows.at[0];
+	cr_assert_str_eq(leak->path, "app.leak[*]");
+	cr_expect_eq(leak->state, DIFF_GROWN);
+	cr_expect_eq(leak->count[0], 200, "a 50th of 10,000");
+	cr_expect_eq(leak->delta_count, 19800);
+	cr_expect_eq(leak->delta_bytes, 1980000);
+	cr_expect(diff_grew(&d, 1980000));
+	cr_expect_not(diff_grew(&d, 2000001));
+	const struct diff_row *drafts = &d.by[DIFF_HOLDER].rows.at[1];
+	cr_expect_str_eq(drafts->path, "app.drafts[*]");
+	cr_expect_eq(drafts->state, DIFF_NEW, "all there were are accounted for");
+	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_UNTOLD], 0);
+}
+
+/* With six told the seventh may be as large as any of them. */
+Test(report_model_diff, beyond_six_rows_the_bound_is_what_they_leave_over)
+{
+	static const char *const paths[] = { "app.a", "app.b", "app.c", "app.d", "app.e", "app.f", "app.g" };
+	for (size_t f = 0; f < 2; f++) {
+		begin(&files[f]);
+		type(&files[f], 1, "Page", 7000);
+		for (size_t i = 0; i < 6; i++)
+			held(&files[f], 1, paths[i + f], 1000);
+		end(&files[f], true);
+	}
+	make(2);
+	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_UNTOLD], 2);
+	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_SAME], 5);
+}
+
+Test(report_model_diff, nothing_is_kept_where_a_later_file_does_not_tell)
+{
+	for (size_t f = 0; f < 3; f++) {
+		begin(&files[f]);
+		type(&files[f], 1, "str", f == 1 ? 1000000 : 20000);
+		held(&files[f], 1, "app.b[*]", f == 1 ? 900000 : 10000);
+		if (f != 1)
+			held(&files[f], 1, "app.a[*]", f ? 5000 : 1000);
+		end(&files[f], true);
+	}
+	make(3);
+	for (size_t i = 0; i < d.by[DIFF_HOLDER].rows.len; i++)
+		cr_expect_eq(d.by[DIFF_HOLDER].rows.at[i].kept_bytes, 0);
+}
+
 Test(report_model_diff, two_paths_of_one_holder_are_two_names)
 {
 	for (size_t f = 0; f < 2; f++) {

@@ -96,6 +96,44 @@ Test(report_view_diff, csv_has_a_line_for_each_row_that_changed)
 	cr_assert_eq(lines, rows + 1);
 }
 
+/* What a file does not tell is no figure of it. */
+static void untell(void)
+{
+	struct diff_table *t = &d.by[DIFF_TYPE];
+	cr_assert_geq(t->rows.len, 1);
+	struct diff_row *row = &t->rows.at[0];
+	row->untold[0] = true;
+	row->bytes[0] = 1000 << 10;
+	row->bytes[1] = 2000 << 10;
+	row->delta_bytes = 1000 << 10;
+	row->state = DIFF_GROWN;
+	t->counts[DIFF_SAME] = t->rows.len - 1;
+	t->counts[DIFF_GROWN] = 1;
+	t->counts[DIFF_UNTOLD] = 0;
+}
+
+Test(report_view_diff, what_a_file_does_not_tell_is_no_figure_of_it)
+{
+	size_t n;
+	untell();
+	AUTO_FREE char *text = draw("text", (struct diff_options){ 0 }, &n);
+	cr_expect(strstr(text, " <=1000 KiB ") || strstr(text, " <=1.0 MiB "), "%s", text);
+	AUTO_FREE char *json = draw("json", (struct diff_options){ 0 }, &n);
+	cr_expect(strstr(json, "\"bytes\":[null,2048000],\"at_least\":true"), "%s", json);
+	AUTO_FREE char *csv = draw("csv", (struct diff_options){ 0 }, &n);
+	cr_expect(strstr(csv, ",,,") && strstr(csv, ",yes\n"), "%s", csv);
+	AUTO_FREE char *page = draw("html", (struct diff_options){ 0 }, &n);
+	cr_expect(strstr(page, ">at most "), "a page");
+	d.by[DIFF_TYPE].rows.at[0].state = DIFF_UNTOLD;
+	d.by[DIFF_TYPE].rows.at[0].delta_bytes = 0;
+	d.by[DIFF_TYPE].rows.at[0].delta_count = 0;
+	d.by[DIFF_TYPE].counts[DIFF_GROWN] = 0;
+	d.by[DIFF_TYPE].counts[DIFF_UNTOLD] = 1;
+	AUTO_FREE char *other = draw("text", (struct diff_options){ 0 }, &n);
+	cr_expect(strstr(other, "BY TYPE  no change is known"), "%s", other);
+	cr_expect_null(strstr(other, "<="), "%s", other);
+}
+
 Test(report_view_diff, nothing_changed_is_said)
 {
 	AUTO_FREE char *text = draw("text", (struct diff_options){ .min_delta_bytes = 1 }, NULL);
