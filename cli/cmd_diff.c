@@ -85,6 +85,17 @@ static int read_file(struct differ *d, const char *file, struct err *err)
 	return rc;
 }
 
+/* The one question that was asked must have an answer. */
+static int answered(const struct differ *d, struct err *err)
+{
+	for (unsigned by = 0; by < DIFF_BYS; by++)
+		if (d->options.by == 1u << by && !d->diff.by[by].known)
+			return err_set(err, ERR_USAGE, "nothing to compare by %s: %s",
+				       diff_by_name((enum diff_by)by),
+				       diff_unknown_why((enum diff_by)by));
+	return 0;
+}
+
 static int draw(struct differ *d, struct err *err)
 {
 	struct out out;
@@ -113,10 +124,12 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 	if (rc == 0)
 		rc = diff_make(&d.diff, files, d.nfiles, err);
 	if (rc == 0)
+		rc = answered(&d, err);
+	if (rc == 0)
 		rc = draw(&d, err);
 	if (rc < 0)
 		return rc;
-	if (opt_given(args, "exit-code") && diff_grew(&d.diff, d.options.min_delta_bytes))
+	if (opt_given(args, "exit-code") && diff_grew(&d.diff, d.options.by, d.options.min_delta_bytes))
 		return STATUS_FOUND;
 	return d.status;
 }

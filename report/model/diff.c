@@ -61,6 +61,11 @@ const char *diff_state_name(enum diff_state s)
 	return "same";
 }
 
+const char *diff_unknown_why(enum diff_by by)
+{
+	return by == DIFF_SITE ? "not every file has a recording" : "not every file has a snapshot that tells";
+}
+
 void diff_deinit(struct diff *d)
 {
 	if (!d)
@@ -411,8 +416,7 @@ static int add_notes(struct diff *d)
 	for (unsigned by = 0; by < DIFF_BYS; by++)
 		if (!d->by[by].known)
 			note(d, &rc, "nothing by %s: %s", diff_by_name((enum diff_by)by),
-			     by == DIFF_SITE ? "not every file has a recording" :
-					       "not every file has a snapshot that tells");
+			     diff_unknown_why((enum diff_by)by));
 	note_untold(d, &rc);
 	return rc;
 }
@@ -455,13 +459,21 @@ uint64_t diff_worse(const struct diff *d, const struct diff_row *row)
 	return row->delta_bytes > 0 ? (uint64_t)row->delta_bytes : 0;
 }
 
-bool diff_grew(const struct diff *d, uint64_t min_bytes)
+size_t diff_count_grown(const struct diff *d, enum diff_by by, uint64_t min_bytes)
 {
-	for (unsigned by = 0; by < DIFF_BYS; by++)
-		for (size_t i = 0; i < d->by[by].rows.len; i++) {
-			uint64_t worse = diff_worse(d, &d->by[by].rows.at[i]);
-			if (worse > 0 && worse >= min_bytes)
-				return true;
-		}
+	const struct diff_table *t = &d->by[by];
+	size_t n = 0;
+	for (size_t i = 0; i < t->rows.len; i++) {
+		uint64_t worse = diff_worse(d, &t->rows.at[i]);
+		n += worse > 0 && worse >= min_bytes;
+	}
+	return n;
+}
+
+bool diff_grew(const struct diff *d, unsigned by, uint64_t min_bytes)
+{
+	for (unsigned i = 0; i < DIFF_BYS; i++)
+		if ((by >> i & 1) && diff_count_grown(d, (enum diff_by)i, min_bytes) > 0)
+			return true;
 	return false;
 }

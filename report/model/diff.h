@@ -59,8 +59,12 @@ void diff_deinit(struct diff *d); /* accepts NULL and zeroed */
 /* Bytes by which a row is worse: kept bytes of three files, else growth; 0 for anything else. */
 uint64_t diff_worse(const struct diff *d, const struct diff_row *row);
 
-/* Does any row, of any table, grow by at least so many bytes? */
-bool diff_grew(const struct diff *d, uint64_t min_bytes);
+/* Rows of one table that grew by at least so many bytes; and whether any did of the tables in `by`, a bit each. */
+size_t diff_count_grown(const struct diff *d, enum diff_by by, uint64_t min_bytes);
+bool diff_grew(const struct diff *d, unsigned by, uint64_t min_bytes);
+
+/* Why a table is not known: "not every file has a recording". */
+const char *diff_unknown_why(enum diff_by by);
 
 const char *diff_by_name(enum diff_by by);	/* "type", "site", "holder" */
 const char *diff_state_name(enum diff_state s); /* "same", "new", "grown", "shrunk", "gone", "untold" */

@@ -157,7 +157,7 @@ static int draw_json(const struct diff *d, const struct diff_options *o, struct 
 		put_file(&j, d, o, i);
 	json_close(&j, ']');
 	json_number(&j, "min_delta_bytes", o->min_delta_bytes);
-	json_bool(&j, "grew", diff_grew(d, o->min_delta_bytes));
+	json_bool(&j, "grew", diff_grew(d, o->by, o->min_delta_bytes));
 	for (unsigned by = 0; by < DIFF_BYS; by++)
 		put_table(&j, d, o, (enum diff_by)by);
 	json_open(&j, "limits", '[');

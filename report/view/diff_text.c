@@ -174,30 +174,53 @@ static void put_head(struct page *p)
 	}
 }
 
+/* "2 types and 1 holder": one growth is a row of each table. */
+static size_t put_kinds(struct page *p)
+{
+	size_t n[DIFF_BYS] = { 0 }, kinds = 0, all = 0, put = 0;
+	for (unsigned by = 0; by < DIFF_BYS; by++) {
+		n[by] = p->o->by >> by & 1 ? diff_count_grown(p->d, (enum diff_by)by, p->o->min_delta_bytes) : 0;
+		kinds += n[by] > 0;
+		all += n[by];
+	}
+	for (unsigned by = 0; by < DIFF_BYS; by++) {
+		if (n[by] == 0)
+			continue;
+		out_printf(p->out, "%s%zu %s%s", put == 0 ? "" : put + 1 == kinds ? " and " : ", ", n[by],
+			   diff_by_name((enum diff_by)by), n[by] == 1 ? "" : "s");
+		put++;
+	}
+	return all;
+}
+
 static void put_verdict(struct page *p)
 {
 	struct units u;
-	size_t worst = 0;
 	const struct diff_row *most = NULL;
-	for (unsigned by = 0; by < DIFF_BYS; by++)
-		for (size_t i = 0; i < p->d->by[by].rows.len; i++) {
-			const struct diff_row *row = &p->d->by[by].rows.at[i];
-			if (!most || diff_worse(p->d, row) > diff_worse(p->d, most))
-				most = row;
-			worst += diff_worse(p->d, row) >= p->o->min_delta_bytes &&
-				 diff_worse(p->d, row) > 0;
-		}
+	enum diff_by most_by = DIFF_TYPE;
 	bold(p, "RESULT ");
-	if (worst == 0) {
+	if (!diff_grew(p->d, p->o->by, p->o->min_delta_bytes)) {
 		out_printf(p->out, "nothing grew by %s or more\n",
 			   units_bytes(&u, p->o->min_delta_bytes));
 		return;
 	}
-	out_printf(p->out, "%zu %s by %s or more", worst,
-		   p->d->nfiles == 3 ? "kept what they gained," : "grew",
+	size_t worst = put_kinds(p);
+	for (unsigned by = 0; by < DIFF_BYS; by++)
+		for (size_t i = 0; (p->o->by >> by & 1) && i < p->d->by[by].rows.len; i++) {
+			const struct diff_row *row = &p->d->by[by].rows.at[i];
+			if (most && diff_worse(p->d, row) <= diff_worse(p->d, most))
+				continue;
+			most = row;
+			most_by = (enum diff_by)by;
+		}
+	out_printf(p->out, " %s by %s or more",
+		   p->d->nfiles < 3 ? "grew" :
+		   worst == 1	    ? "kept what it gained," :
+				      "kept what they gained,",
 		   units_bytes(&u, p->o->min_delta_bytes));
-	out_printf(p->out, "; most, %s:\n       ", units_delta(&u, (double)diff_worse(p->d, most)));
-	put_name(p, most->name, p->width - 7, false);
+	const char *kind = most_by == DIFF_HOLDER ? "" : most_by == DIFF_SITE ? "site " : "type ";
+	out_printf(p->out, "; most, %s:\n       %s", units_delta(&u, (double)diff_worse(p->d, most)), kind);
+	put_name(p, most->name, p->width - 7 - strlen(kind), false);
 	out_str(p->out, "\n");
 }
 

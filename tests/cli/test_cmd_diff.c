@@ -77,6 +77,29 @@ Test(cli_cmd_diff, the_status_says_whether_something_grew_when_asked)
 	cr_assert_eq(s.status, 0, "%s", s.text);
 }
 
+Test(cli_cmd_diff, the_result_counts_each_table_and_only_those_that_are_shown)
+{
+	shell(&s, "\"$P\" diff --min-delta 1KB %s/a.pmp %s/b.pmp", folder, folder);
+	cr_expect(strstr(s.text, "RESULT 1 type and 1 site grew by "), "%s", s.text);
+	cr_expect(strstr(s.text, "most, +195 KiB:\n       site put app/cache.py:88\n"), "%s", s.text);
+	shell(&s, "\"$P\" diff --by type --min-delta 1KB %s/a.pmp %s/b.pmp", folder, folder);
+	cr_expect(strstr(s.text, "RESULT 1 type grew by "), "%s", s.text);
+	cr_expect(strstr(s.text, "type app.Page\n"), "%s", s.text);
+	shell(&s, "\"$P\" diff --by type --exit-code %s/a.pmp %s/b.pmp", folder, folder);
+	cr_expect_eq(s.status, 0, "5 kB of a type: %s", s.text);
+	cr_expect(strstr(s.text, "RESULT nothing grew by 64 KiB"), "%s", s.text);
+	shell(&s, "\"$P\" diff --min-delta 1KB %s/a.pmp %s/b.pmp %s/c.pmp", folder, folder, folder);
+	cr_expect(strstr(s.text, "RESULT 1 type and 1 site kept what they gained, by "), "%s", s.text);
+}
+
+Test(cli_cmd_diff, a_question_that_alone_is_asked_and_has_no_answer_is_refused)
+{
+	shell(&s, "\"$P\" diff --by holder --exit-code %s/a.pmp %s/b.pmp", folder, folder);
+	cr_expect_eq(s.status, 2, "%s", s.text);
+	cr_expect(strstr(s.text, "nothing to compare by holder: not every file has a snapshot that tells"),
+		  "%s", s.text);
+}
+
 Test(cli_cmd_diff, three_files_show_what_was_kept)
 {
 	shell(&s, "\"$P\" diff %s/a.pmp %s/b.pmp %s/c.pmp --format json", folder, folder, folder);

@@ -6,6 +6,7 @@
 
 static struct recording files[3];
 static struct diff d;
+#define DIFF_EVERY ((1u << DIFF_BYS) - 1)
 
 static void setup(void)
 {
@@ -100,8 +101,8 @@ Test(report_model_diff, types_are_new_grown_shrunk_gone_or_the_same)
 	cr_assert_eq(row(DIFF_TYPE, "Grown")->delta_bytes, 1500);
 	cr_assert_eq(row(DIFF_TYPE, "Shrunk")->delta_count, -6);
 	cr_assert_str_eq(d.by[DIFF_TYPE].rows.at[0].name, "app.Grown");
-	cr_assert(diff_grew(&d, 1500));
-	cr_assert_not(diff_grew(&d, 1501));
+	cr_assert(diff_grew(&d, DIFF_EVERY, 1500));
+	cr_assert_not(diff_grew(&d, DIFF_EVERY, 1501));
 }
 
 Test(report_model_diff, a_site_is_found_again_after_lines_moved_and_on_another_host)
@@ -167,8 +168,8 @@ Test(report_model_diff, of_three_files_what_is_new_in_the_second_and_still_in_th
 	cr_assert_eq(row(DIFF_TYPE, "Burst")->kept_count, 0);
 	cr_assert_eq(row(DIFF_TYPE, "Late")->kept_count, 0);
 	cr_assert_str_eq(d.by[DIFF_TYPE].rows.at[0].name, "app.Leak");
-	cr_assert(diff_grew(&d, 1500));
-	cr_assert_not(diff_grew(&d, 1501));
+	cr_assert(diff_grew(&d, DIFF_EVERY, 1500));
+	cr_assert_not(diff_grew(&d, DIFF_EVERY, 1501));
 }
 
 Test(report_model_diff, holders_are_told_apart_by_type_and_path)
@@ -207,7 +208,7 @@ Test(report_model_diff, a_holder_that_was_too_small_to_be_told_is_not_new)
 	cr_expect_eq(a->state, DIFF_UNTOLD);
 	cr_expect_eq(a->count[0], 12400, "a 50th of 620,000 at most");
 	cr_expect_eq(a->delta_bytes, 0);
-	cr_expect_not(diff_grew(&d, 1));
+	cr_expect_not(diff_grew(&d, DIFF_EVERY, 1));
 	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_UNTOLD], 1);
 	cr_expect_eq(d.by[DIFF_HOLDER].counts[DIFF_NEW], 0);
 	cr_expect_eq(d.by[DIFF_HOLDER].count[0], 600000, "sums are of what is told");
@@ -254,8 +255,8 @@ Test(report_model_diff, what_rows_leave_over_proves_growth_or_that_there_was_not
 	cr_expect_eq(leak->count[0], 200, "a 50th of 10,000");
 	cr_expect_eq(leak->delta_count, 19800);
 	cr_expect_eq(leak->delta_bytes, 1980000);
-	cr_expect(diff_grew(&d, 1980000));
-	cr_expect_not(diff_grew(&d, 2000001));
+	cr_expect(diff_grew(&d, DIFF_EVERY, 1980000));
+	cr_expect_not(diff_grew(&d, DIFF_EVERY, 2000001));
 	const struct diff_row *drafts = &d.by[DIFF_HOLDER].rows.at[1];
 	cr_expect_str_eq(drafts->path, "app.drafts[*]");
 	cr_expect_eq(drafts->state, DIFF_NEW, "all there were are accounted for");
@@ -291,6 +292,23 @@ Test(report_model_diff, nothing_is_kept_where_a_later_file_does_not_tell)
 	make(3);
 	for (size_t i = 0; i < d.by[DIFF_HOLDER].rows.len; i++)
 		cr_expect_eq(d.by[DIFF_HOLDER].rows.at[i].kept_bytes, 0);
+}
+
+Test(report_model_diff, a_growth_counts_in_the_tables_that_are_asked_for)
+{
+	for (size_t f = 0; f < 2; f++) {
+		begin(&files[f]);
+		type(&files[f], 1, "Page", f ? 200 : 100);
+		held(&files[f], 1, "app.pages[*]", f ? 200 : 100);
+		end(&files[f], true);
+	}
+	make(2);
+	cr_expect_eq(diff_count_grown(&d, DIFF_TYPE, 10000), 1);
+	cr_expect_eq(diff_count_grown(&d, DIFF_TYPE, 10001), 0);
+	cr_expect_eq(diff_count_grown(&d, DIFF_HOLDER, 10000), 1);
+	cr_expect_eq(diff_count_grown(&d, DIFF_SITE, 1), 0);
+	cr_expect(diff_grew(&d, 1u << DIFF_HOLDER, 10000));
+	cr_expect_not(diff_grew(&d, 1u << DIFF_SITE, 1));
 }
 
 Test(report_model_diff, two_paths_of_one_holder_are_two_names)
