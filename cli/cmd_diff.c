@@ -129,6 +129,9 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 		rc = draw(&d, err);
 	if (rc < 0)
 		return rc;
+	for (size_t i = 0; d.status == STATUS_INCOMPLETE && i < d.nfiles; i++)
+		if (draw_status(&d.files[i]) == STATUS_INCOMPLETE)
+			draw_tell_missing(cli, d.options.names[i], &d.files[i]);
 	if (opt_given(args, "exit-code") && diff_grew(&d.diff, d.options.by, d.options.min_delta_bytes))
 		return STATUS_FOUND;
 	return d.status;

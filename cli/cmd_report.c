@@ -6,7 +6,6 @@
 
 #include "cli/command.h"
 #include "cli/draw.h"
-#include "cli/outcome.h"
 #include "cli/suppress.h"
 #include "tracer/stream/pmp.h"
 
@@ -78,18 +77,6 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 	return rc;
 }
 
-/* The report says it too, but not every format has a place for it. */
-static void tell_missing(const struct cli *cli, const char *file, const struct recording *r)
-{
-	struct err err = ERR_INIT;
-	(void)!err_hint(&err,
-			err_set(&err, ERR_CORRUPT, "%.100s: %s",
-				strcmp(file, "-") == 0 ? "standard input" : file,
-				totals_missing(&r->totals, TOTALS_FIGURES)),
-			"incomplete");
-	outcome_print(&err, !cli->quiet);
-}
-
 static int run(struct cli *cli, struct opt_args *args, struct err *err)
 {
 	struct draw_wish wish;
@@ -117,7 +104,7 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 		rc = draw_recording(&recording, &wish, err);
 	}
 	if (rc == STATUS_INCOMPLETE)
-		tell_missing(cli, file, &recording);
+		draw_tell_missing(cli, file, &recording);
 	recording_deinit(&recording);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "cli/outcome.h"
 
 int draw_open(const char *path, bool force, int *ret_fd, struct err *err)
 {
@@ -69,6 +70,17 @@ static int take_along(const char *path, struct view_options *o, struct buf *ret,
 int draw_status(const struct recording *r)
 {
 	return totals_missing(&r->totals, TOTALS_FIGURES) ? STATUS_INCOMPLETE : STATUS_FINE;
+}
+
+void draw_tell_missing(const struct cli *cli, const char *file, const struct recording *r)
+{
+	struct err err = ERR_INIT;
+	(void)!err_hint(&err,
+			err_set(&err, ERR_CORRUPT, "%.100s: %s",
+				strcmp(file, "-") == 0 ? "standard input" : file,
+				totals_missing(&r->totals, TOTALS_FIGURES)),
+			"incomplete");
+	outcome_print(&err, !cli->quiet);
 }
 
 int draw_recording(struct recording *r, const struct draw_wish *wish, struct err *err)

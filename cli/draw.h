@@ -47,6 +47,9 @@ int draw_page(struct recording *r, const struct draw_wish *like, const char *pat
  */
 int draw_open(const char *path, bool force, int *ret_fd, struct err *err) MUST_CHECK;
 
+/* What is missing from an incomplete recording, on standard error: not every format has a place for it. */
+void draw_tell_missing(const struct cli *cli, const char *file, const struct recording *r);
+
 /* STATUS_FINE or STATUS_INCOMPLETE, from the end and the notes of a recording. */
 int draw_status(const struct recording *r);
 

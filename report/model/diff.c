@@ -392,6 +392,17 @@ static void note_one(struct diff *d, size_t i, int *rc)
 		note(d, rc, "a sample is compared with exact figures");
 }
 
+/* The words a report of that file has. */
+static void note_missing(struct diff *d, int *rc)
+{
+	static const char *const names[] = { "OLD", "NEW", "NEWER" };
+	for (size_t i = 0; i < d->nfiles; i++) {
+		const char *what = totals_missing(&d->files[i]->totals, TOTALS_FIGURES);
+		if (what)
+			note(d, rc, "%s is incomplete: %.320s", names[i], what);
+	}
+}
+
 static void note_untold(struct diff *d, int *rc)
 {
 	const struct diff_table *t = &d->by[DIFF_HOLDER];
@@ -411,6 +422,7 @@ static void note_untold(struct diff *d, int *rc)
 static int add_notes(struct diff *d)
 {
 	int rc = 0;
+	note_missing(d, &rc);
 	for (size_t i = 1; i < d->nfiles; i++)
 		note_one(d, i, &rc);
 	for (unsigned by = 0; by < DIFF_BYS; by++)

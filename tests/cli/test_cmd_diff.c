@@ -100,6 +100,18 @@ Test(cli_cmd_diff, a_question_that_alone_is_asked_and_has_no_answer_is_refused)
 		  "%s", s.text);
 }
 
+Test(cli_cmd_diff, an_incomplete_file_is_named_with_what_is_missing)
+{
+	shell(&s, "cd %s && head -c $(($(stat -c %%s b.pmp) - 100)) b.pmp > cut.pmp && "
+		  "\"$P\" diff a.pmp cut.pmp", folder);
+	cr_expect_eq(s.status, 6, "%s", s.text);
+	cr_expect(strstr(s.text, "NEW is incomplete: the file ends before the recording did"), "%s", s.text);
+	cr_expect(strstr(s.text, "pymemprof: cut.pmp: the file ends before the recording did"), "%s", s.text);
+	cr_expect_null(strstr(s.text, "OLD is incomplete"), "%s", s.text);
+	shell(&s, "cd %s && \"$P\" diff cut.pmp a.pmp --format json 2>/dev/null", folder);
+	cr_expect(strstr(s.text, "\"limits\":[\"OLD is incomplete: the file ends"), "%s", s.text);
+}
+
 Test(cli_cmd_diff, three_files_show_what_was_kept)
 {
 	shell(&s, "\"$P\" diff %s/a.pmp %s/b.pmp %s/c.pmp --format json", folder, folder, folder);
