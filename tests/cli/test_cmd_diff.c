@@ -144,4 +144,6 @@ Test(cli_cmd_diff, wrong_command_lines_and_files_are_refused)
 	shell(&s, "\"$P\" diff %s/a.pmp %s/none.pmp", folder, folder);
 	cr_assert_eq(s.status, 3, "%s", s.text);
 	cr_assert(strstr(s.text, "none.pmp"), "%s", s.text);
+	shell(&s, "\"$P\" diff %s/a.pmp %s/b.pmp -o %s/none/x", folder, folder, folder);
+	cr_assert_eq(s.status, 3, "what cannot be written is no bad command line: %s", s.text);
 }
