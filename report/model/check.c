@@ -174,11 +174,18 @@ static void judge_increase(const struct check_question *q, const struct check_co
 		f->verdict = CHECK_FAILED;
 }
 
+/* What can only become more as a recording goes on. */
+static bool only_rises(enum check_kind k)
+{
+	return k == CHECK_ALLOC_BYTES || k == CHECK_ALLOCS || k == CHECK_PEAK || k == CHECK_RSS_PEAK;
+}
+
 void check_judge_one(const struct check_question *q, const struct check_compared *c,
 		     struct check_finding *f)
 {
 	f->kind = f->rule->metric.of;
 	f->each = f->kind != CHECK_LEAK_RATE ? NULL : q->least ? "/iteration" : "/s";
+	f->at_least = q->now->cut && only_rises(f->kind);
 	f->have_base = c->base && c->base->runs.len > 0;
 	f->now = check_median(c->now) - c->off_now;
 	f->base = f->have_base ? check_median(c->base) - c->off_base : 0;
@@ -188,6 +195,8 @@ void check_judge_one(const struct check_question *q, const struct check_compared
 		judge_increase(q, c, f);
 	else
 		f->verdict = CHECK_NO_BASE;
+	if (f->at_least && f->verdict < CHECK_NOT_PROVEN)
+		f->verdict = CHECK_NOT_PROVEN;
 	if (f->verdict == CHECK_FAILED && f->rule->warn)
 		f->verdict = CHECK_WARNED;
 }
@@ -221,7 +230,7 @@ static int judge_rule(const struct check_question *q, const struct check_rule *r
 bool check_wants_culprits(const struct check_finding *f)
 {
 	return f->verdict >= CHECK_WARNED ||
-	       (f->verdict == CHECK_NOT_PROVEN && !f->rule->increase); /* of noise nobody is guilty */
+	       (f->verdict == CHECK_NOT_PROVEN && !f->rule->increase && f->now > f->allowed); /* of noise nobody is guilty */
 }
 
 static int by_weight(const void *a, const void *b)

@@ -127,6 +127,7 @@ struct check_figures {
 	struct VEC(struct check_series) series;
 	struct VEC(struct check_site) sites; /* by file, then function */
 	struct VEC(struct check_part) parts; /* by site, line and caller */
+	bool cut; /* a run has no end: its peak and what it allocated are at least as told */
 	double sites_peak; /* of the run they are of: that with the middle peak; the others wait */
 	struct VEC(struct check_run_sites) other_runs;
 	struct VEC(struct check_test) tests; /* by id */
@@ -184,7 +185,7 @@ enum check_verdict {
 	CHECK_FINE,
 	CHECK_IMPROVED,
 	CHECK_SMALL,	  /* above the tolerance, below --min-delta */
-	CHECK_NOT_PROVEN, /* above the tolerance, within the noise */
+	CHECK_NOT_PROVEN, /* above the tolerance, within the noise; or not above what is known at least */
 	CHECK_NO_BASE,	  /* nothing to compare with, and that was allowed */
 	CHECK_WARNED,
 	CHECK_FAILED,
@@ -215,6 +216,7 @@ struct check_finding {
 	unsigned alike;	      /* tests for which this one, the worst of them, stands; else 0 */
 	enum check_verdict verdict;
 	bool have_base;
+	bool at_least; /* now may be more: the recording has no end */
 	double base, now, allowed, noise; /* allowed: highest value that is fine */
 	struct check_culprit culprits[CHECK_CULPRITS]; /* sites */
 	size_t nculprits;

@@ -234,24 +234,37 @@ static void take_middle(struct check_figures *f)
 	}
 }
 
+/* Each site's bytes at the peak are written at the end. Without one the peak is what is live, or more. */
+static bool peak_is_cut(const struct recording *r)
+{
+	uint64_t peak = 0, live = 0;
+	for (size_t i = 0; i < r->stacks.stacks.len; i++) {
+		peak |= r->by_stack[i].peak_bytes;
+		live |= counters_live_bytes(&r->by_stack[i]);
+	}
+	return peak == 0 && live > 0;
+}
+
 static int sum_sites(struct check_figures *f, const struct recording *r, const char *root,
 		     double *sum, struct err *err)
 {
 	struct wholes all = VEC_INIT;
+	bool no_peak = peak_is_cut(r);
 	int rc = 0;
+	f->cut |= no_peak || !r->totals.have_end || r->totals.end == FACT_END_TRUNCATED;
 	for (size_t i = 0; rc == 0 && i < r->stacks.stacks.len; i++) {
 		struct check_where w;
 		const struct counters *c = &r->by_stack[i];
 		double live = (double)counters_live_bytes(c);
 		double v[CHECK_SITE_KINDS] = { [CHECK_ALLOC_BYTES] = (double)c->alloc_bytes,
 					       [CHECK_ALLOCS] = (double)c->alloc_blocks,
-					       [CHECK_PEAK] = (double)c->peak_bytes,
+					       [CHECK_PEAK] = no_peak ? live : (double)c->peak_bytes,
 					       [CHECK_LIVE] = live };
 		if (!check_place_of(&r->stacks, (uint32_t)i, &w))
 			continue;
 		v[CHECK_LEAKED] = is_leak(r, (uint32_t)i, &w) ? live : 0;
 		add_values(sum, v);
-		if (c->alloc_bytes || c->peak_bytes)
+		if (c->alloc_bytes || v[CHECK_PEAK] > 0)
 			rc = add_whole(f, &w, root, v, &all, err);
 	}
 	if (rc == 0)

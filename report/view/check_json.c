@@ -76,6 +76,7 @@ static void put_finding(struct json *j, const struct check_finding *f)
 	else
 		json_nothing(j, "base");
 	number(j, "now", f->now);
+	json_bool(j, "at_least", f->at_least);
 	number(j, "allowed", f->allowed);
 	number(j, "noise", f->noise);
 	json_open(j, "culprits", '[');

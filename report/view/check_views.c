@@ -170,17 +170,23 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 		alike_sentence(f, buf);
 		return buf;
 	}
-	if (!f->rule->increase)
-		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s %s is %s the limit of %s%s", NAME_CUT, name, now,
-			 over ? "above" : "within", allowed,
+	if (f->at_least && f->now <= 0)
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s is not known", NAME_CUT, name);
+	else if (f->at_least && !over && (!f->rule->increase || f->have_base))
+		snprintf(buf, CHECK_SENTENCE_MAX,
+			 "%.*s is at least %s; whether it is within %s is not known", NAME_CUT, name, now,
+			 allowed);
+	else if (!f->rule->increase)
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s %s%s is %s the limit of %s%s", NAME_CUT, name,
+			 f->at_least ? "of at least " : "", now, over ? "above" : "within", allowed,
 			 f->verdict == CHECK_NOT_PROVEN ? ", but not in every run" : "");
 	else if (!f->have_base)
 		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s %s has nothing to be compared with",
 			 NAME_CUT, name, now);
 	else
 		snprintf(buf, CHECK_SENTENCE_MAX,
-			 "%.*s went from %s to %s (%s%s); %s may be added%s%s", NAME_CUT, name,
-			 figure(f, f->base, false, base), now,
+			 "%.*s went from %s to %s%s (%s%s); %s may be added%s%s", NAME_CUT, name,
+			 figure(f, f->base, false, base), f->at_least ? "at least " : "", now,
 			 figure(f, f->now - f->base, true, delta), share_text(f, share),
 			 f->rule->text, f->verdict == CHECK_NOT_PROVEN ? "; the noise is " : "",
 			 f->verdict == CHECK_NOT_PROVEN ? noise : "");

@@ -14,7 +14,7 @@ static void put_row(const struct check_finding *f, struct out *out)
 	out_str(out, "| ");
 	check_put(out, CHECK_MARKDOWN, f->name);
 	out_printf(out, " | %s", f->have_base ? check_value(k, f->base, false, v) : "");
-	out_printf(out, " | %s", check_value(k, f->now, false, v));
+	out_printf(out, " | %s%s", f->at_least ? "at least " : "", check_value(k, f->now, false, v));
 	out_printf(out, " | %s", f->have_base ? check_value(k, f->now - f->base, true, v) : "");
 	out_printf(out, " | %s%s",
 		   f->rule->increase && f->rule->text[0] != '+' ? "+" : "", f->rule->text);

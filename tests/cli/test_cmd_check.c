@@ -118,6 +118,30 @@ Test(cli_cmd_check, an_incomplete_recording_proves_nothing)
 	cr_expect_neq(access("x.json", F_OK), 0, "no baseline is made of it");
 }
 
+/* The bytes of sites at the peak are written at the end: without it they are no 0. */
+Test(cli_cmd_check, a_recording_without_its_end_has_at_least_what_it_says)
+{
+	shell(&s, "head -c $(($(stat -c %%s a.pmp) - 100)) a.pmp > cut.pmp && "
+		  "\"$P\" check --max peak=1MiB --max alloc_bytes=1MiB cut.pmp");
+	cr_expect_eq(s.status, 6, "%s", s.text);
+	SAYS("not proven peak is at least 59 KiB; whether it is within 1.0 MiB is not known");
+	SAYS("not proven alloc_bytes is at least 59 KiB; ");
+	cr_expect_null(strstr(s.text, " 0 B"), "%s", s.text);
+	cr_expect_null(strstr(s.text, "feed.py"), "nothing is above: %s", s.text);
+	shell(&s, "\"$P\" check --max peak=1000 cut.pmp");
+	cr_expect_eq(s.status, 6, "%s", s.text);
+	SAYS("failed     peak of at least 59 KiB is above the limit of 1000 B");
+	SAYS("59 KiB  app/feed.py:30 load");
+	shell(&s, "\"$P\" check --save-baseline x.json a.pmp && \"$P\" check --baseline x.json "
+		  "--max-increase peak=5%% --report json cut.pmp 2>/dev/null");
+	cr_expect_eq(s.status, 6, "%s", s.text);
+	SAYS("\"at_least\":true");
+	shell(&s, "head -c $(($(stat -c %%s a.pmp) - 200)) a.pmp > cut.pmp && "
+		  "\"$P\" check --max peak=1MiB cut.pmp");
+	cr_expect_eq(s.status, 6, "nothing was recorded in what is left: %s", s.text);
+	SAYS("not proven peak is not known\n");
+}
+
 Test(cli_cmd_check, a_gate_has_no_tolerance_for_lost_events_where_a_report_has)
 {
 	make("b.pmp", NULL, (struct fact_cost){ .events = 1000, .dropped_events = 1 }, 0);
