@@ -122,6 +122,7 @@ struct check_share {
 
 struct check_figures {
 	struct arena arena;
+	bool attached; /* the program ran already: a snapshot has what was there before the recording, too */
 	char python[32], implementation[32], arch[32], hash_seed[32];
 	uint32_t word_bytes;
 	struct VEC(struct check_series) series;
@@ -199,7 +200,8 @@ enum check_what { CHECK_SITE, CHECK_OF_TYPE, CHECK_HOLDER };
 struct check_culprit {
 	const char *file, *function; /* of types and holders file is "" and function the name */
 	uint32_t line;
-	double base, now;
+	double base, now; /* of the whole function, */
+	double line_base, line_now; /* and of that line alone; zeroes: not known */
 	bool alone; /* nothing to compare it with: what it has, not what it grew by */
 	enum check_what what;
 	/* Of a site that several functions call: the one for which it makes most of the difference. */
@@ -222,6 +224,7 @@ struct check_finding {
 	size_t nculprits;
 	struct check_culprit shares[2 * CHECK_SHARE_CULPRITS]; /* types, then holders */
 	size_t nshares;
+	bool older; /* now counts from the attach on; shares are of the whole heap */
 };
 
 struct check_question {

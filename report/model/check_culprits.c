@@ -79,7 +79,8 @@ static double left_of(struct lines *base, uint32_t line, bool in_order)
 	return found->value;
 }
 
-static uint32_t guilty_line(struct lines *now, struct lines *base, uint32_t otherwise)
+/* Fills in the line of *c that has most more, and what it has. */
+static void guilty_line(struct lines *now, struct lines *base, struct check_culprit *c)
 {
 	size_t left_now = 0, left_base = 0;
 	double most = 0;
@@ -91,13 +92,15 @@ static uint32_t guilty_line(struct lines *now, struct lines *base, uint32_t othe
 	for (size_t i = 0; i < now->n; i++) {
 		if (now->at[i].matched)
 			continue;
-		double more = now->at[i].value - left_of(base, now->at[i].line, left_now == left_base);
+		double had = left_of(base, now->at[i].line, left_now == left_base);
+		double more = now->at[i].value - had;
 		if (more > most) {
 			most = more;
-			otherwise = now->at[i].line;
+			c->line = now->at[i].line;
+			c->line_base = had;
+			c->line_now = now->at[i].value;
 		}
 	}
-	return otherwise;
 }
 
 static double for_caller(const struct check_figures *f, const struct check_site *s, enum check_kind k,
@@ -150,7 +153,7 @@ static struct check_culprit culprit_of(const struct check_figures *now, const st
 	struct lines lines, before;
 	lines_of(now, s, k, &lines);
 	lines_of(base, b, k, &before);
-	c.line = guilty_line(&lines, &before, s->line);
+	guilty_line(&lines, &before, &c);
 	find_caller(now, s, base, b, k, &c);
 	return c;
 }

@@ -342,6 +342,7 @@ int check_figures_add(struct check_figures *f, const struct recording *r, const 
 		 t->implementation ? t->implementation : "");
 	snprintf(f->arch, sizeof f->arch, "%s", t->arch ? t->arch : "");
 	f->word_bytes = t->word_bytes;
+	f->attached = !t->from_start;
 	int rc = check_shares_add(f, r, err);
 	if (rc < 0)
 		return rc;

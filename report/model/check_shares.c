@@ -195,12 +195,16 @@ double check_retained(const struct heap_model *m, const char *type)
 	return sum;
 }
 
+/* Of a full list the smallest is the most that one may have which is not on it: having that is no growth. */
 static double share_in(const struct check_share *at, size_t n, const char *name)
 {
-	for (size_t i = 0; i < n; i++)
+	double least = n ? at[0].bytes : 0;
+	for (size_t i = 0; i < n; i++) {
 		if (strcmp(at[i].name, name) == 0)
 			return at[i].bytes;
-	return 0;
+		least = fmin(least, at[i].bytes);
+	}
+	return n < CHECK_SHARES_MAX ? 0 : least;
 }
 
 /*
@@ -258,6 +262,7 @@ void check_find_shares(const struct check_question *q, struct check_finding *f)
 	const struct check_figures *now = q->now, *base = rate ? q->least : q->base;
 	bool compared = base && base->types.len > 0;
 	f->nshares = 0;
+	f->older = now->attached && !check_needs_snapshot(f->kind) && f->kind != CHECK_RSS_PEAK;
 	if (!check_wants_shares(f) ||
 	    (rate && !compared)) /* what there is says nothing of what grows */
 		return;

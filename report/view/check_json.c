@@ -46,6 +46,8 @@ static void put_culprit(struct json *j, const struct check_culprit *c)
 	text(j, "function", c->function);
 	number(j, "base", c->base);
 	number(j, "now", c->now);
+	number(j, "line_base", c->line_base);
+	number(j, "line_now", c->line_now);
 	if (c->caller) {
 		json_open(j, "caller", '{');
 		text(j, "file", c->caller_file);
@@ -79,6 +81,7 @@ static void put_finding(struct json *j, const struct check_finding *f)
 	json_bool(j, "at_least", f->at_least);
 	number(j, "allowed", f->allowed);
 	number(j, "noise", f->noise);
+	json_bool(j, "whole_heap", check_shares_older(f));
 	json_open(j, "culprits", '[');
 	for (size_t i = 0; i < f->nculprits; i++)
 		put_culprit(j, &f->culprits[i]);

@@ -38,20 +38,22 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 		out_escaped(out, ESCAPE_ASCII, c->file, strlen(c->file));
 		out_printf(out, ":%u ", c->line);
 		out_escaped(out, ESCAPE_ASCII, c->function, strlen(c->function));
+		check_put_line(out, c, k);
 		put_now(c, k, out);
 		put_caller(c, k, out);
 	}
 }
 
-static void put_shares(const struct check_finding *f, struct out *out)
+static void put_shares(const struct check_report *r, const struct check_finding *f, struct out *out)
 {
-	char delta[CHECK_VALUE_MAX];
+	char delta[CHECK_VALUE_MAX], words[CHECK_SENTENCE_MAX];
+	if (check_shares_older(f))
+		out_str(out, "      " CHECK_OLDER "\n");
 	for (size_t i = 0; i < f->nshares; i++) {
 		const struct check_culprit *c = &f->shares[i];
-		out_printf(out, "      %12s  %s ",
-			   check_value(CHECK_PEAK, c->now - c->base, !c->alone, delta),
-			   c->what == CHECK_OF_TYPE ? "type" : "held by");
-		out_escaped(out, ESCAPE_ASCII, c->function, strlen(c->function));
+		out_printf(out, "      %12s  ", check_value(CHECK_PEAK, c->now - c->base, !c->alone, delta));
+		check_share_words(r->question->now, f, c, words);
+		out_escaped(out, ESCAPE_ASCII, words, strlen(words));
 		put_now(c, CHECK_PEAK, out);
 	}
 }
@@ -75,7 +77,7 @@ static void draw(const struct check_report *r, struct out *out)
 		out_escaped(out, ESCAPE_ASCII, text, strlen(text));
 		out_str(out, "\n");
 		put_culprits(f, out);
-		put_shares(f, out);
+		put_shares(r, f, out);
 	}
 	if (a->findings.len > 0 || r->why)
 		return;

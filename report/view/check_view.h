@@ -62,9 +62,20 @@ const char *check_number(double v, char buf[CHECK_VALUE_MAX]);
 void check_put_caller(struct out *out, enum check_escape to, const struct check_culprit *c,
 		      enum check_kind kind);
 
+/* "; 2.2 MiB of it at line 4"; nothing when that line has it all. */
+void check_put_line(struct out *out, const struct check_culprit *c, enum check_kind kind);
+
+/* "type str", "held by dict store.SESSIONS" into buf: names of the target, to be escaped. */
+#define CHECK_SENTENCE_MAX 480
+const char *check_share_words(const struct check_figures *now, const struct check_finding *f,
+			      const struct check_culprit *c, char buf[CHECK_SENTENCE_MAX]);
+
+/* Types and holders are of the whole heap, the figure of what was made since the attach. */
+#define CHECK_OLDER "of the whole heap, with what was there before the recording:"
+bool check_shares_older(const struct check_finding *f);
+
 /* "peak 3.2 MiB is above the limit of 3.0 MiB" … into buf. The names of types
  * and tests are the target's: to be escaped. */
-#define CHECK_SENTENCE_MAX 480
 const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENCE_MAX]);
 
 /* Findings that a build server shows: failed, and warned. */

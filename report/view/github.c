@@ -36,6 +36,7 @@ static void draw(const struct check_report *r, struct out *out)
 		if (f->nculprits) {
 			out_str(out, "; most of it in ");
 			check_put(out, CHECK_COMMAND, f->culprits[0].function);
+			check_put_line(out, &f->culprits[0], f->kind);
 			check_put_caller(out, CHECK_COMMAND, &f->culprits[0], f->kind);
 		}
 		out_str(out, "\n");

@@ -2,9 +2,9 @@
 /* JUnit XML: one test case per rule. What is not proven or only warned about passes, with a word. */
 #include "report/view/check_view.h"
 
-static void put_culprits(const struct check_finding *f, struct out *out)
+static void put_culprits(const struct check_report *r, const struct check_finding *f, struct out *out)
 {
-	char v[CHECK_VALUE_MAX];
+	char v[CHECK_VALUE_MAX], words[CHECK_SENTENCE_MAX];
 	enum check_kind k = f->kind >= CHECK_SITE_KINDS ? CHECK_PEAK :
 								       f->kind;
 	for (size_t i = 0; i < f->nculprits; i++) {
@@ -13,14 +13,16 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 		check_put(out, CHECK_XML, c->file);
 		out_printf(out, ":%u ", c->line);
 		check_put(out, CHECK_XML, c->function);
+		check_put_line(out, c, k);
 		check_put_caller(out, CHECK_XML, c, k);
 		out_str(out, "\n");
 	}
+	if (check_shares_older(f))
+		out_str(out, CHECK_OLDER "\n");
 	for (size_t i = 0; i < f->nshares; i++) {
 		const struct check_culprit *c = &f->shares[i];
-		out_printf(out, "%s %s ", check_value(CHECK_PEAK, c->now - c->base, !c->alone, v),
-			   c->what == CHECK_OF_TYPE ? "type" : "held by");
-		check_put(out, CHECK_XML, c->function);
+		out_printf(out, "%s ", check_value(CHECK_PEAK, c->now - c->base, !c->alone, v));
+		check_put(out, CHECK_XML, check_share_words(r->question->now, f, c, words));
 		out_str(out, "\n");
 	}
 }
@@ -38,14 +40,14 @@ static void put_case(const struct check_report *r, const struct check_finding *f
 		out_str(out, ">\n      <failure type=\"memory\" message=\"");
 		check_put(out, CHECK_XML, text);
 		out_str(out, "\">");
-		put_culprits(f, out);
+		put_culprits(r, f, out);
 		out_str(out, "</failure>\n    </testcase>\n");
 	} else {
 		out_str(out, ">\n      <system-out>");
 		out_printf(out, "%s: ", check_verdict_name(f->verdict));
 		check_put(out, CHECK_XML, text);
 		out_str(out, "\n");
-		put_culprits(f, out);
+		put_culprits(r, f, out);
 		out_str(out, "</system-out>\n    </testcase>\n");
 	}
 }

@@ -22,9 +22,9 @@ static void put_row(const struct check_finding *f, struct out *out)
 		   check_verdict_name(f->verdict), f->verdict == CHECK_FAILED ? "**" : "");
 }
 
-static void put_culprits(const struct check_finding *f, struct out *out)
+static void put_culprits(const struct check_report *r, const struct check_finding *f, struct out *out)
 {
-	char v[CHECK_VALUE_MAX];
+	char v[CHECK_VALUE_MAX], words[CHECK_SENTENCE_MAX];
 	enum check_kind k = f->kind >= CHECK_SITE_KINDS ? CHECK_PEAK :
 								       f->kind;
 	if (f->nculprits == 0)
@@ -38,14 +38,16 @@ static void put_culprits(const struct check_finding *f, struct out *out)
 		check_put(out, CHECK_MARKDOWN, c->file);
 		out_printf(out, ":%u ", c->line);
 		check_put(out, CHECK_MARKDOWN, c->function);
+		check_put_line(out, c, k);
 		check_put_caller(out, CHECK_MARKDOWN, c, k);
 		out_str(out, "\n");
 	}
+	if (check_shares_older(f))
+		out_str(out, "\n" CHECK_OLDER "\n\n");
 	for (size_t i = 0; i < f->nshares; i++) {
 		const struct check_culprit *c = &f->shares[i];
-		out_printf(out, "- %s %s ", check_value(CHECK_PEAK, c->now - c->base, !c->alone, v),
-			   c->what == CHECK_OF_TYPE ? "type" : "held by");
-		check_put(out, CHECK_MARKDOWN, c->function);
+		out_printf(out, "- %s ", check_value(CHECK_PEAK, c->now - c->base, !c->alone, v));
+		check_put(out, CHECK_MARKDOWN, check_share_words(r->question->now, f, c, words));
 		out_str(out, "\n");
 	}
 }
@@ -66,7 +68,7 @@ static void draw(const struct check_report *r, struct out *out)
 		out_printf(out, "\n%zu more rules are not shown.\n", a->findings.len - RULES_MAX);
 	/* Findings are ordered by weight: two lists at most keep the comment short. */
 	for (size_t i = 0; i < a->findings.len && i < 2; i++)
-		put_culprits(&a->findings.at[i], out);
+		put_culprits(r, &a->findings.at[i], out);
 	if (r->nnotes)
 		out_str(out, "\n");
 	for (size_t i = 0; i < r->nnotes && i < 8; i++) {

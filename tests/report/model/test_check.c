@@ -310,6 +310,7 @@ Test(report_model_check, the_line_that_has_more_is_named_and_for_whom)
 	cr_assert_eq(f->nculprits, 3);
 	cr_expect_str_eq(f->culprits[0].function, "make");
 	cr_expect_eq(f->culprits[0].line, 6);
+	cr_expect_eq(f->culprits[0].line_now - f->culprits[0].line_base, 1000000);
 	cr_assert_not_null(f->culprits[0].caller);
 	cr_expect_str_eq(f->culprits[0].caller, "grow");
 	cr_expect_str_eq(f->culprits[0].caller_file, "b.py");
@@ -318,6 +319,9 @@ Test(report_model_check, the_line_that_has_more_is_named_and_for_whom)
 	cr_expect_str_eq(f->culprits[1].function, "main");
 	cr_expect_eq(f->culprits[1].line, 4, "not 5, which is what 3 was: %u", f->culprits[1].line);
 	cr_expect_null(f->culprits[1].caller);
+	cr_expect_eq(f->culprits[1].now, 2500000, "of the function");
+	cr_expect_eq(f->culprits[1].line_now, 500000, "of the line");
+	cr_expect_eq(f->culprits[1].line_base, 0);
 	cr_expect_str_eq(f->culprits[2].function, "rows");
 	cr_expect_null(f->culprits[2].caller, "one caller explains itself");
 	check_answer_deinit(&a);
@@ -527,6 +531,34 @@ Test(report_model_check, types_and_holders_that_grew_most_are_culprits)
 	cr_assert_eq(check_judge(&q, &a, NULL), 0);
 	cr_assert_eq(a.findings.at[0].nshares, 1, "only who holds that type");
 	cr_expect_str_eq(a.findings.at[0].shares[0].function, "module app.sessions (dict)");
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
+/* A baseline keeps a hundred: what was too small for it has not grown from nothing. */
+Test(report_model_check, what_a_full_list_of_the_baseline_lacks_had_no_more_than_its_smallest)
+{
+	static char names[CHECK_SHARES_MAX][16];
+	struct check_figures b = figures("peak", 1e6), n = figures("peak", 3e6);
+	for (size_t i = 0; i < CHECK_SHARES_MAX; i++) {
+		snprintf(names[i], sizeof names[i], "type%zu", i);
+		share(&b, true, names[i], 5e5 + (double)i);
+	}
+	share(&n, true, "steady", 4e5);
+	share(&n, true, "grown", 2.5e6);
+	struct check_rule r = rule(CHECK_OPTION_MAX_INCREASE, "peak=5%");
+	struct check_question q = { .now = &n, .base = &b, .rules = &r, .nrules = 1 };
+	struct check_answer a;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_assert_eq(a.findings.at[0].nshares, 1);
+	cr_expect_str_eq(a.findings.at[0].shares[0].function, "grown");
+	cr_expect_eq(a.findings.at[0].shares[0].base, 5e5);
+	cr_expect_not(a.findings.at[0].older);
+	check_answer_deinit(&a);
+	n.attached = true;
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect(a.findings.at[0].older, "peak counts from the attach on, types do not");
 	check_answer_deinit(&a);
 	check_figures_deinit(&b);
 	check_figures_deinit(&n);

@@ -97,6 +97,65 @@ static json_t *in(json_t *v, const char *name)
 	return found;
 }
 
+/* As reports call it: the container and where it is, without the types of keys. */
+Test(report_view_check_views, a_holder_is_called_as_in_reports)
+{
+	static const struct {
+		enum check_kind kind;
+		enum check_what what;
+		const char *name, *words;
+	} cases[] = {
+		{ CHECK_PEAK, CHECK_OF_TYPE, "str", "type str" },
+		{ CHECK_PEAK, CHECK_HOLDER, "module store.SESSIONS (dict)", "held by dict store.SESSIONS" },
+		{ CHECK_PEAK, CHECK_HOLDER, "module a.b[int].c['x[y]'] (list)", "held by list a.b[*].c['x[y]']" },
+		{ CHECK_TYPE, CHECK_HOLDER, "module store.SESSIONS[str] (a.Session)",
+		  "held by dict store.SESSIONS" },
+		{ CHECK_RETAINED, CHECK_HOLDER, "module store.all[str][int] (a.Session)",
+		  "held by store.all[*]" },
+		{ CHECK_TYPE, CHECK_HOLDER, "module app.main.data (list)", "held by app.main.data" },
+		{ CHECK_TYPE, CHECK_HOLDER, "module app (a.Session)", "held by module app" },
+		{ CHECK_TYPE, CHECK_HOLDER, "interpreter", "held by interpreter" },
+	};
+	struct check_share known = { .name = "module store.SESSIONS (dict)" };
+	char words[CHECK_SENTENCE_MAX];
+	cr_assert_eq(vec_push(&now.holders, known), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct check_finding f = { .kind = cases[i].kind };
+		struct check_culprit c = { .file = "", .function = cases[i].name, .what = cases[i].what };
+		cr_expect_str_eq(check_share_words(&now, &f, &c, words), cases[i].words, "%s", words);
+	}
+}
+
+Test(report_view_check_views, what_figures_of_culprits_are_of_is_said)
+{
+	struct check_finding *f = &answer.findings.at[0];
+	f->culprits[1].line_now = 300;
+	f->culprits[1].line = 4;
+	f->culprits[1].alone = f->culprits[0].alone = true;
+	f->shares[f->nshares++] = (struct check_culprit){ .file = "", .function = "str", .now = 9000,
+							  .alone = true, .what = CHECK_OF_TYPE };
+	const char *text = draw(&check_view_text);
+	cr_expect(strstr(text, "400 B  a b.py:4 f; 300 B of it at line 4\n"), "%s", text);
+	cr_expect_null(strstr(text, "whole heap"));
+	teardown_out();
+	f->older = true;
+	static const struct check_view *const views[] = { &check_view_text, &check_view_markdown,
+							  &check_view_junit };
+	for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+		text = draw(views[i]);
+		cr_expect(strstr(text, "of the whole heap, with what was there before the recording:\n"), "%s",
+			  text);
+		cr_expect(strstr(text, "300 B of it at line 4"), "%s", text);
+		teardown_out();
+	}
+	json_t *root = draw_json(&check_view_json);
+	const json_t *one = json_array_get(in(root, "findings"), 0);
+	cr_expect(json_is_true(json_object_get(one, "whole_heap")));
+	cr_expect_eq(json_integer_value(json_object_get(json_array_get(json_object_get(one, "culprits"), 1),
+							"line_now")), 300);
+	json_decref(root);
+}
+
 Test(report_view_check_views, json_has_everything)
 {
 	json_t *root = draw_json(&check_view_json);
