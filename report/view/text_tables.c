@@ -337,4 +337,5 @@ void text_section_timeline(struct text *t)
 			   text_bytes(t, &d, sum.alloc_bytes), FIGURE,
 			   text_bytes(t, &e, sum.free_bytes));
 	}
+	out_str(t->out, "(LIVE and RSS at that time; ALLOCATED and FREED since the row above)\n");
 }

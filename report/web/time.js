@@ -50,7 +50,7 @@ export class TimeChart {
 		this.at = i;
 		this.readout.textContent = `${seconds(this.ms[i])}: live ${this.about}${bytes(this.live[i])}` +
 			(this.rss[i] ? `, resident ${bytes(this.rss[i])}` : '') +
-			`, allocated ${this.about}${bytes(this.alloc[i])}, freed ${this.about}${bytes(this.freed[i])}`;
+			`, since the point before allocated ${this.about}${bytes(this.alloc[i])}, freed ${this.about}${bytes(this.freed[i])}`;
 		this.draw();
 	}
 
