@@ -401,7 +401,7 @@ Test(integration_check, what_failed_is_named_by_type_and_holder_too)
 	const char *holder = first_name(r, "holders");
 	cr_expect(holder && strstr(holder, "__main__.app.sessions"), "held by %s: %s", holder,
 		  done.err);
-	cr_expect_not_null(strstr(done.err, "__main__.app.sessions"), "%s", done.err);
+	cr_expect_not_null(strstr(done.err, "held by list __main__.app.sessions"), "%s", done.err);
 	json_decref(r);
 	cli_done(&done);
 }
