@@ -413,8 +413,8 @@ static void note_untold(struct diff *d, int *rc)
 	}
 	if (untold)
 		note(d, rc,
-		     "%zu %s by holder not told by every file: a snapshot leaves out what holds few of a type",
-		     untold, untold == 1 ? "row is" : "rows are");
+		     "%zu %s not told by every file: a snapshot leaves out what holds few of a type",
+		     untold, untold == 1 ? "row by holder is" : "rows by holder are");
 	if (bounded)
 		note(d, rc, "a holder that a file does not tell counts there as the most it may have (<=)");
 }
