@@ -18,6 +18,7 @@
 #include "config.h"
 #include "report/view/json_put.h"
 #include "report/view/out.h"
+#include "tracer/agent/inject.h"
 #include "tracer/cpython/detect.h"
 #include "tracer/cpython/identify.h"
 #include "tracer/mem/live.h"
@@ -35,14 +36,20 @@ struct doctor {
 	int refusals;
 };
 
+enum mark { MARK_NO, MARK_OK, MARK_UNKNOWN };
+
 /* hint: what helps, or NULL. */
-static void finding(struct doctor *d, bool ok, const char *what, const char *text, const char *hint)
+static void tell(struct doctor *d, enum mark mark, const char *what, const char *text, const char *hint)
 {
-	d->refusals += !ok;
+	static const char *const marks[] = { "NO", "ok", "?" };
+	d->refusals += mark == MARK_NO;
 	if (d->as_json) {
 		json_open(&d->json, NULL, '{');
 		json_word(&d->json, "what", what);
-		json_bool(&d->json, "ok", ok);
+		if (mark == MARK_UNKNOWN)
+			json_nothing(&d->json, "ok");
+		else
+			json_bool(&d->json, "ok", mark == MARK_OK);
 		json_word(&d->json, "text", text);
 		if (hint)
 			json_word(&d->json, "hint", hint);
@@ -51,11 +58,16 @@ static void finding(struct doctor *d, bool ok, const char *what, const char *tex
 		json_close(&d->json, '}');
 		return;
 	}
-	out_printf(&d->out, "%-5s%-12s", ok ? "ok" : "NO", what);
+	out_printf(&d->out, "%-5s%-12s", marks[mark], what);
 	out_escaped(&d->out, d->charset, text, strlen(text));
 	out_put(&d->out, "\n", 1);
 	if (hint)
 		out_printf(&d->out, "%17s%s\n", "", hint);
+}
+
+static void finding(struct doctor *d, bool ok, const char *what, const char *text, const char *hint)
+{
+	tell(d, ok ? MARK_OK : MARK_NO, what, text, hint);
 }
 
 static void refused(struct doctor *d, const char *what, const struct err *err)
@@ -88,28 +100,38 @@ static bool look_at_process(struct doctor *d, pid_t pid)
 	return true;
 }
 
+static void add_word(char *list, size_t cap, const char *word)
+{
+	size_t n = strlen(list);
+	snprintf(list + n, cap - n, "%s%s", n ? ", " : "", word);
+}
+
+/* What the kernel does not show to this user is not known: it may be the same or not. */
 static void look_at_namespaces(struct doctor *d, pid_t pid)
 {
 	static const char *const kinds[] = { "pid", "mnt", "user", "net" };
-	char others[64] = "";
+	char others[64] = "", unknown[80] = "", text[400] = "";
 	AUTO_FREE char *root = NULL;
-	char text[256];
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (procfs_same_namespace(pid, kinds[i], NULL) == 0)
-			snprintf(others + strlen(others), sizeof others - strlen(others), "%s%s",
-				 *others ? ", " : "", kinds[i]);
-	if (procfs_root(pid, &root, NULL) < 0)
-		root = NULL;
-	bool elsewhere = root && strcmp(root, "/") != 0;
-	if (!*others && !elsewhere) {
-		finding(d, true, "place", "same namespaces and root directory as pymemprof", NULL);
-		return;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		int same = procfs_same_namespace(pid, kinds[i], NULL);
+		if (same <= 0)
+			add_word(same < 0 ? unknown : others, same < 0 ? sizeof unknown : sizeof others, kinds[i]);
 	}
-	snprintf(text, sizeof text, "%s%s%s%.120s: no obstacle by itself",
-		 *others ? "other namespaces: " : "", others,
-		 elsewhere ? (*others ? "; root directory " : "root directory ") : "",
-		 elsewhere ? root : "");
-	finding(d, true, "place", text, NULL);
+	if (procfs_root(pid, &root, NULL) < 0)
+		add_word(unknown, sizeof unknown, "root directory");
+	bool elsewhere = root && strcmp(root, "/") != 0;
+	if (*others || elsewhere)
+		snprintf(text, sizeof text, "%s%s%s%.120s: no obstacle by itself",
+			 *others ? "other namespaces: " : "", others,
+			 elsewhere ? (*others ? "; root directory " : "root directory ") : "",
+			 elsewhere ? root : "");
+	else if (!*unknown)
+		snprintf(text, sizeof text, "same namespaces and root directory as pymemprof");
+	if (*unknown) {
+		size_t n = strlen(text);
+		snprintf(text + n, sizeof text - n, "%snot known, could not be read: %s", n ? "; " : "", unknown);
+	}
+	tell(d, *unknown ? MARK_UNKNOWN : MARK_OK, "place", text, NULL);
 }
 
 /* process_vm_readv needs the very permission an attach needs: ptrace(2), PTRACE_MODE_ATTACH. */
@@ -134,6 +156,28 @@ static bool look_at_permission(struct doctor *d, pid_t pid, struct mem_source *m
 	return false;
 }
 
+/* What another pymemprof has in it: one that records is in the way, what a killed one left is not. */
+static void look_at_agent(struct doctor *d, pid_t pid, struct mem_source *mem, const struct maps *maps,
+			  const struct py *py)
+{
+	struct err err = ERR_INIT;
+	struct inject_orphan o;
+	char text[160];
+	int rc = inject_find(py, mem, maps, &o, &err);
+	if (rc < 0) {
+		snprintf(text, sizeof text, "not known: %.120s", err.text);
+		tell(d, MARK_UNKNOWN, "recording", text, NULL);
+	} else if (rc > 0 && o.tracer_alive) {
+		snprintf(text, sizeof text, "process %d is being recorded by process %d", (int)pid,
+			 (int)o.fixed.tracer_pid);
+		finding(d, false, "recording", text, outcome_hint("already-attached"));
+	} else if (rc > 0) {
+		finding(d, true, "recording",
+			"the agent of a killed pymemprof is in it: attach removes it first, detach at once",
+			NULL);
+	}
+}
+
 static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem)
 {
 	struct err err = ERR_INIT;
@@ -149,6 +193,7 @@ static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem)
 		 py.tracemalloc_on ? ", tracemalloc is on" : "",
 		 py.debug_allocators ? ", with debug allocators" : "");
 	finding(d, true, "python", text, NULL);
+	look_at_agent(d, pid, mem, &maps, &py);
 	py_deinit(&py);
 	maps_deinit(&maps);
 }

@@ -505,8 +505,17 @@ Test(integration_anywhere, another_users_process_is_refused_without_privilege)
 	cr_assert(cli_start(&job, &(struct cli_options){ .uid = NOBODY }, args));
 	cli_finish(&job, 0, 10000, &done);
 	bool cannot_run = done.status == 127;
-	if (!cannot_run)
+	if (!cannot_run) {
 		expect_refused(&done, "another user's process", "belongs to user");
+		args[0] = "doctor";
+		args[2] = NULL;
+		cr_assert(cli_start(&job, &(struct cli_options){ .uid = NOBODY }, args));
+		cli_finish(&job, 0, 10000, &done);
+		cr_expect(done.status == STATUS_REFUSED && strstr(done.out, "?    place       not known") &&
+			  !strstr(done.out, "same namespaces"),
+			  "doctor: status %d, %s%s", done.status, done.out, done.err);
+		cli_done(&done);
+	}
 	target_kill(&t);
 	if (cannot_run)
 		cr_skip_test("the other user cannot reach the program's folder");
@@ -566,6 +575,11 @@ Test(integration_anywhere, an_already_attached_process_is_refused_and_its_record
 	cr_assert(cli_start(&job, NULL, args));
 	cr_assert(cli_wait_text(&job, FIRST_WORD, GROSS_MS) >= 0);
 	attach_refused(t.pid, "an already attached process", "is being recorded by process");
+	CLI(&done, 10000, "doctor", pid);
+	cr_expect(done.status == STATUS_REFUSED && strstr(done.out, "NO   recording") &&
+		  strstr(done.out, "is being recorded by process"),
+		  "doctor: status %d, %s", done.status, done.out);
+	cli_done(&done);
 	cr_expect(kill(job.pid, 0) == 0, "the first recording ended");
 	cli_finish(&job, SIGINT, 10000, &done);
 	cr_expect(done.status == 0, "first: status %d, %s", done.status, done.err);

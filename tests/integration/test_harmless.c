@@ -371,6 +371,10 @@ Test(integration_harmless, detach_removes_an_orphan)
 		cli_finish(&job, SIGKILL, 10000, &done);
 		cli_done(&done);
 		check_target(&t, pythons[i].name, 1);
+		CLI(&done, 20000, "doctor", pid);
+		cr_expect(done.status == 0 && strstr(done.out, "the agent of a killed pymemprof is in it"),
+			  "%s: doctor: status %d, %s", pythons[i].name, done.status, done.out);
+		cli_done(&done);
 		CLI(&done, 20000, "detach", pid);
 		cr_expect(done.status == 0, "%s: status %d, %s", pythons[i].name, done.status, done.err);
 		cli_done(&done);
