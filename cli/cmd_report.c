@@ -71,9 +71,8 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 		w->options.max_bytes = SIZE_MAX / 2;
 	if (rc == 0 && format)
 		rc = draw_format(format, w->path, STDOUT_FILENO, &w->view, err);
-	if (rc == 0 && !(w->view->questions >> w->options.question & 1))
-		rc = err_set(err, ERR_USAGE, "format %s has no %s view", w->view->name,
-			     view_question_name(w->options.question));
+	if (rc == 0)
+		rc = view_check(w->view, w->options.question, false, err);
 	return rc;
 }
 

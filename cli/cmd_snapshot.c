@@ -129,9 +129,8 @@ static int take_view(struct job *j, const struct opt_args *args, struct err *err
 	w->options.top = (size_t)rows;
 	if (rc == 0 && format)
 		rc = draw_format(format, NULL, STDOUT_FILENO, &w->view, err);
-	if (rc == 0 && !(w->view->questions >> w->options.question & 1))
-		rc = err_set(err, ERR_USAGE, "format %s has no %s view", w->view->name,
-			     view_question_name(w->options.question));
+	if (rc == 0)
+		rc = view_check(w->view, w->options.question, true, err);
 	return rc;
 }
 

@@ -88,6 +88,8 @@ int draw_recording(struct recording *r, const struct draw_wish *wish, struct err
 	bool to_file = wish->path && strcmp(wish->path, "-") != 0;
 	AUTO_CLOSE int fd = -1;
 	int rc = recording_conclude(r, err);
+	if (rc == 0)
+		rc = view_check(wish->view, wish->options.question, recording_is_snapshot(r), err);
 	if (rc == 0 && to_file)
 		rc = draw_open(wish->path, wish->force, &fd, err);
 	if (rc < 0)

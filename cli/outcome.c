@@ -32,6 +32,7 @@ static const struct hint hints[] = {
 	  "copy it again, whole, or record again: without its beginning nothing can be read" },
 	{ "incomplete", "what could be read is shown; record again for the rest" },
 	{ "kernel-thread", "choose a process: ps -eo pid,comm" },
+	{ "needs-recording", "record the process, pymemprof attach, or choose text, json, csv or html" },
 	{ "newer-file", "read it with the version of pymemprof that wrote it, or a later one" },
 	{ "max-pause", "allow a longer stop with --max-pause, or leave out --read-only" },
 	{ "no-graph", "take one that does: pymemprof snapshot --graph -o FILE PID" },

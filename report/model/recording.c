@@ -155,8 +155,6 @@ bool recording_is_snapshot(const struct recording *r)
 {
 	if (!heaps_last(&r->heaps) || r->timeline.slices.len)
 		return false;
-	if (r->totals.have_totals)
-		return r->stacks.sites.len == 0;
 	/* Sites without a thread come from the target's own tracemalloc. */
 	for (size_t i = 0; i < r->stacks.sites.len; i++)
 		if (r->stacks.sites.at[i].thread)

@@ -56,6 +56,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 const struct view view_folded = {
 	.name = "folded",
 	.summary = "one line per stack and its bytes, for flame graph tools",
+	.recorded = true,
 	.questions = 1u << VIEW_SUMMARY | 1u << VIEW_SITES | 1u << VIEW_FLAME,
 	.draw = draw,
 };

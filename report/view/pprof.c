@@ -333,6 +333,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 const struct view view_pprof = {
 	.name = "pprof",
 	.summary = "stacks with blocks, bytes, threads and types, for pprof and what reads its files",
+	.recorded = true,
 	.questions = 1u << VIEW_SUMMARY | 1u << VIEW_SITES | 1u << VIEW_FLAME,
 	.binary = true,
 	.draw = draw,

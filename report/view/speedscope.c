@@ -132,6 +132,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 const struct view view_speedscope = {
 	.name = "speedscope",
 	.summary = "stacks and bytes by every metric, for speedscope",
+	.recorded = true,
 	.questions = 1u << VIEW_SUMMARY | 1u << VIEW_SITES | 1u << VIEW_FLAME,
 	.draw = draw,
 };

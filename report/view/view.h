@@ -54,6 +54,7 @@ struct view {
 	const char *summary; /* one line for --help */
 	unsigned questions;  /* bit per question it can answer */
 	bool binary;	     /* no text: not for a terminal */
+	bool recorded;	     /* says who allocated, nothing else: a snapshot has nothing for it */
 	/* Errors: NOMEM, and those of out_check. The caller flushes. */
 	int (*draw)(const struct recording *r, const struct view_options *o, struct out *out,
 		    struct err *err);
@@ -71,7 +72,13 @@ const struct view *view_find(const char *name);
 const char *view_question_name(enum view_question q);
 int view_question_parse(const char *name, enum view_question *ret, struct err *err) MUST_CHECK;
 
-/* Draw after checking that the view can answer the question. Errors: USAGE and draw's. */
+/*
+ * Can the view answer the question, of a snapshot without a recording? Errors: USAGE, hint
+ * "needs-recording".
+ */
+int view_check(const struct view *v, enum view_question q, bool snapshot, struct err *err) MUST_CHECK;
+
+/* Draw after that check. Errors: USAGE and draw's. */
 int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,
 	      struct out *out, struct err *err) MUST_CHECK;
 

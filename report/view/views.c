@@ -45,11 +45,21 @@ int view_question_parse(const char *name, enum view_question *ret, struct err *e
 		       "types, fragmentation, ledger, gc, holders, paths, modules, refcounts, advice", name);
 }
 
+int view_check(const struct view *v, enum view_question q, bool snapshot, struct err *err)
+{
+	if (snapshot && v->recorded)
+		return err_hint(err, err_set(err, ERR_USAGE, "format %s has nothing of a snapshot: it "
+					     "says who allocated, as a recording knows", v->name),
+				"needs-recording");
+	if (!(v->questions >> q & 1))
+		return err_set(err, ERR_USAGE, "format %s has no %s view", v->name, question_names[q]);
+	return 0;
+}
+
 int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,
 	      struct out *out, struct err *err)
 {
-	if (!(v->questions >> o->question & 1))
-		return err_set(err, ERR_USAGE, "format %s has no %s view", v->name,
-			       question_names[o->question]);
-	return v->draw(r, o, out, err);
+	int rc = view_check(v, o->question, recording_is_snapshot(r), err);
+
+	return rc < 0 ? rc : v->draw(r, o, out, err);
 }

@@ -153,6 +153,38 @@ Test(cli_cmd_report, a_profile_goes_to_a_file_or_a_pipe_but_not_to_a_terminal)
 	cr_assert(strstr(s.text, "format pprof is not for a terminal; write it to a file"), "%s", s.text);
 }
 
+static void make_snapshot(const char *name)
+{
+	struct fact_target target = { .pid = 4242, .python_version = "3.12.7", .implementation = "CPython",
+				      .executable = "python3.12", .arch = "x86_64", .word_bytes = 8 };
+	struct fact_heap heap = { .snapshot = 1, .interpreters = 1 };
+	char path[128];
+	struct pmp_writer *w;
+	struct err err = ERR_INIT;
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	cr_assert_eq(pmp_writer_new(&(struct pmp_options){ .path = path }, &w, &err), 0, "%s", err.text);
+	const struct fact_sink *k = pmp_writer_sink(w);
+	cr_assert_eq(k->target(k->ctx, &target, &err), 0);
+	cr_assert_eq(k->heap(k->ctx, &heap, &err), 0);
+	cr_assert_eq(k->heap_end(k->ctx, 1, &err), 0);
+	cr_assert_eq(k->finish(k->ctx, FACT_END_DETACHED, &err), 0);
+	cr_assert_eq(pmp_writer_close(w, &err), 0, "%s", err.text);
+}
+
+Test(cli_cmd_report, formats_of_who_allocated_are_refused_of_a_snapshot)
+{
+	static const char *const formats[] = { "folded", "speedscope", "pprof" };
+	make_snapshot("s.pmp");
+	for (size_t i = 0; i < 3; i++) {
+		shell(&s, "cd %s; echo kept >out; \"$P\" report s.pmp -F %s -f -o out; echo $?; cat out", folder,
+		      formats[i]);
+		cr_expect(strstr(s.text, "has nothing of a snapshot") && strstr(s.text, "\nhint: record") &&
+			  strstr(s.text, "\n2\nkept\n"), "%s: %s", formats[i], s.text);
+	}
+	shell(&s, "\"$P\" report %s/s.pmp -F json", folder);
+	cr_assert_eq(s.status, 0, "%s", s.text);
+}
+
 Test(cli_cmd_report, a_recording_without_an_end_is_shown_and_called_incomplete)
 {
 	make("cut.pmp", false);

@@ -144,6 +144,22 @@ Test(report_model_recording, an_empty_recording_has_nothing_to_say)
 	table_deinit(&t);
 }
 
+/* As a file of it is read: with totals, which are all zero, and with sites of no thread. */
+Test(report_model_recording, a_snapshot_that_knows_sites_from_tracemalloc_is_no_recording)
+{
+	struct fact_sink k = recording_sink(&r);
+	struct fact_totals none = { 0 };
+	struct fact_heap heap = { .snapshot = 1, .interpreters = 1 };
+	cr_assert_eq(k.heap(k.ctx, &heap, NULL), 0);
+	cr_assert_eq(k.heap_end(k.ctx, 1, NULL), 0);
+	feed_site(&r, 1, 0, "put app/cache.py:88");
+	cr_assert_eq(k.totals(k.ctx, &none, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	cr_assert(recording_is_snapshot(&r));
+	feed_site(&r, 2, 1, "put app/cache.py:89");
+	cr_assert_not(recording_is_snapshot(&r));
+}
+
 Test(report_model_recording, tables_have_the_figures_of_the_models)
 {
 	feed_service();

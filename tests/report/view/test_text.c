@@ -89,7 +89,7 @@ Test(report_view_text, nothing_of_a_snapshot_is_left_out_for_want_of_memory)
 	cr_assert_eq(recording_conclude(&r, NULL), 0);
 	for (int q = 0; q < VIEW_QUESTIONS; q++)
 		for (const struct view *const *v = views; *v; v++)
-			if ((*v)->questions >> q & 1)
+			if (!(*v)->recorded && (*v)->questions >> q & 1)
 				each_allocation_fails(*v, (enum view_question)q);
 }
 
