@@ -30,7 +30,8 @@ struct err {
 	int code;
 	int sys;	/* errno, or 0 */
 	taddr addr;	/* target address concerned, or TADDR_NULL */
-	const char *hint; /* static string: key of a hint sentence (cli/outcome.c), or NULL */
+	/* static string: key of a hint sentence (cli/outcome.c), "": the text says it all, or NULL */
+	const char *hint;
 	char text[ERR_TEXT_MAX];
 };
 

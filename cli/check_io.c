@@ -86,7 +86,8 @@ int check_may_write(const char *path, bool force, struct err *err)
 	if (!there && slash && strncmp(path, STORE "/", strlen(STORE "/")) != 0) {
 		snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
 		if (access(folder, W_OK) < 0)
-			return err_sys(err, errno, "cannot create %.180s", path);
+			return err_hint(err, err_sys(err, errno, "cannot create %.180s", path),
+					"cannot-create");
 	}
 	if (force || !there || !S_ISREG(st.st_mode))
 		return 0;

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/draw.h"
 #include "report/view/units.h"
+#include "tracer/cpython/detect.h"
 #include "tracer/process/refusal.h"
 #include "tracer/snapshot.h"
 #include "tracer/stream/pmp.h"
@@ -153,6 +154,8 @@ static int take_options(struct job *j, const struct opt_args *args, struct err *
 		rc = opt_duration("max-pause", pause, &j->options.max_pause_ns, err);
 	if (rc == 0 && pause && !j->options.max_pause_ns)
 		rc = err_set(err, ERR_USAGE, "--max-pause: must be longer than nothing");
+	if (rc == 0)
+		rc = py_assume_check(j->options.assume_layout, err);
 	if (rc == 0 && j->options.sysroot && !j->core)
 		rc = err_set(err, ERR_USAGE, "--sysroot is for core files");
 	j->path = opt_value(args, "output");

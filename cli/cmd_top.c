@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/top.h"
+#include "tracer/cpython/detect.h"
 
 #define PANE_NAMES "growth types sites holders memory advice"
 
@@ -63,6 +64,8 @@ static int take_options(const struct opt_args *args, struct top_options *o, stru
 	if (rc == 0 && pane)
 		rc = opt_choice("pane", pane, PANE_NAMES, &choice, err);
 	o->pane = (unsigned)choice;
+	if (rc == 0)
+		rc = py_assume_check(o->assume_layout, err);
 	if (rc == 0 && budget) {
 		rc = opt_number("--stop-budget", budget, 1, 100, &n, err);
 		o->stop_share = (double)n / 100;

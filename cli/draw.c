@@ -11,6 +11,19 @@
 #include "base/own.h"
 #include "cli/outcome.h"
 
+/* Only a place that is not there or not ours gets that hint; a full disk has its own. */
+static int cannot_create(const char *path, int sys, struct err *err)
+{
+	int rc = err_sys(err, sys, "cannot create %.180s", path);
+	bool place = sys == ENOENT || sys == ENOTDIR || sys == EACCES || sys == EPERM || sys == EROFS;
+	return place ? err_hint(err, rc, "cannot-create") : rc;
+}
+
+static int exists_already(const char *path, struct err *err)
+{
+	return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path), "file-exists");
+}
+
 int draw_open(const char *path, bool force, int *ret_fd, struct err *err)
 {
 	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (force ? O_TRUNC : O_EXCL);
@@ -23,10 +36,9 @@ int draw_open(const char *path, bool force, int *ret_fd, struct err *err)
 	else if (fd < 0 && errno == EEXIST && S_ISDIR(st.st_mode))
 		return err_set(err, ERR_USAGE, "%.180s is a directory", path);
 	else if (fd < 0 && errno == EEXIST)
-		return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path),
-				"file-exists");
+		return exists_already(path, err);
 	if (fd < 0)
-		return err_sys(err, errno, "cannot create %.180s", path);
+		return cannot_create(path, errno, err);
 	*ret_fd = fd;
 	return 0;
 }
@@ -118,12 +130,37 @@ int draw_recording(struct recording *r, const struct draw_wish *wish, struct err
 	return rc < 0 ? rc : draw_status(r);
 }
 
+/* May a file be made in the folder of path? */
+static int check_folder(const char *path, struct err *err)
+{
+	AUTO_FREE char *folder = strdup(path);
+	if (!folder)
+		return err_nomem(err);
+	char *slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder ? 1 : 0] = '\0';
+	if (faccessat(AT_FDCWD, slash ? folder : ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return cannot_create(path, errno, err);
+	return 0;
+}
+
+/* Nothing is opened or made: draw_open decides again, as files may appear meanwhile. */
 int draw_page_check(const char *path, bool force, struct err *err)
 {
 	struct stat st;
-	if (!path || force || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (!path || strcmp(path, "-") == 0)
 		return 0;
-	return err_hint(err, err_set(err, ERR_USAGE, "%.180s exists already", path), "file-exists");
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? check_folder(path, err) : cannot_create(path, errno, err);
+	if (S_ISLNK(st.st_mode) && stat(path, &st) < 0)
+		return force ? 0 : exists_already(path, err);
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, ERR_USAGE, "%.180s is a directory", path);
+	if (!force && S_ISREG(st.st_mode))
+		return exists_already(path, err);
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+		return cannot_create(path, errno, err);
+	return 0;
 }
 
 int draw_page(struct recording *r, const struct draw_wish *like, const char *path, bool force,

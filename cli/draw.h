@@ -34,8 +34,9 @@ int draw_format(const char *name, const char *path, int fd, const struct view **
 int draw_recording(struct recording *r, const struct draw_wish *wish, struct err *err) MUST_CHECK;
 
 /*
- * The HTML page of --html into path. draw_page_check says before any work is done that the file
- * exists already. Of like, the cli and the source count. path NULL: nothing. Errors: those of draw_recording.
+ * The HTML page of --html into path. draw_page_check says before any work is done what is known to
+ * fail: the file exists already, its folder does not, or neither may be written. It makes nothing. Of
+ * like, the cli and the source count. path NULL: nothing. Errors: those of draw_recording.
  */
 int draw_page_check(const char *path, bool force, struct err *err) MUST_CHECK;
 int draw_page(struct recording *r, const struct draw_wish *like, const char *path, bool force,
@@ -43,7 +44,7 @@ int draw_page(struct recording *r, const struct draw_wish *like, const char *pat
 
 /*
  * A new file for output, mode 0600; an existing regular one is replaced when forced only.
- * Errors: USAGE (exists, hint "file-exists"), SYS, DENIED.
+ * Errors: USAGE (exists, hint "file-exists"), SYS, DENIED (hint "cannot-create").
  */
 int draw_open(const char *path, bool force, int *ret_fd, struct err *err) MUST_CHECK;
 

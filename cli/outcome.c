@@ -21,6 +21,7 @@ static const struct hint hints[] = {
 	  "only one tracer at a time: end the debugger, strace or pymemprof named above" },
 	{ "baseline",
 	  "make one with --save-baseline and commit it, or go on with --baseline-lenient" },
+	{ "cannot-create", "choose a place for it in a folder that exists and that you may write to" },
 	{ "contradicts",
 	  "its memory contradicts itself: it is damaged, or only looks like this Python; try again" },
 	{ "debug-build", "run the program with a release build of Python" },

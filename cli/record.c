@@ -19,6 +19,7 @@
 #include "cli/watch.h"
 #include "cli/suppress.h"
 #include "report/view/units.h"
+#include "tracer/cpython/detect.h"
 #include "tracer/process/refusal.h"
 #include "tracer/stream/pmp.h"
 
@@ -148,6 +149,8 @@ static int take_options(const struct opt_args *args, struct session_options *o, 
 		o->max_frames = (uint32_t)n;
 	o->events = opt_given(args, "events");
 	o->assume_layout = opt_value(args, "assume-layout");
+	if (rc == 0)
+		rc = py_assume_check(o->assume_layout, err);
 	if (rc == 0 && o->events && !opt_value(args, "output"))
 		rc = err_set(err, ERR_USAGE, "--events keeps events in a file: it needs -o FILE");
 	return rc;

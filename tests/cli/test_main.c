@@ -48,6 +48,11 @@ Test(cli_main, mistakes_are_one_line_one_hint_and_status_2)
 		"attach --on-full never 1",
 		"attach --max-frames 0 1",
 		"attach --format bogus 1",
+		"attach --assume-layout banana 1",
+		"run --assume-layout 2.7 -- true",
+		"snapshot --assume-layout 9.99 1",
+		"snapshot --assume-layout 3.99 1",
+		"top -b --assume-layout 3.12x 1",
 		"run",
 		"run true",
 		"run --",
@@ -72,6 +77,28 @@ Test(cli_main, what_cannot_be_attached_to_is_refused_with_status_3)
 					     "run -- /nonexistent/program", "attach $$" };
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		expect_refusal(words[i], 3);
+}
+
+/* Before the process is looked at: there is none of that number. */
+Test(cli_main, what_cannot_be_written_is_refused_first)
+{
+	static const char *const words[] = { "attach --html /dev/null/x.html 4194305",
+					     "attach -o /dev/null/x.pmp 4194305",
+					     "run --html /dev/null/x.html -- true",
+					     "snapshot --html /dev/null/x.html 4194305",
+					     "snapshot -o /dev/null/x.pmp 4194305" };
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		expect_refusal(words[i], 3);
+		cr_expect(strstr(s.text, "cannot create /dev/null/x.") &&
+			  strstr(s.text, "\nhint: choose a place"), "%s: %s", words[i], s.text);
+	}
+}
+
+Test(cli_main, a_layout_that_is_not_known_is_refused_with_those_that_are)
+{
+	expect_refusal("snapshot --assume-layout 9.99 4194305", 2);
+	cr_assert(strstr(s.text, "'9.99' is known, but of 3.8, ") && strstr(s.text, ", 3.14"), "%s", s.text);
+	expect_refusal("snapshot --assume-layout 3.12 4194305", 3);
 }
 
 Test(cli_main, quiet_leaves_the_hint_out)

@@ -136,6 +136,7 @@ def links(folder):
         statuses.append(run('run', '-q', '-o', path, *job).returncode)
         statuses.append(run('report', folder / 'm.pmp', '-o', path).returncode)
         statuses.append(run('check', '--max', 'peak=1GiB', '--report', f'json={path}', *job).returncode)
+        statuses.append(run('run', '-q', '--html', path, *job).returncode)
     ok = victim.read_bytes() == b'precious' and not (folder / 'not-there').exists() and 0 not in statuses
     result(ok, 'existing files and symbolic links are left alone without -f', statuses)
     run('run', '-q', '-f', '-o', link, *job)
@@ -151,6 +152,24 @@ def between(folder):
     done = run('check', '--max', 'peak=1GiB', '--report', f'json={path}', *job)
     result(path.read_bytes() == b'precious' and done.returncode != 0,
            'a report that appeared meanwhile is not overwritten', done.returncode)
+
+
+def at_once(folder):
+    """A page that cannot be written is refused before the program runs, and nothing is made."""
+    trace, link = folder / 'ran', folder / 'to-nowhere'
+    link.symlink_to(folder / 'not-there')
+    job = ('--', sys.executable, '-c', f'open({str(trace)!r}, "w")')
+    places = {folder / 'none' / 'x.html': 3, folder / 'm.pmp' / 'x.html': 3, folder: 2, link: 2}
+    said = [(path, run('run', '--html', path, *job)) for path in places]
+    late = folder / 'late.html'
+    job = ('--', sys.executable, '-c', f'open({str(late)!r}, "w").write("precious")')
+    meanwhile = run('run', '-q', '--html', late, *job)
+    ok = all(d.returncode == places[path] and str(path).encode() in d.stderr for path, d in said) and \
+        not trace.exists() and not (folder / 'not-there').exists() and \
+        late.read_bytes() == b'precious' and meanwhile.returncode != 0
+    failed = folder / 'failed.html'
+    run('run', '--html', failed, '--', '/nonexistent/program')
+    result(ok and not failed.exists(), 'a page that cannot be written is refused at once', [*said, meanwhile])
 
 
 def nobody():
@@ -266,6 +285,7 @@ def main():
         modes(folder)
         links(folder)
         between(folder)
+        at_once(folder)
     with tempfile.TemporaryDirectory(prefix='pymemprof-yama-') as name:
         yama(pathlib.Path(name))
     protected()

@@ -253,14 +253,35 @@ static int refuse_unknown(const struct py *py, struct err *err)
 			"unknown-version");
 }
 
+static const struct py_sheet *sheet_named(const char *name)
+{
+	for (size_t i = 0; i < py_sheets_count; i++)
+		if (strcmp(py_sheets[i]->layout->name, name) == 0)
+			return py_sheets[i];
+	return NULL;
+}
+
+int py_assume_check(const char *assume, struct err *err)
+{
+	char known[128] = "";
+	size_t n = 0;
+
+	if (!assume || sheet_named(assume))
+		return 0;
+	for (size_t i = 0; i < py_sheets_count && n < sizeof(known); i++)
+		n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n ? ", " : "",
+				      py_sheets[i]->layout->name);
+	return err_hint(err, err_set(err, ERR_USAGE, "no layout of version '%.40s' is known, but of %s", assume,
+				     known),
+			"");
+}
+
 /* The sheet and epoch for what was found, or for what the user says it is. */
 static int choose_sheet(struct py *py, const char *assume, struct err *err)
 {
 	enum py_arch arch = py->aarch64 ? PY_AARCH64 : PY_X86_64;
 	const struct py_sheet *sheet;
 	const struct py_epoch *epoch = NULL;
-	int major, minor;
-	char rest;
 
 	if (py->hexversion)
 		sheet = version_major(py->hexversion) == 3 ?
@@ -273,11 +294,9 @@ static int choose_sheet(struct py *py, const char *assume, struct err *err)
 	if (!epoch) {
 		if (!assume)
 			return refuse_unknown(py, err);
-		if (sscanf(assume, "%d.%d%c", &major, &minor, &rest) != 2 || major != 3)
-			return err_set(err, ERR_USAGE, "no version to assume: %s", assume);
-		sheet = sheet_find(minor);
+		sheet = sheet_named(assume);
 		if (!sheet)
-			return err_set(err, ERR_USAGE, "no layout of version %s is known", assume);
+			return py_assume_check(assume, err);
 		epoch = sheet_epoch(sheet, arch, py->runtime_bytes, -1);
 	}
 	if (!py->version[0])

@@ -23,6 +23,9 @@
 int py_detect(pid_t pid, struct mem_source *mem, const struct maps *maps, const char *assume,
 	      struct py *ret, struct err *err) MUST_CHECK;
 
+/* Is there a sheet for assume ("3.15"; NULL: none is asked for)? Errors: USAGE, with the list of those there are. */
+int py_assume_check(const char *assume, struct err *err) MUST_CHECK;
+
 /*
  * The same for memory parts of which are known to be missing, as in a core file that was cut:
  * nothing is tested, so only for what py_detect has refused. Errors: as py_detect, FAULT.

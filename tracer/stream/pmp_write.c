@@ -603,7 +603,7 @@ static int check_path(const char *path, bool force, struct err *err)
 		return 0;
 	}
 	if (errno != ENOENT)
-		return err_sys(err, errno, "%s", path);
+		return err_hint(err, err_sys(err, errno, "cannot create %.180s", path), "cannot-create");
 	AUTO_FREE char *dir = strdup(path);
 	if (!dir)
 		return err_nomem(err);
@@ -611,7 +611,7 @@ static int check_path(const char *path, bool force, struct err *err)
 	if (slash)
 		slash[slash == dir ? 1 : 0] = '\0';
 	if (access(slash ? dir : ".", W_OK | X_OK) < 0)
-		return err_sys(err, errno, "%s", path);
+		return err_hint(err, err_sys(err, errno, "cannot create %.180s", path), "cannot-create");
 	return 0;
 }
 
