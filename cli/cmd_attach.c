@@ -5,7 +5,8 @@
 static const struct opt options[] = {
 	{ 'p', "pid", "PID", "the process, when not given as a word", NULL, NULL },
 	{ 0, "plain", NULL, "on a terminal, too: a line of progress instead of the live view", NULL, NULL },
-	RECORD_OPTIONS,
+	RECORD_OPTIONS("keep the recording in FILE (.pmp); - is standard output",
+		       "take no snapshots of the whole heap when the recording begins and ends"),
 	{ 0 },
 };
 
@@ -20,7 +21,7 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 			       word || args->nwords ? "one PID at a time" : "no PID given");
 	if (!word)
 		word = args->words[0];
-	int rc = opt_number("PID", word, 1, INT32_MAX, &pid, err);
+	int rc = opt_pid(word, &pid, err);
 	if (rc < 0)
 		return rc;
 	return record(cli, args, &(struct record_job){ .pid = (pid_t)pid }, err);

@@ -76,7 +76,7 @@ static int read_text(const char *path, struct checker *c, bool suppressions, con
 	struct err why = ERR_INIT;
 	int rc = check_read(path, BUDGET_BYTES_MAX, &text, &why);
 	if (rc < 0)
-		return err_set(err, ERR_USAGE, "%.250s", why.text);
+		return err_hint(err, err_set(err, ERR_USAGE, "%.250s", why.text), "");
 	rc = suppressions ?
 		     budget_parse_suppressions(&c->budget, (char *)text.bytes, text.len, today, err) :
 		     budget_parse(&c->budget, (char *)text.bytes, text.len, today, err);

@@ -25,7 +25,7 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 			       word || args->nwords ? "one PID at a time" : "no PID given");
 	if (!word)
 		word = args->words[0];
-	int rc = opt_number("PID", word, 1, INT32_MAX, &pid, err);
+	int rc = opt_pid(word, &pid, err);
 	if (rc == 0)
 		rc = refusal_better((pid_t)pid, session_clean((pid_t)pid, &found, err), err);
 	if (rc < 0)

@@ -352,7 +352,7 @@ static int run(struct cli *cli, struct opt_args *args, struct err *err)
 		return err_set(err, ERR_USAGE, "one PID at a time");
 	if (!word && args->nwords == 1)
 		word = args->words[0];
-	int rc = word ? opt_number("PID", word, 1, INT32_MAX, &pid, err) : 0;
+	int rc = word ? opt_pid(word, &pid, err) : 0;
 	if (rc < 0)
 		return rc;
 	out_init(&d.out, STDOUT_FILENO);

@@ -47,6 +47,14 @@ static int read_all(const char *path, struct buf *ret, struct err *err)
 	return buf_check(ret, err);
 }
 
+/* Why there is nothing, or not what was asked for, in a page. */
+static int not_found(const struct buf *page, int rc, const char *hint, struct err *err)
+{
+	if (unpack_cut((char *)page->bytes, page->len))
+		return err_hint(err, err_set(err, ERR_CORRUPT, "the page is cut: its end is missing"), "cut-page");
+	return err_hint(err, rc, hint);
+}
+
 /* "sites  13,204 bytes"; true when it is whole. */
 static bool list_one(const struct page_section *s, struct out *out)
 {
@@ -75,7 +83,8 @@ static int list(const struct buf *page, struct err *err)
 	int rc = out_flush(&out, err);
 	out_deinit(&out);
 	if (rc == 0 && n == 0)
-		rc = err_hint(err, err_set(err, ERR_CORRUPT, "there is no data in it"), "not-page");
+		rc = not_found(page, err_set(err, ERR_CORRUPT, "there is no data in it"), "not-page", err);
+	whole = whole && !unpack_cut((char *)page->bytes, page->len);
 	return rc < 0 ? rc : whole ? STATUS_FINE : STATUS_INCOMPLETE;
 }
 
@@ -90,9 +99,9 @@ static int find(const struct buf *page, const char *id, struct buf *ret, struct 
 		return rc < 0 ? err_wrap(err, rc, "%.40s", id) : 0;
 	}
 	if (n == 0)
-		return err_hint(err, err_set(err, ERR_CORRUPT, "there is no data in it"), "not-page");
-	return err_hint(err, err_set(err, ERR_UNSUPPORTED, "the page has no section '%.40s'", id),
-			strcmp(id, UNPACK_RECORDING) == 0 ? "not-embedded" : "page-sections");
+		return not_found(page, err_set(err, ERR_CORRUPT, "there is no data in it"), "not-page", err);
+	return not_found(page, err_set(err, ERR_UNSUPPORTED, "the page has no section '%.40s'", id),
+			 strcmp(id, UNPACK_RECORDING) == 0 ? "not-embedded" : "page-sections", err);
 }
 
 static int put(const struct opt_args *args, const struct buf *bytes, struct err *err)

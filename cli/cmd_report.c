@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/draw.h"
 #include "cli/suppress.h"
+#include "report/model/paths.h"
 #include "tracer/stream/pmp.h"
 
 #define MAX_SIZE_LEAST 200000 /* bytes: what a page without any stack may need */
@@ -53,6 +54,8 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 	else if (opt_given(args, "leaks"))
 		w->options.question = VIEW_LEAKS;
 	w->options.path = opt_value(args, "path");
+	if (rc == 0)
+		rc = paths_check(w->options.path, err);
 	if (w->options.path && !view)
 		w->options.question = VIEW_PATHS;
 	if (rc == 0 && metric)

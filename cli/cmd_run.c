@@ -3,7 +3,8 @@
 #include "cli/record.h"
 
 static const struct opt options[] = {
-	RECORD_OPTIONS,
+	RECORD_OPTIONS("keep the recording in FILE (.pmp)",
+		       "take no snapshot of the whole heap when the program's work is done"),
 	{ 0 },
 };
 

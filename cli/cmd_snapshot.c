@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/draw.h"
+#include "report/model/paths.h"
 #include "report/view/units.h"
 #include "tracer/cpython/detect.h"
 #include "tracer/process/refusal.h"
@@ -101,7 +102,7 @@ static int take_target(struct job *j, const struct opt_args *args, struct err *e
 		j->core = args->words[0];
 		return 0;
 	}
-	int rc = opt_number("PID", word ? word : args->words[0], 1, INT32_MAX, &pid, err);
+	int rc = opt_pid(word ? word : args->words[0], &pid, err);
 	if (rc == 0)
 		j->pid = (pid_t)pid;
 	return rc;
@@ -125,6 +126,8 @@ static int take_view(struct job *j, const struct opt_args *args, struct err *err
 	if (rc == 0 && top)
 		rc = opt_number("--top", top, 1, 10000000, &rows, err);
 	w->options.path = opt_value(args, "path");
+	if (rc == 0)
+		rc = paths_check(w->options.path, err);
 	if (w->options.path && !view)
 		w->options.question = VIEW_PATHS;
 	w->options.top = (size_t)rows;

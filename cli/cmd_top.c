@@ -88,7 +88,7 @@ static int open_it(struct top *t, const struct opt_args *args, struct err *err)
 
 	if (file)
 		return top_open_file(t, args->words[0], err);
-	int rc = opt_number("PID", word ? word : args->words[0], 1, INT32_MAX, &pid, err);
+	int rc = opt_pid(word ? word : args->words[0], &pid, err);
 	return rc < 0 ? rc : top_open_pid(t, (pid_t)pid, err);
 }
 

@@ -202,8 +202,10 @@ int opt_duration(const char *option, const char *text, uint64_t *ret_ns, struct 
 					     { NULL, 0 } };
 	if (with_unit(text, units, ret_ns))
 		return 0;
-	return err_set(err, ERR_USAGE, "--%s: '%.40s' is no duration (30s, 500ms, 5m, 2h)", option,
-		       text);
+	return err_hint(err,
+			err_set(err, ERR_USAGE, "--%s: '%.40s' is no duration (30s, 500ms, 5m, 2h)", option,
+				text),
+			"");
 }
 
 int opt_size(const char *option, const char *text, uint64_t *ret_bytes, struct err *err)
@@ -224,8 +226,9 @@ int opt_size(const char *option, const char *text, uint64_t *ret_bytes, struct e
 					     { NULL, 0 } };
 	if (with_unit(text, units, ret_bytes))
 		return 0;
-	return err_set(err, ERR_USAGE, "--%s: '%.40s' is no size (65536, 64KiB, 1MB)", option,
-		       text);
+	return err_hint(err,
+			err_set(err, ERR_USAGE, "--%s: '%.40s' is no size (65536, 64KiB, 1MB)", option, text),
+			"");
 }
 
 int opt_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *ret,
@@ -235,10 +238,18 @@ int opt_number(const char *option, const char *text, uint64_t least, uint64_t mo
 	errno = 0;
 	unsigned long long v = strtoull(text, &end, 10);
 	if (errno || end == text || *end || *text < '0' || *text > '9' || v < least || v > most)
-		return err_set(err, ERR_USAGE, "%s: '%.40s' is no number from %llu to %llu", option,
-			       text, (unsigned long long)least, (unsigned long long)most);
+		return err_hint(err,
+				err_set(err, ERR_USAGE, "%s: '%.40s' is no number from %llu to %llu", option,
+					text, (unsigned long long)least, (unsigned long long)most),
+				"");
 	*ret = v;
 	return 0;
+}
+
+int opt_pid(const char *text, uint64_t *ret, struct err *err)
+{
+	int rc = opt_number("PID", text, 1, INT32_MAX, ret, err);
+	return rc < 0 ? err_hint(err, rc, "no-such-process") : rc;
 }
 
 int opt_choice(const char *option, const char *text, const char *choices, int *ret, struct err *err)
@@ -254,5 +265,5 @@ int opt_choice(const char *option, const char *text, const char *choices, int *r
 		p += m;
 		p += strspn(p, " ");
 	}
-	return err_set(err, ERR_USAGE, "--%s: '%.40s' is none of: %s", option, text, choices);
+	return err_hint(err, err_set(err, ERR_USAGE, "--%s: '%.40s' is none of: %s", option, text, choices), "");
 }

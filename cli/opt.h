@@ -64,6 +64,7 @@ int opt_size(const char *option, const char *text, uint64_t *ret_bytes, struct e
 /* Decimal number in [least, most]. Errors: USAGE. */
 int opt_number(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *ret,
 	       struct err *err) MUST_CHECK;
+int opt_pid(const char *text, uint64_t *ret, struct err *err) MUST_CHECK;
 /* One of the words of choices; *ret is its place. Errors: USAGE. */
 int opt_choice(const char *option, const char *text, const char *choices, int *ret,
 	       struct err *err) MUST_CHECK;

@@ -9,10 +9,9 @@
 #include "cli/command.h"
 #include "tracer/session.h"
 
-/* Rows of the option tables of both commands. */
-#define RECORD_OPTIONS                                                                             \
-	{ 'o',	"output", "FILE", "keep the recording in FILE (.pmp); - is standard output",       \
-	  NULL, NULL },                                                                            \
+/* Rows of the option tables of both commands; what they say differently is given. */
+#define RECORD_OPTIONS(output_words, snapshot_words)                                               \
+	{ 'o', "output", "FILE", output_words, NULL, NULL },                                      \
 		{ 0, "html", "FILE", "also write a page for browsers to FILE", NULL, NULL },       \
 		{ 'f', "force", NULL, "replace FILE when it exists", NULL, NULL },                 \
 		{ 'd', "duration", "TIME", "end after 30s, 5m, 2h …", NULL, NULL },                \
@@ -32,9 +31,7 @@
 		{ 0,	"window", "SLOTS", "blocks that may die unseen; a power of two, 0: none",  \
 		  NULL, NULL },                                                                    \
 		{ 0, "interval", "TIME", "resolution of the time series", NULL, NULL },            \
-		{ 0, "no-snapshot", NULL,                                                          \
-		  "take no snapshots of the whole heap when the recording begins and ends", NULL,  \
-		  NULL },                                                                          \
+		{ 0, "no-snapshot", NULL, snapshot_words, NULL, NULL },                    \
 		{ 0, "max-frames", "N", "frames kept of a stack, innermost first", NULL, NULL },   \
 		{ 0,	     "suppressions",                                                       \
 		  "FILE",    "suspects that are explained, with reasons",                          \

@@ -33,14 +33,15 @@ int suppress_read(struct recording *r, const char *path, struct err *err)
 {
 	AUTO(budget_deinit) struct budget budget = { 0 };
 	AUTO_BUF struct buf text = BUF_INIT;
+	struct err why = ERR_INIT;
 	time_t now = time(NULL);
 	char today[16];
 	struct tm day;
 	if (!path)
 		return 0;
 	strftime(today, sizeof today, "%Y-%m-%d", gmtime_r(&now, &day));
-	if (check_read(path, FILE_BYTES_MAX, &text, err) < 0)
-		return err_set(err, ERR_USAGE, "cannot read %.180s", path);
+	if (check_read(path, FILE_BYTES_MAX, &text, &why) < 0)
+		return err_hint(err, err_set(err, ERR_USAGE, "%.250s", why.text), "");
 	int rc = budget_parse_suppressions(&budget, (char *)text.bytes, text.len, today, err);
 	if (rc < 0)
 		return err_wrap(err, rc, "%.80s", path);

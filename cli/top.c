@@ -188,7 +188,7 @@ static void attach_again(struct top *t)
 {
 	struct err why = ERR_INIT;
 	uint64_t pid = 0;
-	int rc = opt_number("PID", t->state.path, 1, INT32_MAX, &pid, &why);
+	int rc = opt_pid(t->state.path, &pid, &why);
 
 	if (rc == 0)
 		rc = top_open_again(t, (pid_t)pid, &why);

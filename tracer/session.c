@@ -449,8 +449,9 @@ static int clean_one(pid_t pid, struct py *py, struct mem_source *mem, struct se
 		return r;
 	if (orphan.tracer_alive)
 		return err_hint(err,
-				err_set(err, ERR_DENIED, "process %d is being recorded", (int)pid),
-				"already-attached");
+				err_set(err, ERR_DENIED, "process %d is being recorded by process %d",
+					(int)pid, (int)orphan.fixed.tracer_pid),
+				"being-recorded");
 	ret->found = true;
 	r = inject_adopt(&orphan, py, &in, err);
 	if (r == 0)

@@ -121,16 +121,34 @@ static bool type_matches(const struct fact_heap_type *t, const char *what)
 	       (!strncmp(t->module, what, n) && what[n] == '.' && !strcmp(t->name, what + n + 1));
 }
 
+/* *ret: the address what stands for, 0 when it is the name of a type. */
+static int read_address(const char *what, uint64_t *ret, struct err *err)
+{
+	char *end;
+
+	*ret = 0;
+	if (what[0] != '0' || (what[1] != 'x' && what[1] != 'X'))
+		return 0;
+	*ret = strtoull(what, &end, 16);
+	if (*end || !*ret)
+		return err_hint(err, err_set(err, ERR_USAGE, "'%.40s' is no address (0x7f12a0)", what), "");
+	return 0;
+}
+
+int paths_check(const char *what, struct err *err)
+{
+	uint64_t addr;
+
+	return what ? read_address(what, &addr, err) : 0;
+}
+
 static int choose(struct finder *f, const char *what, struct err *err)
 {
 	uint64_t addr = 0, any = 0;
-	char *end = NULL;
+	int rc = read_address(what, &addr, err);
 
-	if (what[0] == '0' && (what[1] == 'x' || what[1] == 'X')) {
-		addr = strtoull(what, &end, 16);
-		if (*end || !addr)
-			return err_set(err, ERR_USAGE, "'%.40s' is no address", what);
-	}
+	if (rc < 0)
+		return rc;
 	for (uint32_t v = 0; v < f->d.n; v++) {
 		const struct fact_heap_type *t;
 		bool wanted;
@@ -147,10 +165,15 @@ static int choose(struct finder *f, const char *what, struct err *err)
 	}
 	f->p->objects = any;
 	if (!any && addr)
-		return err_set(err, ERR_USAGE, "no object at 0x%llx in this snapshot",
-			       (unsigned long long)addr);
+		return err_hint(err,
+				err_set(err, ERR_USAGE, "no object at 0x%llx in this snapshot",
+					(unsigned long long)addr),
+				"no-such-type");
 	if (!any)
-		return err_set(err, ERR_USAGE, "no object of a type named '%.80s' in this snapshot", what);
+		return err_hint(err,
+				err_set(err, ERR_USAGE, "no object of a type named '%.80s' in this snapshot",
+					what),
+				"no-such-type");
 	return 0;
 }
 

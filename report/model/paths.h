@@ -33,10 +33,13 @@ struct paths {
 
 #define PATHS_MOST 50
 
+/* Can what be asked for at all? NULL: nothing is. Errors: USAGE. */
+int paths_check(const char *what, struct err *err) MUST_CHECK;
+
 /*
  * what: "Name", "module.Name" or "0x7f…". Strings of the result are borrowed from m; the caller
  * calls paths_deinit. Errors: USAGE with hint "no-graph" when the graph was not stored, USAGE
- * when there is no such type or object; CORRUPT (a damaged file), NOMEM.
+ * ("no-such-type") when there is no such type or object; CORRUPT (a damaged file), NOMEM.
  */
 int paths_find(const struct heap_model *m, const char *what, struct paths *ret,
 	       struct err *err) MUST_CHECK;

@@ -96,6 +96,16 @@ static void teardown(void)
 	shell(&s, "rm -rf '%s'", folder);
 }
 
+static int count_of(const char *text, const char *what)
+{
+	int n = 0;
+	while ((text = strstr(text, what))) {
+		text += strlen(what);
+		n++;
+	}
+	return n;
+}
+
 TestSuite(cli_cmd_report, .init = setup, .fini = teardown);
 
 Test(cli_cmd_report, the_summary_names_the_leak_with_file_and_line)
@@ -279,6 +289,15 @@ Test(cli_cmd_report, a_page_that_lost_or_never_had_its_recording_says_so)
 	shell(&s, "\"$P\" extract %s/a.pmp", folder);
 	cr_assert_eq(s.status, 3);
 	cr_assert(strstr(s.text, "there is no data in it"), "%s", s.text);
+}
+
+Test(cli_cmd_report, a_page_that_was_cut_is_called_that)
+{
+	shell(&s, "cd %s; \"$P\" report a.pmp --format html -o e.html; for n in 2000 $(($(stat -c %%s e.html) / 2)) "
+		  "$(($(stat -c %%s e.html) - 200)); do head -c $n e.html >f.html; \"$P\" extract f.html -s strings -o g; "
+		  "echo $?; \"$P\" extract -l f.html >h; echo $?; done; ls g", folder);
+	cr_assert_eq(count_of(s.text, "the page is cut: its end is missing\nhint: copy it again"), 5, "%s", s.text);
+	cr_assert(strstr(s.text, "g': No such file"), "%s", s.text);
 }
 
 Test(cli_cmd_report, a_suppression_takes_a_suspect_out_and_says_why)

@@ -101,6 +101,35 @@ Test(cli_main, a_layout_that_is_not_known_is_refused_with_those_that_are)
 	expect_refusal("snapshot --assume-layout 3.12 4194305", 3);
 }
 
+Test(cli_main, hints_are_about_what_went_wrong)
+{
+	static const struct {
+		const char *words, *hint; /* NULL: what is wrong says it all */
+	} said[] = {
+		{ "attach --sample x 1", NULL },
+		{ "attach -d 5x 1", NULL },
+		{ "attach --on-full never 1", NULL },
+		{ "attach --suppressions /dev/null/x 1", NULL },
+		{ "snapshot --path 0xzz 4194305", NULL },
+		{ "attach x", "pymemprof doctor\n" },
+		{ "attach 4194305", "pymemprof doctor\n" },
+		{ "report /dev/null/../absent.pmp", NULL },
+		{ "report absent.pmp", "snapshot wrote with -o" },
+		{ "run -- no-such-program", "a program in PATH" },
+		{ "check --max peak=1GiB -- no-such-program", "a program in PATH" },
+		{ "attach --bogus 1", "'pymemprof help'" },
+	};
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+		shell(&s, "\"$P\" %s </dev/null", said[i].words);
+		const char *hint = strstr(s.text, "\nhint: ");
+		cr_expect(said[i].hint ? hint && strstr(hint, said[i].hint) : !hint, "%s: %s", said[i].words, s.text);
+	}
+	shell(&s, "\"$P\" attach --suppressions /dev/null/x 1");
+	cr_expect(s.status == 2 && strstr(s.text, "cannot read /dev/null/x: Not a directory"), "%s", s.text);
+	shell(&s, "\"$P\" run --help");
+	cr_expect(!strstr(s.text, "standard output\n") && !strstr(s.text, "begins"), "%s", s.text);
+}
+
 Test(cli_main, quiet_leaves_the_hint_out)
 {
 	shell(&s, "\"$P\" -q bogus");

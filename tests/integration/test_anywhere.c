@@ -580,6 +580,11 @@ Test(integration_anywhere, an_already_attached_process_is_refused_and_its_record
 		  strstr(done.out, "is being recorded by process"),
 		  "doctor: status %d, %s", done.status, done.out);
 	cli_done(&done);
+	CLI(&done, 10000, "detach", pid);
+	cr_expect(strstr(done.err, "is being recorded by process") &&
+		  strstr(done.err, "\nhint: end that recording first") && !strstr(done.err, "pymemprof detach"),
+		  "detach: %s", done.err);
+	expect_refused(&done, "detach from a process that is being recorded", "is being recorded by process");
 	cr_expect(kill(job.pid, 0) == 0, "the first recording ended");
 	cli_finish(&job, SIGINT, 10000, &done);
 	cr_expect(done.status == 0, "first: status %d, %s", done.status, done.err);

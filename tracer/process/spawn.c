@@ -107,8 +107,11 @@ static int await_exec(struct spawn *s, const char *name, int report, struct err 
 		if (r < 0)
 			return r;
 	}
-	if (read(report, &sys, sizeof sys) == sizeof sys)
-		return err_sys(err, sys, "%s", name);
+	if (read(report, &sys, sizeof sys) == sizeof sys) {
+		int r = err_sys(err, sys, "%s", name);
+		bool named = sys != ENOENT && sys != ENOTDIR && sys != EACCES && sys != ENOEXEC;
+		return named ? r : err_hint(err, r, "no-such-program");
+	}
 	return err_set(err, ERR_GONE, "%s: died before it began", name);
 }
 

@@ -288,8 +288,11 @@ int pmp_read_path(const char *path, const struct fact_sink *sink, struct err *er
 	if (strcmp(path, "-") == 0)
 		return pmp_read_fd(STDIN_FILENO, sink, err);
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return err_sys(err, errno, "%s", path);
+	if (fd < 0) {
+		bool absent = errno == ENOENT;
+		int no = err_sys(err, errno, "%s", path);
+		return absent ? err_hint(err, no, "not-pmp") : no;
+	}
 	int r = pmp_read_fd(fd, sink, err);
 	return r < 0 ? err_wrap(err, r, "%s", path) : 0;
 }

@@ -12,6 +12,7 @@
 #define OPEN "<script type=\"application/x-pmp\" id=\"pmp-"
 #define CLOSE "</script>"
 #define TAG_BYTES_MAX 256
+#define HEAD_BYTES_MAX 4096 /* of a page, until it has said who wrote it */
 #define CHUNK 65536
 
 /* The value of name="…" inside a tag of n bytes, copied; false when it is not there or too long. */
@@ -63,6 +64,17 @@ static bool parse_tag(const char *tag, size_t n, struct page_section *ret)
 		return false;
 	ret->crc = (uint32_t)v;
 	return true;
+}
+
+bool unpack_cut(const char *page, size_t n)
+{
+	static const char first[] = "<!DOCTYPE html>", ours[] = "name=\"generator\" content=\"pymemprof ";
+	static const char last[] = "</html>";
+	size_t head = n < HEAD_BYTES_MAX ? n : HEAD_BYTES_MAX, tail = n < TAG_BYTES_MAX ? n : TAG_BYTES_MAX;
+
+	return n >= strlen(first) && memcmp(page, first, strlen(first)) == 0 &&
+	       memmem(page, head, ours, strlen(ours)) &&
+	       !memmem(page + n - tail, tail, last, strlen(last));
 }
 
 bool unpack_next(const char *page, size_t n, size_t *at, struct page_section *ret)

@@ -31,6 +31,9 @@ struct page_section {
  */
 bool unpack_next(const char *page, size_t n, size_t *at, struct page_section *ret);
 
+/* Does it begin like a page of ours, and not end like one? */
+bool unpack_cut(const char *page, size_t n);
+
 bool unpack_is(const struct page_section *s, const char *id);
 
 /*

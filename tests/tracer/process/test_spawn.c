@@ -74,6 +74,7 @@ Test(tracer_process_spawn, what_exec_says_is_the_error)
 
 	cr_assert_eq(spawn_start(missing, &s, &err), ERR_SYS);
 	cr_assert_eq(err.sys, ENOENT);
+	cr_assert_str_eq(err.hint, "no-such-program");
 	cr_assert_eq(spawn_start(no_program, &s, &err), ERR_DENIED);
 	cr_assert_eq(err.sys, EACCES);
 }
