@@ -152,8 +152,9 @@ static void draw_plain(struct tui_grid *g, const struct tui_lines *l, unsigned r
 		char line[4096];
 		snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1), p);
 		tui_put(g, row + i, 0, ink, line);
-		if (escape_columns(line, strlen(line)) > g->columns)
-			tui_put(g, row + i, g->columns - 1, TUI_BOLD, g->ascii ? "~" : "\u2026");
+		unsigned wide = g->ascii ? 2 : 1;
+		if (escape_columns(line, strlen(line)) > g->columns && g->columns >= wide)
+			tui_put(g, row + i, g->columns - wide, TUI_BOLD, tui_cut_mark(g));
 		p += len + 1;
 	}
 }

@@ -126,19 +126,24 @@ static unsigned put_prefix(struct tui_grid *g, unsigned row, unsigned column, un
 	return used;
 }
 
+const char *tui_cut_mark(const struct tui_grid *g)
+{
+	return g->ascii ? ".." : "\u2026";
+}
+
 /*
  * How much of an escaped name's start is worth its place when it must be cut: of a path and of a
  * dotted name the end is what tells, but the words before it ("4,000 x", "frame") do, too; of
  * others both ends do.
  */
-static unsigned head_columns(const char *safe, size_t len, unsigned width)
+static unsigned head_columns(const char *safe, size_t len, unsigned width, unsigned mark)
 {
 	size_t dot = strcspn(safe, "/."), words = dot;
 
 	while (words > 0 && safe[words - 1] != ' ')
 		words--;
 	size_t head = escape_columns(safe, words);
-	return dot == len || head > width / 2 ? (width - 1) / 2 : (unsigned)head;
+	return dot == len || head > width / 2 ? (width - mark) / 2 : (unsigned)head;
 }
 
 unsigned tui_put_name(struct tui_grid *g, unsigned row, unsigned column, unsigned width,
@@ -158,8 +163,9 @@ unsigned tui_put_name(struct tui_grid *g, unsigned row, unsigned column, unsigne
 	size_t len = escape(g->ascii ? ESCAPE_ASCII : ESCAPE_UTF8, name, n, safe, sizeof safe);
 	if (escape_columns(safe, len) <= width || width < 4)
 		return put_prefix(g, row, column, width, ink, safe, len);
-	unsigned used = put_prefix(g, row, column, head_columns(safe, len, width), ink, safe, len);
-	used += tui_put(g, row, column + used, ink, g->ascii ? "~" : "\u2026");
+	unsigned mark = (unsigned)strlen(tui_cut_mark(g)), wide = g->ascii ? mark : 1;
+	unsigned used = put_prefix(g, row, column, head_columns(safe, len, width, wide), ink, safe, len);
+	used += tui_put(g, row, column + used, ink, tui_cut_mark(g));
 	size_t from = escape_suffix(safe, len, width - used);
 	return used + tui_put(g, row, column + used, ink, safe + from);
 }

@@ -80,9 +80,15 @@ static enum escape_to charset(const struct text *t)
 	return t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII;
 }
 
+/* Not ~, which marks estimates, and before a path means somebody's home. */
 static const char *ellipsis(const struct text *t)
 {
-	return t->o->utf8 ? "\u2026" : "~";
+	return t->o->utf8 ? "\u2026" : "..";
+}
+
+static size_t ellipsis_columns(const struct text *t)
+{
+	return t->o->utf8 ? 1 : 2;
 }
 
 /* Escaped text in a bounded buffer; very long names keep their end. */
@@ -114,8 +120,9 @@ static size_t put_cut(struct text *t, const struct name *name, size_t columns)
 		out_put(t->out, name->text, fits);
 		return escape_columns(name->text, fits);
 	}
-	size_t head = escape_prefix(name->text, name->n, (columns - 1) / 3);
-	size_t used = escape_columns(name->text, head) + 1;
+	size_t mark = ellipsis_columns(t);
+	size_t head = escape_prefix(name->text, name->n, (columns - mark) / 3);
+	size_t used = escape_columns(name->text, head) + mark;
 	size_t tail = escape_suffix(name->text, name->n, columns - used);
 	out_put(t->out, name->text, head);
 	out_str(t->out, ellipsis(t));
@@ -163,20 +170,22 @@ static size_t put_path(struct text *t, const struct name *path, size_t columns)
 	if (path->columns <= columns)
 		return put_cut(t, path, columns);
 	const char *end = path->text + path->n, *from = end;
+	size_t mark = ellipsis_columns(t);
 	for (const char *p = end; p > path->text; p--) {
 		if (*p != '/' || p + 1 == end)
 			continue;
-		if (escape_columns(p, (size_t)(end - p)) + 1 > columns && from != end)
+		bool fits = escape_columns(p, (size_t)(end - p)) + mark <= columns;
+		if (!fits && from != end)
 			break;
 		from = p;
-		if (escape_columns(p, (size_t)(end - p)) + 1 > columns)
+		if (!fits)
 			break;
 	}
 	size_t n = (size_t)(end - from);
-	if (n > 0 && escape_columns(from, n) + 1 <= columns) {
+	if (n > 0 && escape_columns(from, n) + mark <= columns) {
 		out_str(t->out, ellipsis(t));
 		out_put(t->out, from, n);
-		return 1 + escape_columns(from, n);
+		return mark + escape_columns(from, n);
 	}
 	struct name last = *path;
 	if (n > 0) {
