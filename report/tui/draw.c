@@ -78,7 +78,7 @@ static void draw_titles(struct tui_grid *g, unsigned row, const struct tui_state
 		snprintf(text, sizeof text, "%s", title);
 		tui_put_right(g, row, at, by ? TUI_REVERSE : TUI_BOLD, text);
 		at++;
-		if (by)
+		if (by && !state->text) /* without keys there is nothing to sort by */
 			tui_put(g, row, at - 1, TUI_BOLD, q->inverted ? "^" : "v");
 	}
 	for (unsigned i = rows->first_name; i < l->names; i++)

@@ -8,8 +8,12 @@
 
 #define SPARK 12
 
-static void mode_text(const struct tui_subject *s, const struct tui_state *state, char *out, size_t cap)
+#define WORDS_COLUMNS 70 /* from that width on there is room to say what the two numbers are */
+
+static void mode_text(const struct tui_subject *s, const struct tui_state *state, unsigned columns, char *out,
+		      size_t cap)
 {
+	bool walks = s->kind == TUI_SNAPSHOTS && columns >= WORDS_COLUMNS;
 	struct units a;
 	char stop[48] = "", when[16];
 
@@ -21,9 +25,9 @@ static void mode_text(const struct tui_subject *s, const struct tui_state *state
 	} else if (s->kind == TUI_FILE) {
 		snprintf(out, cap, "FILE%s", stop);
 	} else {
-		snprintf(out, cap, "%s %.3gs%s  %llu/%llu", state->paused ? "PAUSED" : s->stopped ? "STOPPED" : s->walking ? "WALK" : "LIVE",
-			 (double)state->interval_ns / 1e9, stop, (unsigned long long)s->taken,
-			 (unsigned long long)s->asked);
+		snprintf(out, cap, "%s %.3gs%s  %s%llu%s%llu", state->paused ? "PAUSED" : s->stopped ? "STOPPED" : s->walking ? "WALK" : "LIVE",
+			 (double)state->interval_ns / 1e9, stop, walks ? "walk " : "",
+			 (unsigned long long)s->taken, walks ? " of " : "/", (unsigned long long)s->asked);
 	}
 }
 
@@ -32,7 +36,7 @@ static void draw_title(struct tui_grid *g, const struct tui_subject *s, const st
 	const struct fact_target *t = s->r && s->r->totals.have_target ? &s->r->totals.target : NULL;
 	char mode[96];
 
-	mode_text(s, state, mode, sizeof mode);
+	mode_text(s, state, g->columns, mode, sizeof mode);
 	unsigned wide = (unsigned)strlen(mode);
 	unsigned end = g->columns > wide + 1 ? g->columns - wide - 1 : 0;
 	unsigned at = tui_put(g, 0, 0, TUI_BOLD, g->columns < 60 ? "top" : "pymemprof top");

@@ -131,5 +131,9 @@ Test(report_tui_draw, stop_time_and_counts_are_shown_as_they_were_told)
 	s.subject.asked = 120;
 	screen_draw(&s);
 	cr_assert(screen_has(&s, "LIVE 1s  stop 812 us  118/120"));
+	s.subject.kind = TUI_SNAPSHOTS;
+	s.subject.walking = true;
+	screen_draw(&s);
+	cr_assert(screen_has(&s, "WALK 1s  stop 812 us  walk 118 of 120"));
 	screen_close(&s);
 }
