@@ -88,8 +88,9 @@ static bool look_at_process(struct doctor *d, pid_t pid)
 	}
 	if (procfs_exe_base(pid, &exe, NULL) < 0)
 		exe = NULL;
-	snprintf(text, sizeof text, "%d (%s), program %.100s, %u threads, user %u, state %c",
-		 (int)pid, s.comm, exe ? exe : "unreadable", s.threads, (unsigned)s.uid, s.state);
+	snprintf(text, sizeof text, "%d (%s), program %.100s, %u thread%s, user %u, state %c",
+		 (int)pid, s.comm, exe ? exe : "unreadable", s.threads, s.threads == 1 ? "" : "s",
+		 (unsigned)s.uid, s.state);
 	finding(d, true, "process", text, NULL);
 	if (s.seccomp)
 		finding(d, true, "seccomp",

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "report/model/outside.h"
+#include "report/model/spell.h"
 
 #define TURNOVER_SOME 0.3  /* late foreign frees against late growth: doubt begins */
 #define TURNOVER_ALL 0.8   /* all of the growth may be replacement */
@@ -219,17 +220,18 @@ static void note_losses(struct recording *r, int *rc)
 {
 	const struct fact_cost *c = &r->totals.cost;
 	const struct fact_target *t = &r->totals.target;
+	struct spell n;
 	if (totals_estimated(&r->totals))
 		note(r, rc, "estimate",
 		     "figures marked ~ are estimates from one sample every %" PRIu64
 		     " bytes on average",
 		     t->sample_bytes);
 	if (c->dropped_events)
-		note(r, rc, "dropped", "%" PRIu64 " %s dropped because the pipe was full", c->dropped_events,
+		note(r, rc, "dropped", "%s %s dropped because the pipe was full", spell_count(&n, c->dropped_events),
 		     c->dropped_events == 1 ? "event was" : "events were");
 	if (c->offgil_dropped)
 		note(r, rc, "dropped-off-gil",
-		     "%" PRIu64 " %s dropped", c->offgil_dropped,
+		     "%s %s dropped", spell_count(&n, c->offgil_dropped),
 		     c->offgil_dropped == 1 ? "event of a thread without the GIL was" :
 					      "events of threads without the GIL were");
 	if ((!r->totals.have_end || r->totals.end == FACT_END_TRUNCATED) && !told_of_damage(r))
@@ -292,12 +294,13 @@ static void note_coverage(struct recording *r, int *rc)
 		     100.0 * (double)nameless / (double)t->live_bytes);
 	if (t->foreign_frees == 0)
 		return;
+	struct spell n;
 	if (turnover_share(r) < TURNOVER_SOME)
 		note(r, rc, "foreign-frees",
 		     t->foreign_frees == 1 ?
-			     "%" PRIu64 " block from before the attach was freed; it counts nowhere else" :
-			     "%" PRIu64 " blocks from before the attach were freed; they count nowhere else",
-		     t->foreign_frees);
+			     "%s block from before the attach was freed; it counts nowhere else" :
+			     "%s blocks from before the attach were freed; they count nowhere else",
+		     spell_count(&n, t->foreign_frees));
 }
 
 /* Of such types an allocator hears once: a leak of lists, or its part, may stand at a line that made one for a moment. */
@@ -391,10 +394,11 @@ static void doubt_turnover(struct recording *r, int *rc)
 			continue;
 		v->confidence = share >= TURNOVER_ALL ? GROWTH_LOW : v->confidence - 1;
 	}
+	struct spell n;
 	note(r, rc, "turnover",
-	     "%" PRIu64 " blocks from before the attach were freed meanwhile, many of them late: "
+	     "%s blocks from before the attach were freed meanwhile, many of them late: "
 	     "what grew may have replaced them; record for longer",
-	     r->totals.totals.foreign_frees);
+	     spell_count(&n, r->totals.totals.foreign_frees));
 }
 
 int recording_conclude(struct recording *r, struct err *err)

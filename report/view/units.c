@@ -1,44 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Rounding happens here and nowhere else. One decimal below ten, none above, so a column
- * never claims more than about two per cent of precision it does not show.
- */
+/* Signs, times and shares; bytes and counts are spelled as sentences of models spell them. */
 #include "report/view/units.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const unit_name[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+#include "report/model/spell.h"
 
-static void separated(char *out, size_t cap, uint64_t v)
-{
-	char digits[24];
-	int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)v);
-	size_t at = 0;
-	for (int i = 0; i < n && at + 2 < cap; i++) {
-		if (i > 0 && (n - i) % 3 == 0)
-			out[at++] = ',';
-		out[at++] = digits[i];
-	}
-	out[at] = '\0';
-}
-
-/* v ≥ 0 scaled so that what is printed has at most three digits, except in the last unit. */
 static void scaled(char *out, size_t cap, double v, const char *sign, const char *suffix)
 {
-	size_t u = 0;
-	while (u + 1 < sizeof unit_name / sizeof *unit_name && v >= 999.5) {
-		v /= 1024;
-		u++;
-	}
-	if (u > 0 && v < 9.95) {
-		snprintf(out, cap, "%s%.1f %s%s", sign, v, unit_name[u], suffix);
-		return;
-	}
-	char whole[UNITS_MAX];
-	separated(whole, sizeof whole, (uint64_t)llround(v));
-	snprintf(out, cap, "%s%.20s %s%s", sign, whole, unit_name[u], suffix);
+	struct spell bytes;
+	snprintf(out, cap, "%s%.24s%s", sign, spell_bytes(&bytes, v), suffix);
 }
 
 const char *units_bytes(struct units *buf, uint64_t bytes)
@@ -74,7 +47,8 @@ const char *units_rate(struct units *buf, double bytes_per_second)
 
 const char *units_count(struct units *buf, uint64_t count)
 {
-	separated(buf->text, sizeof buf->text, count);
+	struct spell words;
+	snprintf(buf->text, sizeof buf->text, "%s", spell_count(&words, count));
 	return buf->text;
 }
 

@@ -184,6 +184,7 @@ Test(cli_main, doctor_names_what_is_in_the_way)
 	shell(&s, "\"$P\" doctor $$");
 	cr_assert_eq(s.status, 3, "%s", s.text);
 	cr_assert(strstr(s.text, "\nNO   ") || strncmp(s.text, "NO   ", 5) == 0, "%s", s.text);
+	cr_assert(strstr(s.text, ", 1 thread, user "), "%s", s.text);
 	shell(&s, "\"$P\" doctor 4194305");
 	cr_assert_eq(s.status, 3);
 	cr_assert(strstr(s.text, "NO   process"), "%s", s.text);

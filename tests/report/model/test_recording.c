@@ -98,6 +98,7 @@ Test(report_model_recording, turnover_that_ended_casts_no_doubt)
 	end_with_foreign_frees(60000, 100);
 	cr_assert_null(note_text("turnover"));
 	cr_assert(note_text("foreign-frees"));
+	cr_assert(strstr(note_text("foreign-frees"), "60,100 blocks from before"));
 	cr_assert_eq(r.verdicts[0].confidence, GROWTH_HIGH);
 	cr_assert_eq(r.nconfident, 2);
 }
