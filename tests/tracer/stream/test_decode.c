@@ -96,6 +96,35 @@ Test(tracer_stream_decode, records_beyond_the_batch_are_bad_and_not_read)
 	}
 }
 
+Test(tracer_stream_decode, an_allocation_that_cannot_be_is_bad)
+{
+	const uint64_t at = 0x7f0000001230 | STREAM_ALLOC, large = at | 0xffffull << 48;
+	const uint64_t last = AGENT_DOMAINS - 1ull, most = (1ull << 48) - 1;
+	const struct {
+		uint64_t words[3];
+		size_t n;
+		bool sane;
+	} c[] = {
+		{ { at | 56ull << 48, 7 | last << 32 }, 2, true },
+		{ { at | 56ull << 48, 7 | (last + 1) << 32 }, 2, false },
+		{ { at | 56ull << 48, 7 | 0xffull << 32 }, 2, false },
+		{ { STREAM_ALLOC | 56ull << 48, 7 }, 2, false }, /* address 0 */
+		{ { large, 7, most }, 3, true },
+		{ { large, 7, most + 1 }, 3, false },
+		{ { large, 7, UINT64_MAX }, 3, false },
+		{ { large, 7 }, 2, false }, /* the size missing */
+	};
+
+	for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+		struct record r[8];
+		bool bad;
+		uint64_t *w = guard_copy(c[i].words, c[i].n * 8);
+		cr_expect_eq(decode_words(w, c[i].n, r, &bad), c[i].sane, "record %zu", i);
+		cr_expect_eq(bad, !c[i].sane, "record %zu", i);
+		guard_free(w);
+	}
+}
+
 Test(tracer_stream_decode, good_records_before_a_bad_one_are_kept)
 {
 	const uint64_t words[] = { 0x1000 | STREAM_FREE, 0x2000 | STREAM_FREE, 7 };
