@@ -197,3 +197,99 @@ Test(tracer_cpython_tracemalloc, absurd_table_and_traceback_are_corrupt)
 	cr_assert_eq(run(w, &count, &bytes), ERR_CORRUPT);
 	world_free(w);
 }
+
+/* The table at its beginning says what no table can; how it goes on nobody needs to see. */
+Test(tracer_cpython_tracemalloc, what_a_table_says_of_itself_is_bounded)
+{
+	const uint64_t most = UINT64_C(1) << 36;
+	const struct {
+		uint64_t nbuckets, nentries, shift;
+		int want;
+	} c[] = {
+		{ 16, 1, 0, 0 },
+		{ most, most, 0, 0 },
+		{ 0, 1, 0, ERR_CORRUPT },
+		{ 17, 1, 0, ERR_CORRUPT },
+		{ 24, 1, 0, ERR_CORRUPT },
+		{ 2 * most, 1, 0, ERR_CORRUPT },
+		{ UINT64_C(1) << 63, 1, 0, ERR_CORRUPT },
+		{ 16, most + 1, 0, ERR_CORRUPT },
+		{ 16, UINT64_MAX, 0, ERR_CORRUPT },
+		{ 16, 1, 4, ERR_CORRUPT },
+	};
+
+	EACH_SHEET(sheet)
+	{
+		const struct py_layout *l = sheet->layout;
+
+		for (size_t i = 0; has_address(sheet) && i < sizeof(c) / sizeof(*c); i++) {
+			struct world *w = world_new(sheet);
+
+			fake_py_word(&w->p, w->table, l->_Py_hashtable_t_nbuckets, c[i].nbuckets);
+			fake_py_word(&w->p, w->table, l->_Py_hashtable_t_nentries, c[i].nentries);
+			fake_py_word(&w->p, w->table, l->_Py_hashtable_t_buckets,
+				     w->buckets.v + c[i].shift);
+			cr_expect_eq(tracemalloc_iter_init(&w->it, &w->p.py, w->p.mem, NULL), c[i].want,
+				     "%s: table %zu", l->name, i);
+			world_free(w);
+		}
+	}
+}
+
+/* As wide as the address space and hardly anything in it: given up, not read to its end. */
+Test(tracer_cpython_tracemalloc, a_table_that_is_empty_for_its_size_is_corrupt)
+{
+	struct world *w = world_new(py_sheets[py_sheets_count - 1]);
+	uint64_t count, bytes;
+
+	(void)put_trace(w, 0x7000000, 1, put_traceback(w, "a", 1));
+	fake_py_word(&w->p, w->table, w->p.layout->_Py_hashtable_t_nbuckets, UINT64_C(1) << 36);
+	cr_assert_eq(run(w, &count, &bytes), ERR_CORRUPT);
+	cr_assert_eq(count, 1);
+	world_free(w);
+}
+
+/* Every bucket leads to the same entry: no chain is a circle, all of them together are too long. */
+Test(tracer_cpython_tracemalloc, more_entries_than_the_table_says_are_corrupt)
+{
+	const uint64_t nbuckets = 1 << 17;
+	struct world *w = world_new(py_sheets[py_sheets_count - 1]);
+	taddr entry = put_trace(w, 0x7000000, 1, put_traceback(w, "a", 1));
+	taddr buckets = fake_py_alloc(&w->p, nbuckets * 8);
+	uint64_t count, bytes;
+
+	for (uint64_t i = 0; i < nbuckets; i++)
+		fake_mem_put_u64(w->p.f, buckets.v + i * 8, entry.v);
+	fake_py_word(&w->p, w->table, w->p.layout->_Py_hashtable_t_buckets, buckets.v);
+	fake_py_word(&w->p, w->table, w->p.layout->_Py_hashtable_t_nbuckets, nbuckets);
+	cr_assert_eq(run(w, &count, &bytes), ERR_CORRUPT);
+	cr_assert_lt(count, nbuckets);
+	world_free(w);
+}
+
+/* Domains that come round: no more tables than there is room for. */
+Test(tracer_cpython_tracemalloc, domains_in_a_circle_end)
+{
+	EACH_SHEET(sheet)
+	{
+		const struct py_layout *l = sheet->layout;
+		struct world *w;
+		taddr domains, entry, buckets;
+
+		if (!has_address(sheet) || l->_PyRuntimeState_tracemalloc_domains == PY_ABSENT)
+			continue;
+		w = world_new(sheet);
+		domains = fake_py_alloc(&w->p, 256);
+		entry = fake_py_alloc(&w->p, 64);
+		buckets = fake_py_alloc(&w->p, BUCKETS * 8);
+		fake_py_word(&w->p, w->p.py.runtime, l->_PyRuntimeState_tracemalloc_domains, domains.v);
+		fake_py_word(&w->p, domains, l->_Py_hashtable_t_nbuckets, BUCKETS);
+		fake_py_word(&w->p, domains, l->_Py_hashtable_t_buckets, buckets.v);
+		fake_mem_put_u64(w->p.f, buckets.v, entry.v);
+		fake_py_word(&w->p, entry, l->_Py_hashtable_entry_t_next, entry.v);
+		fake_py_word(&w->p, entry, l->_Py_hashtable_entry_t_value, w->table.v);
+		cr_expect_eq(tracemalloc_iter_init(&w->it, &w->p.py, w->p.mem, NULL), 0);
+		cr_expect_eq(w->it.ntables, TRACEMALLOC_DOMAINS_MAX);
+		world_free(w);
+	}
+}
