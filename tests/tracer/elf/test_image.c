@@ -105,6 +105,71 @@ Test(tracer_elf_image, absurd_headers_are_corrupt)
 	cr_assert_eq(open_bytes(&e, sizeof(e), &img, NULL), ERR_CORRUPT);
 }
 
+/* The writable segment with these bounds. */
+static int open_segment(uint64_t vaddr, uint64_t mem, uint64_t offset, uint64_t file)
+{
+	struct elf_bytes e;
+	struct image *img = NULL;
+	int r;
+
+	elf_bytes_init(&e, 0);
+	e.segment[1].p_vaddr = vaddr;
+	e.segment[1].p_memsz = mem;
+	e.segment[1].p_offset = offset;
+	e.segment[1].p_filesz = file;
+	r = open_bytes(&e, sizeof(e), &img, NULL);
+	image_free(img);
+	return r;
+}
+
+Test(tracer_elf_image, segments_that_wrap_around_are_corrupt)
+{
+	const uint64_t top = INT64_MAX;
+
+	cr_expect_eq(open_segment(0x2000, 64, top, 64), 0);
+	cr_expect_eq(open_segment(UINT64_MAX - 63, 63, 0, 63), 0);
+	cr_expect_eq(open_segment(0x2000, 64, 0, 65), ERR_CORRUPT);
+	cr_expect_eq(open_segment(0x2000, 64, top + 1, 0), ERR_CORRUPT);
+	cr_expect_eq(open_segment(0x2000, 64, UINT64_MAX - 128, 64), ERR_CORRUPT);
+	cr_expect_eq(open_segment(UINT64_MAX - 63, 65, 0, 63), ERR_CORRUPT);
+	cr_expect_eq(open_segment(0, UINT64_MAX, 4096, UINT64_MAX - 4000), ERR_CORRUPT);
+}
+
+/* A program with n headers, the first `loads` of them loadable. */
+static int open_headers(size_t n, size_t loads, struct err *err)
+{
+	static struct {
+		Elf64_Ehdr head;
+		Elf64_Phdr segment[5000];
+	} e;
+	struct elf_bytes small;
+	struct image *img = NULL;
+	int r;
+
+	memset(&e, 0, sizeof(e));
+	elf_bytes_init(&small, 0);
+	e.head = small.head;
+	e.head.e_phoff = sizeof(e.head);
+	e.head.e_phnum = (uint16_t)n;
+	for (size_t i = 0; i < loads; i++)
+		e.segment[i] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_vaddr = i * 4096, .p_memsz = 4096 };
+	r = image_open_fd(file_of(&e, sizeof(e)), &img, err);
+	cr_expect(r < 0 || img->nsegments == loads);
+	image_free(img);
+	return r;
+}
+
+Test(tracer_elf_image, no_more_segments_and_headers_than_there_is_room_for)
+{
+	struct err err = ERR_INIT;
+
+	cr_expect_eq(open_headers(IMAGE_SEGMENTS_MAX, IMAGE_SEGMENTS_MAX, &err), 0);
+	cr_expect_eq(open_headers(IMAGE_SEGMENTS_MAX + 1, IMAGE_SEGMENTS_MAX + 1, &err), ERR_CORRUPT);
+	cr_expect_eq(open_headers(1000, 1000, &err), ERR_CORRUPT);
+	cr_expect_eq(open_headers(4096, 1, &err), 0);
+	cr_expect_eq(open_headers(4097, 1, &err), ERR_CORRUPT);
+}
+
 Test(tracer_elf_image, file_cut_short_is_a_fault)
 {
 	struct elf_bytes e;
