@@ -7,6 +7,8 @@
 
 #include "heap_image.h"
 
+TestSuite(tracer_heap_walk, .timeout = 30);
+
 static struct fact_heap_type row_of(struct heap *h, uint64_t type_addr)
 {
 	struct fact_heap_type f;
@@ -143,6 +145,51 @@ Test(tracer_heap_walk, a_list_that_misses_its_head_ends_and_is_counted)
 	}
 }
 
+/* Lists behind one another; the last leads back to the one at `back`. */
+static void circle(struct heap_image *i, int n, int back)
+{
+	uint64_t first = 0, at = 0;
+
+	for (int k = 0; k < n; k++) {
+		at = heap_image_list(i, NULL, 0, 2);
+		if (k == back)
+			first = at;
+	}
+	heap_image_finish(i);
+	fake_mem_put_u64(i->p.f, at - 16, first - 16);
+}
+
+/* Not only at the bound of all there can be: what goes round is counted once or twice, not for ever. */
+Test(tracer_heap_walk, a_list_in_a_circle_is_noticed_after_a_lap_or_two)
+{
+	static const struct {
+		int n, back;
+	} c[] = { { 1, 0 }, { 2, 0 }, { 3, 1 }, { 5, 4 }, { 9, 3 } };
+
+	EACH_SHEET(s) {
+		for (size_t k = 0; k < sizeof(c) / sizeof(*c); k++) {
+			struct heap_image i = heap_image_new(s);
+			struct err err = ERR_INIT;
+			struct heap *h = NULL;
+			struct fact_heap_type list;
+
+			/* many a block, so that the bound is far away */
+			for (int b = 0; b < 200; b++)
+				(void)heap_image_block(&i, 16);
+			circle(&i, c[k].n, c[k].back);
+			cr_assert_eq(heap_image_walk(&i, &h, &err), 0, "%s", err.text);
+			list = row_of(h, i.type[IMAGE_LIST]);
+			cr_expect_eq(list.count, (uint64_t)c[k].n);
+			cr_expect_geq(list.tracked, (uint64_t)c[k].n);
+			cr_expect_leq(list.tracked, 4 * (uint64_t)c[k].n, "%s: circle %zu",
+				      i.p.layout->name, k);
+			cr_expect_gt(heap_totals(h)->torn, 0);
+			heap_free(h);
+			heap_image_free(&i);
+		}
+	}
+}
+
 Test(tracer_heap_walk, a_pool_whose_count_contradicts_its_list_is_torn_and_read_all_the_same)
 {
 	EACH_SHEET(s) {
@@ -205,5 +252,52 @@ Test(tracer_heap_walk, an_interpreter_without_pymalloc_has_no_arenas)
 		cr_expect_eq(heap_totals(h)->arenas, 0);
 		heap_free(h);
 		heap_image_free(&i);
+	}
+}
+
+/* A dict that claims 2^40 slots, in malloc'ed memory that goes on for so many bytes. */
+static void huge_dict(struct heap_image *i, uint64_t zone_bytes)
+{
+	const struct py_layout *l = i->p.layout;
+	uint64_t dict = heap_image_object(i, IMAGE_DICT, (uint64_t)l->PyDictObject_sizeof);
+	uint64_t keys = heap_image_large(i, 1000);
+
+	fake_mem_put_u64(i->p.f, dict + (uint64_t)l->PyDictObject_ma_keys, keys);
+	fake_mem_put_u64(i->p.f, keys + (uint64_t)l->PyDictKeysObject_dk_nentries, UINT64_C(1) << 38);
+	if (l->dict_keys == PY_KEYS_LOG2) {
+		fake_mem_put_u8(i->p.f, keys + (uint64_t)l->PyDictKeysObject_dk_log2_size, 40);
+		fake_mem_put_u8(i->p.f, keys + (uint64_t)l->PyDictKeysObject_dk_log2_index_bytes, 43);
+	} else {
+		fake_mem_put_u64(i->p.f, keys + (uint64_t)l->PyDictKeysObject_dk_size, UINT64_C(1) << 40);
+	}
+	heap_image_finish(i);
+	i->maps.ranges = i->ranges;
+	i->ranges[1].end = i->ranges[1].start + zone_bytes;
+}
+
+Test(tracer_heap_walk, a_dict_of_more_entries_than_memory_is_not_believed)
+{
+	static const struct {
+		uint64_t zone, resident;
+	} c[] = { { IMAGE_LARGE_BYTES, 0 },		      /* behind the mapping's end */
+		  { UINT64_C(1) << 46, IMAGE_LARGE_BYTES } }; /* more than is there */
+
+	EACH_SHEET(s) {
+		for (size_t k = 0; k < sizeof(c) / sizeof(*c); k++) {
+			struct heap_image i = heap_image_new(s);
+			struct heap_options o = { .cache_bytes = 1 << 18, .resident_bytes = c[k].resident };
+			struct err err = ERR_INIT;
+			struct heap *h = NULL;
+			struct fact_heap_type dict;
+
+			huge_dict(&i, c[k].zone);
+			cr_assert_eq(heap_walk(i.p.mem, &i.p.py, &i.maps, &o, &h, &err), 0, "%s", err.text);
+			dict = row_of(h, i.type[IMAGE_DICT]);
+			cr_expect_eq(dict.count, 1);
+			cr_expect_eq(dict.buffer_bytes + dict.slack_bytes, 0, "%s: %zu", i.p.layout->name, k);
+			cr_expect_gt(heap_totals(h)->torn, 0);
+			heap_free(h);
+			heap_image_free(&i);
+		}
 	}
 }
