@@ -291,21 +291,20 @@ static const char *string_keep(struct types *t, const char *s)
 {
 	char *kept = arena_str(&t->strings, s, strlen(s));
 
+	t->nomem |= !kept;
 	return kept ? kept : "";
 }
 
 static const char *utf8_keep(struct types *t, const char *s, size_t n)
 {
 	struct buf out = BUF_INIT;
-	const char *kept = "";
+	char *kept = NULL;
 
-	if (utf8_from_bytes(&out, s, n) == 0) {
-		char *copy = arena_str(&t->strings, (const char *)out.bytes, out.len);
-
-		kept = copy ? copy : "";
-	}
+	if (utf8_from_bytes(&out, s, n) == 0)
+		kept = arena_str(&t->strings, (const char *)out.bytes, out.len);
 	buf_deinit(&out);
-	return kept;
+	t->nomem |= !kept;
+	return kept ? kept : "";
 }
 
 /*
@@ -412,8 +411,10 @@ static uint32_t type_add(struct types *t, const struct type_bytes *b)
 	ht.by_class = by_class(t, b);
 	ht.bare = ht.by_class ? bare_of(t, &ht, *b) : 0;
 	name_fill(t, &ht, b);
-	if (vec_push(&t->list, ht) < 0)
+	if (vec_push(&t->list, ht) < 0) {
+		t->nomem = true;
 		return 0;
+	}
 	return index;
 }
 
@@ -431,8 +432,10 @@ uint32_t types_resolve(struct types *t, uint64_t addr)
 		index = type_add(t, &b);
 	if (!index && t->rejected++ >= REJECTED_MAX)
 		return 0;
-	if (map_set(&t->index, addr, index) < 0)
+	if (map_set(&t->index, addr, index) < 0) {
+		t->nomem = true;
 		return 0;
+	}
 	hot_put(t, addr, index);
 	return index;
 }
@@ -449,7 +452,9 @@ uint32_t types_pseudo(struct types *t, const char *module, const char *name)
 	}
 	ht.name = string_keep(t, name);
 	ht.module = string_keep(t, module);
-	if (vec_push(&t->list, ht) < 0)
+	if (vec_push(&t->list, ht) < 0) {
+		t->nomem = true;
 		return 0;
+	}
 	return (uint32_t)t->list.len - 1;
 }

@@ -88,6 +88,7 @@ struct types {
 	uint64_t *hot_addr;	/* direct-mapped front of the index */
 	uint32_t *hot_index;
 	uint64_t rejected;
+	bool nomem; /* memory ran out: a type, a name or a verdict was lost */
 };
 
 int types_init(struct types *t, struct reader *r, const struct py *py, struct err *err) MUST_CHECK;
@@ -112,7 +113,7 @@ static inline uint32_t types_known(const struct types *t, uint64_t addr)
 
 /*
  * Index of the type object at addr, judged and read at first sight; 0 when it is none, or when
- * memory ran out (then t->list could not grow). Target bytes decide, so every field is bounded.
+ * memory ran out (then t->nomem is set). Target bytes decide, so every field is bounded.
  */
 uint32_t types_resolve(struct types *t, uint64_t addr);
 

@@ -215,7 +215,7 @@ static int walk_all(struct heap *h, const struct maps *maps, struct err *err)
 		code = heap_tables(h, err);
 	if (code < 0)
 		return code;
-	if (!types_resolve(&h->types, h->py->type_type.v))
+	if (!types_resolve(&h->types, h->py->type_type.v) && !h->types.nomem)
 		return err_set(err, ERR_CORRUPT, "PyType_Type is not what it should be");
 	freelist_mark(h);
 	code = arenas_visit(h, err);
@@ -230,7 +230,7 @@ static int walk_all(struct heap *h, const struct maps *maps, struct err *err)
 	roots_totals(h);
 	if (h->r.spent)
 		heap_torn(h, h->py->runtime.v);
-	if (h->nomem)
+	if (h->nomem || h->types.nomem)
 		return err_nomem(err);
 	return h->r.gone ? err_set(err, h->r.gone, "the target went away during the walk") : 0;
 }

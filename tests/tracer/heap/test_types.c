@@ -3,8 +3,10 @@
 #include "tracer/heap/types.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "heap_image.h"
+#include "tests/support/fail_alloc.h"
 
 TestSuite(tracer_heap_types, .timeout = 10);
 
@@ -189,5 +191,54 @@ Test(tracer_heap_types, as_many_as_there_may_be)
 	cr_expect_eq(types_resolve(&w.t, w.i.data + 8), 0);
 	cr_expect_eq(w.t.index.len, len + 1);
 	cr_expect_neq(types_resolve(&w.t, w.i.type[IMAGE_FLOAT]), 0, "types go on being found");
+	world_deinit(&w);
+}
+
+#define MANY 19 /* as many as there is room for without the table growing: the next does not fit */
+
+/* Types with a module in their names, and one that is only a name: true when nothing of them is missing. */
+static bool all_of(struct types *t, const uint64_t *type)
+{
+	bool whole = true;
+	uint32_t pseudo;
+
+	for (int k = 0; k < MANY; k++) {
+		uint32_t at = types_resolve(t, type[k]);
+
+		whole = whole && at && !strcmp(types_at(t, at)->name, "forged") &&
+			!strcmp(types_at(t, at)->module, "some.module") && types_known(t, type[k]) == at;
+	}
+	pseudo = types_pseudo(t, "", "interpreter state");
+	return whole && pseudo && !strcmp(types_at(t, pseudo)->name, "interpreter state");
+}
+
+/* Whatever is lost for want of memory, whoever walks must be able to tell. */
+Test(tracer_heap_types, lack_of_memory_is_never_silent)
+{
+	struct world w;
+	uint64_t type[MANY], name;
+
+	world_init(&w, py_sheets[0]);
+	name = fake_py_alloc(&w.i.p, 512).v;
+	fake_mem_put_str(w.i.p.f, name, "some.module.forged");
+	for (int k = 0; k < MANY; k++) {
+		type[k] = heap_image_type(&w.i, "", IMAGE_OBJECT, 32, 0, 0);
+		fake_mem_put_u64(w.i.p.f, type[k] + (uint64_t)w.l->PyTypeObject_tp_name, name);
+	}
+	FAIL_ALLOC_EACH
+	{
+		int r;
+
+		types_deinit(&w.t);
+		r = types_init(&w.t, &w.r, &w.i.p.py, NULL);
+		cr_expect(r == 0 || (r == ERR_NOMEM && fail_alloc_hit()));
+		if (r == 0) {
+			bool whole = all_of(&w.t, type);
+
+			cr_expect(whole || w.t.nomem, "allocation %lu", fail_n_);
+			cr_expect(!w.t.nomem || fail_alloc_hit());
+		}
+	}
+	cr_expect(!w.t.nomem && w.t.list.len > MANY);
 	world_deinit(&w);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "heap_image.h"
+#include "tests/support/fail_alloc.h"
 
 TestSuite(tracer_heap_walk, .timeout = 30);
 
@@ -299,5 +300,42 @@ Test(tracer_heap_walk, a_dict_of_more_entries_than_memory_is_not_believed)
 			heap_free(h);
 			heap_image_free(&i);
 		}
+	}
+}
+
+/* The n-th allocation fails, or it and all after it; false when there are fewer. */
+static bool fails(struct heap_image *i, unsigned long n, bool for_good)
+{
+	struct heap *h = NULL;
+	struct err err = ERR_INIT;
+	bool hit;
+	int r;
+
+	if (for_good)
+		fail_alloc_from(n);
+	else
+		fail_alloc_at(n);
+	r = heap_image_walk(i, &h, &err);
+	hit = fail_alloc_hit();
+	fail_alloc_at(0);
+	cr_expect_eq(r, hit ? ERR_NOMEM : 0, "%s: allocation %lu: %d", i->p.layout->name, n, r);
+	heap_free(h);
+	return hit;
+}
+
+Test(tracer_heap_walk, every_allocation_may_fail)
+{
+	EACH_SHEET(s) {
+		struct heap_image i = small_heap(s);
+		uint64_t big = heap_image_object(&i, IMAGE_BYTES, 33 + 5000), items[1] = { big };
+		unsigned long n;
+
+		fake_mem_put_u64(i.p.f, big + (uint64_t)i.p.layout->PyVarObject_ob_size, 5000);
+		heap_image_list(&i, items, 1, 100);
+		heap_image_finish(&i);
+		for (n = 1; fails(&i, n, false) && n < 1000; n++)
+			(void)fails(&i, n, true);
+		cr_expect(n > 10 && n < 1000, "%lu", n);
+		heap_image_free(&i);
 	}
 }
