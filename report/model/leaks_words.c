@@ -11,9 +11,8 @@
 
 #include "base/buf.h"
 #include "report/model/leaks_private.h"
+#include "report/model/spell.h"
 
-#define KIB 1024.0
-#define MIB (1024.0 * 1024.0)
 #define HELD_SO_MOST 950 /* of a thousand: more are all of them, as far as a sample can tell */
 #define LINE_TELLS 0.7
 
@@ -51,24 +50,16 @@ static __attribute__((format(printf, 2, 3))) const char *keep(struct leaks *l, c
 	return text.failed ? NULL : arena_str(&l->arena, (const char *)text.bytes, text.len);
 }
 
-/* Like units.h of the views: powers of 1024, three figures. */
 static void put_bytes(struct buf *b, double bytes)
 {
-	if (bytes >= MIB * KIB)
-		(void)buf_printf(b, "%.1f GiB", bytes / MIB / KIB);
-	else if (bytes >= MIB)
-		(void)buf_printf(b, bytes < 10 * MIB ? "%.1f MiB" : "%.0f MiB", bytes / MIB);
-	else if (bytes >= KIB)
-		(void)buf_printf(b, bytes < 10 * KIB ? "%.1f KiB" : "%.0f KiB", bytes / KIB);
-	else
-		(void)buf_printf(b, "%.0f bytes", bytes);
+	struct spell s;
+	(void)buf_str(b, spell_bytes(&s, bytes));
 }
 
 static void put_count(struct buf *b, uint64_t n)
 {
-	if (n >= 1000)
-		put_count(b, n / 1000);
-	(void)buf_printf(b, n >= 1000 ? ",%03u" : "%u", (unsigned)(n % 1000));
+	struct spell s;
+	(void)buf_str(b, spell_count(&s, n));
 }
 
 static const char *base_of(const char *file)

@@ -152,7 +152,7 @@ static void draw_plain(struct tui_grid *g, const struct tui_lines *l, unsigned r
 		char line[4096];
 		snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1), p);
 		tui_put(g, row + i, 0, ink, line);
-		unsigned wide = g->ascii ? 2 : 1;
+		unsigned wide = g->ascii ? 3 : 1;
 		if (escape_columns(line, strlen(line)) > g->columns && g->columns >= wide)
 			tui_put(g, row + i, g->columns - wide, TUI_BOLD, tui_cut_mark(g));
 		p += len + 1;

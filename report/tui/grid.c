@@ -128,7 +128,7 @@ static unsigned put_prefix(struct tui_grid *g, unsigned row, unsigned column, un
 
 const char *tui_cut_mark(const struct tui_grid *g)
 {
-	return g->ascii ? ".." : "\u2026";
+	return g->ascii ? "..." : "\u2026";
 }
 
 /*

@@ -55,7 +55,7 @@ unsigned tui_putf(struct tui_grid *g, unsigned row, unsigned column, enum tui_in
 void tui_put_right(struct tui_grid *g, unsigned row, unsigned end, enum tui_ink ink,
 		   const char *safe);
 
-/* What stands where something was cut: "…", or ".." (two columns) without UTF-8. */
+/* What stands where something was cut: "…", or "..." (three columns) without UTF-8. */
 const char *tui_cut_mark(const struct tui_grid *g);
 
 /*

@@ -80,15 +80,15 @@ static enum escape_to charset(const struct text *t)
 	return t->o->utf8 ? ESCAPE_UTF8 : ESCAPE_ASCII;
 }
 
-/* Not ~, which marks estimates, and before a path means somebody's home. */
+/* Not ~, which marks estimates, and before a path means somebody's home; nor two dots, the parent folder. */
 static const char *ellipsis(const struct text *t)
 {
-	return t->o->utf8 ? "\u2026" : "..";
+	return t->o->utf8 ? "\u2026" : "...";
 }
 
 static size_t ellipsis_columns(const struct text *t)
 {
-	return t->o->utf8 ? 1 : 2;
+	return t->o->utf8 ? 1 : 3;
 }
 
 /* Escaped text in a bounded buffer; very long names keep their end. */
@@ -115,7 +115,7 @@ static size_t put_cut(struct text *t, const struct name *name, size_t columns)
 		out_put(t->out, name->text, name->n);
 		return name->columns;
 	}
-	if (columns < 4) {
+	if (columns < 3 + ellipsis_columns(t)) {
 		size_t fits = escape_prefix(name->text, name->n, columns);
 		out_put(t->out, name->text, fits);
 		return escape_columns(name->text, fits);
