@@ -117,13 +117,14 @@ static void holder_rows(struct text *t, const struct heap_model *m, size_t top)
 
 static void graph_words(struct text *t, const struct fact_heap_graph *g)
 {
-	struct units a, b, c, d, e;
+	const uint64_t in_c = heaps_last(&t->r->heaps)->heap.static_objects;
+	struct units a, b, c, d, e, f;
 	char words[500];
 
 	snprintf(words, sizeof words,
-		 "%s objects, %s references; reference counts: %.2f%% of %s objects exactly explained, "
-		 "%s references too many, of these %s found in C data (--view refcounts).",
-		 units_count(&a, g->objects), units_count(&b, g->edges),
+		 "%s objects, %s of them variables of C code; %s references; reference counts: %.2f%% of the %s that are "
+		 "not immortal exactly explained, %s references too many, of these %s found in C data (--view refcounts).",
+		 units_count(&a, g->objects), units_count(&f, in_c), units_count(&b, g->edges),
 		 g->audited ? 100.0 * (double)g->exact / (double)g->audited : 0.0,
 		 units_count(&c, g->audited), units_count(&d, g->excess), units_count(&e, g->explained));
 	text_wrapped(t, "        ", 8, words);
