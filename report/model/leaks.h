@@ -98,6 +98,11 @@ int leaks_find(struct leaks *l, const struct recording *r, struct err *err) MUST
 /* Set by_stack[stack] for every stack with an accused row; the rest of the array is left alone. */
 void leaks_accused(const struct leaks *l, bool *by_stack);
 
+#define LEAK_SHARE_MAX 24
+
+/* " (52 % held there)" of a part whose objects are not all held as its path says; else "". Returns buf. */
+const char *leak_held_share(const struct leak *row, char buf[LEAK_SHARE_MAX]);
+
 /* Was it of a type that had a free list in every CPython of 3.8 to 3.15, so that its stack may be another one's? */
 bool leak_used_again(const struct leak *row);
 

@@ -86,6 +86,14 @@ static void put_what(struct buf *b, const struct leak *row)
 				 row->objects_per_s);
 }
 
+const char *leak_held_share(const struct leak *row, char buf[LEAK_SHARE_MAX])
+{
+	*buf = '\0';
+	if (*row->path && row->held_so <= HELD_SO_MOST)
+		snprintf(buf, LEAK_SHARE_MAX, " (%u %% held there)", (row->held_so + 5) / 10);
+	return buf;
+}
+
 static void put_held(struct buf *b, const struct leaks *l, const struct leak *row)
 {
 	(void)l;

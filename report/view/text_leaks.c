@@ -60,12 +60,10 @@ static void put_part(struct text *t, const struct leak *row)
 	if (row->blamed != STACKS_NONE)
 		f = stacks_text(&t->r->stacks, row->blamed);
 	const char *slash = strrchr(f.file, '/');
-	char share[32] = "";
-	if (*row->path && row->held_so <= 950)
-		snprintf(share, sizeof share, " (%u %% held there)", (row->held_so + 5) / 10);
+	char share[LEAK_SHARE_MAX];
 	buf_printf(&line, "%s%s, %s%s, %s at %s %s:%u",
 		   *row->type_name ? row->type_name : "blocks",
-		   row->container ? " that grows" : "", text_bytes(t, &a, row->bytes), share,
+		   row->container ? " that grows" : "", text_bytes(t, &a, row->bytes), leak_held_share(row, share),
 		   leak_place_name(row->place), f.function,
 		   slash && slash[1] ? slash + 1 : f.file, f.line);
 	const char *words = buf_cstr(&line);

@@ -138,7 +138,7 @@ static void parts(struct text *t, size_t number, size_t lead)
 	static const char *const titles[] = { "Type", "Made at", "#Bytes", "#Growth" };
 	const struct leaks *l = &t->r->leaks;
 	size_t end = parts_end(l, lead);
-	char id[32];
+	char id[32], share[LEAK_SHARE_MAX];
 	if (end == lead + 1)
 		return;
 	snprintf(id, sizeof id, "t-parts-%zu", number);
@@ -148,7 +148,8 @@ static void parts(struct text *t, size_t number, size_t lead)
 		const struct leak *row = &l->rows.at[i];
 		out_str(t->out, "<tr><td class=\"name\"><bdi>");
 		html_name_str(t, *row->type_name ? row->type_name : "blocks");
-		out_printf(t->out, "</bdi>%s</td><td class=\"name\">", row->container ? " that grows" : "");
+		out_printf(t->out, "</bdi>%s%s</td><td class=\"name\">", row->container ? " that grows" : "",
+			   i == lead ? "" : leak_held_share(row, share));
 		if (row->place != LEAK_MADE) /* the column says so of the others */
 			out_printf(t->out, "%s at ", leak_place_name(row->place));
 		made_at(t, row);

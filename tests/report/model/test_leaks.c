@@ -343,7 +343,9 @@ Test(report_model_leaks, of_what_two_hold_it_is_told_how_many_one_does)
 	held_by(1, 1, 240, "set feed.idle", "feed.idle[*]");
 	end();
 	const struct leak *row = &r.leaks.rows.at[0];
+	char share[LEAK_SHARE_MAX];
 	cr_expect_eq(row->held_so, 750);
+	cr_expect_str_eq(leak_held_share(row, share), " (75 % held there)");
 	cr_expect(strstr(row->sentence, ", 75 % of them held by list feed.listeners"), "%s", row->sentence);
 }
 
