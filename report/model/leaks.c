@@ -443,7 +443,7 @@ static int find_filed(const struct leaks *l, struct map *ret, struct err *err)
 {
 	for (size_t i = 0; i < l->rows.len; i++) {
 		const char *path = l->rows.at[i].path, *item = strrchr(path, '[');
-		if (item && map_set(ret, text_key(path, (size_t)(item - path)), i) < 0)
+		if (item && l->rows.at[i].state == LEAK_ACCUSED && map_set(ret, text_key(path, (size_t)(item - path)), i) < 0)
 			return err_nomem(err);
 	}
 	return 0;
@@ -477,8 +477,22 @@ static int add_tables(struct leaks *l, const struct recording *r, const struct c
 		for (size_t k = 0; k < rows && !there; k++)
 			there = l->rows.at[k].stack == cell->stack && l->rows.at[k].type == cell->type;
 		rc = there ? 0 : add_cell(l, r, cell, 0, err);
+		if (rc == 0 && !there)
+			vec_last(&l->rows)->table = true;
 	}
 	return rc;
+}
+
+/* By itself a table is no leak: it came at once and stays. */
+static void acquit_lonely_tables(struct leaks *l)
+{
+	for (size_t i = 0; i < l->rows.len; i++) {
+		struct leak *row = &l->rows.at[i];
+		if (row->table && row->lead == i && row->state == LEAK_ACCUSED) {
+			row->state = LEAK_ACQUITTED;
+			row->reason = "the table of what is told elsewhere";
+		}
+	}
 }
 
 /*
@@ -602,16 +616,20 @@ static int find(struct leaks *l, const struct recording *r, struct cells *cells,
 	if (rc == 0)
 		rc = add_hidden(l, r, cells, err);
 	if (rc == 0)
-		rc = add_tables(l, r, cells, err);
-	if (rc == 0)
 		rc = leaks_put(l, r, err);
-	for (size_t i = 0; rc == 0 && i < l->rows.len; i++)
+	size_t judged = l->rows.len;
+	for (size_t i = 0; rc == 0 && i < judged; i++)
+		rc = leaks_judge(l, r, &l->rows.at[i], err);
+	if (rc == 0)
+		rc = add_tables(l, r, cells, err);
+	for (size_t i = judged; rc == 0 && i < l->rows.len; i++)
 		rc = leaks_judge(l, r, &l->rows.at[i], err);
 	if (rc == 0) {
 		share_acquittals(l);
 		rc = leaks_merge(l, r, err);
 	}
 	if (rc == 0) {
+		acquit_lonely_tables(l);
 		leaks_believe(l, r);
 		rc = put_in_order(l, err);
 	}

@@ -45,6 +45,7 @@ struct leak {
 	uint32_t put; /* the stack their container, the last on their path, was last enlarged at; STACKS_NONE: not known */
 	uint32_t type;	/* number of the type in the last snapshot; 0: not known */
 	bool container; /* no objects are made here: an older object of the type grows */
+	bool table;	 /* of a container whose own line is not suspected: a part of what it holds, or nothing */
 	bool of_buffers; /* no objects are made here, but their buffers: of many of the type */
 	enum leak_state state;
 	enum leak_reach reach;

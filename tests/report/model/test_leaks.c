@@ -323,6 +323,24 @@ Test(report_model_leaks, the_table_that_holds_a_leak_is_part_of_it_wherever_it_w
 	cr_expect_eq(r.suspect_bytes, 203600);
 }
 
+Test(report_model_leaks, the_table_of_what_is_bounded_is_not_accused)
+{
+	feed_site(&r, 1, 1, "make /srv/store.py:4 < serve /srv/app.py:3");
+	feed_site(&r, 2, 1, "keep /srv/cache.py:9 < serve /srv/app.py:3");
+	for (int i = 0; i < 60; i++) {
+		struct fact_delta d[] = { { 1, 16, 2560, 0, 0, 0, 0 }, { 2, 1, 50000, 0, 0, 0, 0 } };
+		feed_interval(&r, i, i + 1, d, i == 9 ? 2 : 1);
+	}
+	begin_heap(true);
+	joined(1, 1, FACT_JOIN_OBJECT, 960, 480, 153600);
+	joined(2, 2, FACT_JOIN_BUFFER, 1, 0, 50000);
+	held(1, 1, "deque feed.listeners", LIST "[*]", FACT_BOUND_DEQUE, 1000);
+	held(2, 2, "deque feed.listeners", LIST, FACT_BOUND_NONE, 0);
+	end();
+	cr_expect_eq(r.leaks.naccused, 0);
+	cr_expect_eq(r.leaks.rows.len, 1);
+}
+
 Test(report_model_leaks, of_what_came_early_the_later_half_tells_the_rate)
 {
 	feed_site(&r, 1, 1, "subscribe /srv/feed.py:19 < serve /srv/app.py:3");
