@@ -284,6 +284,13 @@ int ptrace_read_memory(pid_t pid, taddr addr, void *buf, size_t n, struct err *e
 	return transfer_result(process_vm_readv(pid, &ours, 1, &theirs, 1, 0), n, addr, "read", err);
 }
 
+bool ptrace_touch(pid_t tid, taddr addr)
+{
+	errno = 0;
+	(void)ptrace(PTRACE_PEEKDATA, tid, (void *)(uintptr_t)addr.v, NULL);
+	return errno == 0;
+}
+
 int ptrace_write_memory(pid_t pid, taddr addr, const void *buf, size_t n, struct err *err)
 {
 	struct iovec ours = { (void *)(uintptr_t)buf, n };

@@ -88,6 +88,13 @@ int ptrace_read_memory(pid_t pid, taddr addr, void *buf, size_t n, struct err *e
 int ptrace_write_memory(pid_t pid, taddr addr, const void *buf, size_t n,
 			struct err *err) MUST_CHECK;
 
+/*
+ * Read a word of a stopped tracee as a debugger does, and forget it: when addr is below a mapping that grows down
+ * (the main thread's stack) the kernel extends it as if the thread had touched it: __access_remote_vm in mm/memory.c from
+ * 6.5 on, find_extend_vma in mm/gup.c before. False: there is nothing and may be nothing.
+ */
+bool ptrace_touch(pid_t tid, taddr addr);
+
 uint64_t ptrace_clock_ns(void); /* CLOCK_MONOTONIC */
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@
 #define SCRATCH_BYTES 1024
 /* Below the frame: a signal handler must fit there if we die before the mask is set. */
 #define HANDLER_ROOM_BYTES 4096
+/* The kernel keeps so much free below a stack that grows (stack_guard_gap, 256 pages), and some more. */
+#define STACK_GUARD_BYTES ((uint64_t)257 * 65536)
 #define TEXT_CHUNK ((size_t)64 << 10)
 #define TEXT_OVERLAP 16
 #define CALL_TIMEOUT_MS 10000
@@ -235,6 +238,36 @@ static bool pick_thread(struct remote *r)
 	return best > 0;
 }
 
+/*
+ * The main thread's stack is as large as it has ever been: at the deepest point so far there is no room below it,
+ * however long we wait. It is made as large as a signal's frame there would make it, and stays so. False: it is not that.
+ */
+static bool grow_stack(struct remote *r)
+{
+	for (size_t i = 0; i < stop_count(r->stop); i++) {
+		pid_t tid = stop_tid(r->stop, i);
+		const struct map_range *stack;
+		struct rlimit limit;
+		struct stop_regs regs;
+		uint64_t lowest;
+		taddr sp;
+
+		if (tid != stop_pid(r->stop) || ptrace_get_regs(tid, &regs, NULL) < 0 || !r->arch->native(&regs))
+			continue;
+		sp = r->arch->sp(&regs);
+		stack = maps_find(r->maps, sp);
+		if (!stack || strncmp(stack->path, "[stack", 6) != 0 || has_room(stack, sp, room_needed(r)))
+			return false;
+		lowest = (sp.v - room_needed(r)) & ~(uint64_t)4095;
+		if (prlimit(tid, RLIMIT_STACK, NULL, &limit) < 0 || stack->end - lowest > limit.rlim_cur)
+			return false;
+		if (stack > r->maps->ranges && stack[-1].end + STACK_GUARD_BYTES > lowest)
+			return false;
+		return ptrace_touch(tid, taddr_of(lowest));
+	}
+	return false;
+}
+
 /* --- saving its state ------------------------------------------------------------------------ */
 
 static int save_fp(struct remote *r, struct err *err)
@@ -315,6 +348,16 @@ static int save_state(struct remote *r, struct err *err)
 	return ret;
 }
 
+static bool pick_anew(struct remote *r, struct err *err)
+{
+	maps_deinit(&r->own_maps);
+	r->own_maps = (struct maps){ 0 };
+	if (maps_read(stop_pid(r->stop), &r->own_maps, err) < 0)
+		return false;
+	r->maps = &r->own_maps;
+	return pick_thread(r);
+}
+
 static int choose(struct remote *r, struct err *err)
 {
 	bool found;
@@ -326,11 +369,7 @@ static int choose(struct remote *r, struct err *err)
 		if (save_fp(r, NULL) < 0)
 			r->state.fp_len = sizeof(r->fp);
 	}
-	found = pick_thread(r);
-	if (!found && maps_read(stop_pid(r->stop), &r->own_maps, err) == 0) {
-		r->maps = &r->own_maps;
-		found = pick_thread(r);
-	}
+	found = pick_thread(r) || pick_anew(r, err) || (grow_stack(r) && pick_anew(r, err));
 	if (found)
 		return save_state(r, err);
 	return err_hint(err, err_set(err, ERR_UNSUPPORTED,

@@ -8,9 +8,11 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +128,64 @@ Test(tracer_process_remote, memory_can_be_mapped_written_and_unmapped)
 	cr_expect_null(maps_find(&m, taddr_of((uint64_t)at)));
 	maps_deinit(&m);
 	cr_assert_eq(session_close(&s), 0);
+	victim_must_be_well(&v);
+	victim_end(&v);
+}
+
+static uint64_t stack_bytes(pid_t pid)
+{
+	struct maps m = { 0 };
+	uint64_t ret = 0;
+
+	cr_assert_eq(maps_read(pid, &m, NULL), 0);
+	for (size_t i = 0; i < m.count; i++)
+		if (strcmp(m.ranges[i].path, "[stack]") == 0)
+			ret = m.ranges[i].end - m.ranges[i].start;
+	maps_deinit(&m);
+	return ret;
+}
+
+/* The stack of a main thread ends where it was at its deepest, and there the victim computes all the time. */
+Test(tracer_process_remote, a_stack_that_ends_right_here_is_extended)
+{
+	uint64_t before, after;
+	struct victim v;
+	struct session s;
+
+	spy_require_ptrace();
+	for (long more = 0; more < 4096; more += 512) {
+		char bytes[16];
+
+		snprintf(bytes, sizeof(bytes), "%ld", 300000 + more);
+		v = victim_start("edge", bytes);
+		before = stack_bytes(v.pid);
+		s = open_session(v.pid);
+		cr_expect_eq(call(&s, remote_sys(s.remote)->getpid, 0, 0, 0, 0, 0, 0), v.pid);
+		cr_assert_eq(session_close(&s), 0);
+		after = stack_bytes(v.pid);
+		cr_expect(after > before && after - before < 65536, "%llu to %llu bytes", (unsigned long long)before,
+			  (unsigned long long)after);
+		victim_must_be_well(&v);
+		victim_end(&v);
+	}
+}
+
+/* Where it may not grow any more nobody is made to call there. */
+Test(tracer_process_remote, a_stack_that_may_not_grow_is_left_alone)
+{
+	struct session s = { 0 };
+	struct err err = ERR_INIT;
+	struct rlimit least;
+	struct victim v;
+
+	spy_require_ptrace();
+	v = victim_start("edge", "300000");
+	least.rlim_cur = least.rlim_max = stack_bytes(v.pid);
+	cr_assert_eq(prlimit(v.pid, RLIMIT_STACK, &least, NULL), 0);
+	cr_expect_eq(session_open(v.pid, &s, &err), ERR_UNSUPPORTED, "%s", err.text);
+	cr_expect_str_eq(err.hint, "no-thread-for-call");
+	cr_assert_eq(session_close(&s), 0);
+	cr_expect_eq(stack_bytes(v.pid), least.rlim_cur);
 	victim_must_be_well(&v);
 	victim_end(&v);
 }

@@ -4,6 +4,7 @@
  * masks, its system calls and its data all the time, under a fast timer. Descriptor 3 is the
  * shared page; the argument chooses what it does.
  */
+#include <alloca.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -365,6 +366,22 @@ static void busy(unsigned timer_us)
 	_exit(0);
 }
 
+/* One thread that computes where its stack ends so far; it was large before, and has never been larger. */
+static __attribute__((noinline)) void at_the_edge(size_t bytes)
+{
+	volatile char *room = alloca(bytes);
+	uint64_t expected = digest(11);
+
+	room[0] = 1;
+	atomic_store(&page->ready, 1);
+	for (uint64_t i = 1; running(); i++) {
+		CHECK(digest(11) == expected && room[0] == 1, i);
+		check_red_zone(i * 0x0101010101010101u);
+		atomic_fetch_add(&page->beats[0], 1);
+	}
+	_exit(0);
+}
+
 /* One thread in one long relative sleep. */
 static void sleeper(void)
 {
@@ -457,6 +474,8 @@ int main(int argc, char **argv)
 		busy(1000);
 	else if (strcmp(mode, "quiet") == 0)
 		busy(0);
+	else if (strcmp(mode, "edge") == 0)
+		at_the_edge(argc > 2 ? (size_t)atol(argv[2]) : 0);
 	else if (strcmp(mode, "sleeper") == 0)
 		sleeper();
 	else if (strcmp(mode, "nobody") == 0)
