@@ -14,6 +14,11 @@ static void scaled(char *out, size_t cap, double v, const char *sign, const char
 	snprintf(out, cap, "%s%.24s%s", sign, spell_bytes(&bytes, v), suffix);
 }
 
+static void copied(char *out, size_t cap, const char *words)
+{
+	snprintf(out, cap, "%s", words);
+}
+
 const char *units_bytes(struct units *buf, uint64_t bytes)
 {
 	if (bytes < 1024)
@@ -48,7 +53,7 @@ const char *units_rate(struct units *buf, double bytes_per_second)
 const char *units_count(struct units *buf, uint64_t count)
 {
 	struct spell words;
-	snprintf(buf->text, sizeof buf->text, "%s", spell_count(&words, count));
+	copied(buf->text, sizeof buf->text, spell_count(&words, count));
 	return buf->text;
 }
 
