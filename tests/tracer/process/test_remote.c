@@ -154,7 +154,7 @@ Test(tracer_process_remote, a_stack_that_ends_right_here_is_extended)
 
 	spy_require_ptrace();
 	for (long more = 0; more < 4096; more += 512) {
-		char bytes[16];
+		char bytes[32];
 
 		snprintf(bytes, sizeof(bytes), "%ld", 300000 + more);
 		v = victim_start("edge", bytes);
