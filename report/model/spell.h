@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Figures inside sentences of models, spelled as the views spell theirs in columns: one rule, which
- * report/view/units.c repeats and report/web/units.js follows.
+ * report/view/units.c calls and report/web/units.js follows.
  */
 #ifndef PYMEMPROF_REPORT_MODEL_SPELL_H
 #define PYMEMPROF_REPORT_MODEL_SPELL_H
