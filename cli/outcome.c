@@ -2,6 +2,7 @@
 /* Two tables. A new hint key needs a line here and one in pymemprof(1), DIAGNOSTICS. */
 #include "cli/outcome.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,10 @@ static const struct hint hints[] = {
 	{ "needs-recording", "record the process, pymemprof attach, or choose text, json, csv or html" },
 	{ "newer-file", "read it with the version of pymemprof that wrote it, or a later one" },
 	{ "max-pause", "allow a longer stop with --max-pause, or leave out --read-only" },
+	{ "no-descriptors", "raise the limit of open files (ulimit -n): some thirty are enough" },
 	{ "no-graph", "take one that does: pymemprof snapshot --graph -o FILE PID" },
+	{ "no-memory",
+	  "pymemprof itself lacks memory: raise ulimit -v or its control group's limit" },
 	{ "no-pymalloc", "start the program without PYTHONMALLOC=malloc" },
 	{ "no-screen", "set TERM to the terminal's kind, or print text: pymemprof top -b" },
 	{ "no-such-process", "list Python processes: pymemprof doctor" },
@@ -108,10 +112,22 @@ const char *outcome_key(size_t i)
 	return i < sizeof hints / sizeof *hints ? hints[i].key : NULL;
 }
 
+/* What anything may run out of, wherever it was. */
+static const char *hint_of(const struct err *err)
+{
+	const char *hint = outcome_hint(err->hint);
+
+	if (hint || err->hint)
+		return hint;
+	if (err->sys == EMFILE || err->sys == ENFILE)
+		return outcome_hint("no-descriptors");
+	return err->code == ERR_NOMEM ? outcome_hint("no-memory") : NULL;
+}
+
 void outcome_print(const struct err *err, bool with_hint)
 {
 	char text[ERR_TEXT_MAX * ESCAPE_GROWTH + 1];
-	const char *hint = outcome_hint(err->hint);
+	const char *hint = hint_of(err);
 	escape(ESCAPE_ASCII, err->text, strnlen(err->text, sizeof err->text), text, sizeof text);
 	fprintf(stderr, "pymemprof: %s\n", *text ? text : err_code_name(err->code));
 	if (hint && with_hint)

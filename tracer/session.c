@@ -99,11 +99,12 @@ int session_init(struct session *s, pid_t pid, const struct session_options *opt
 void session_deinit(struct session *s)
 {
 	session_snapshot_drop(s);
+	ledger_free(s->ledger);
+	decode_free(s->decode);
+	/* after all that took memory, so that the want of it is no reason to leave anything behind */
 	if (s->hooked)
 		(void)undo_run(&s->undo, 0, NULL);
 	inject_free(s->inject);
-	ledger_free(s->ledger);
-	decode_free(s->decode);
 	py_deinit(&s->py);
 	mem_free(s->mem);
 	waits_deinit(&s->waits);
@@ -285,6 +286,7 @@ int session_unhook(struct session *s, struct err *err)
 	if (!s->hooked)
 		return 0;
 	session_measure_agent(s);
+	inject_make_room(s->inject);
 	int r = stop_patiently(s->pid, &stop, err);
 	if (r == ERR_GONE) {
 		s->hooked = false;
@@ -303,7 +305,7 @@ int session_unhook(struct session *s, struct err *err)
 	r = inject_remove(s->inject, stop, s->mem, session_drain, s, &audit, err);
 	s->result->cost.detach_stop_ns += stop_elapsed_ns(stop);
 	int gone = stop_detach(stop, NULL);
-	s->hooked = false;
+	s->hooked = r < 0 && r != ERR_GONE && gone != ERR_GONE;
 	if (r == ERR_GONE || gone == ERR_GONE)
 		return session_rest(s, err);
 	if (r < 0)

@@ -38,6 +38,7 @@
 #define FD_TOP 1024 /* descriptors go below this: select(2) and the size of the kernel's table */
 #define OURS_MAX 8 /* descriptors of ours there can be in a target */
 #define FD_ROOM 16
+#define RESERVE_BYTES (8ull << 20) /* the largest part: the program's mappings, some ten thousand */
 #define CALLER_TRIES 30
 #define CALLER_STEP_USEC 200
 
@@ -62,6 +63,11 @@ static int check_options(const struct inject_options *o, struct err *err)
 		return err_set(err, ERR_USAGE, "between 1 and %d frames of a stack can be kept",
 			       AGENT_FRAMES_MAX);
 	return 0;
+}
+
+void inject_make_room(struct inject *in)
+{
+	reserve_release(&in->reserve);
 }
 
 int inject_new(const struct inject_options *options, struct inject **ret, struct err *err)
@@ -102,6 +108,7 @@ void inject_free(struct inject *in)
 	if (in->share_fd >= 0)
 		close(in->share_fd);
 	inject_leave(in);
+	inject_make_room(in);
 	free(in->state);
 	free(in->text);
 	free(in->residual.bytes);
@@ -741,6 +748,8 @@ static int attach(struct inject *in, struct stop *s, struct mem_source *mem, str
 	if (r == 0)
 		r = read_interpreter(in, err);
 	if (r == 0)
+		r = reserve_hold(&in->reserve, RESERVE_BYTES, err);
+	if (r == 0)
 		r = map_agent(in, undo, err);
 	if (r == 0)
 		r = share_make(in, undo, err);
@@ -759,6 +768,7 @@ int inject_attach(struct inject *in, struct stop *s, struct mem_source *mem, con
 	in->py = py;
 	r = attach(in, s, mem, undo, err);
 	if (r < 0) {
+		inject_make_room(in);
 		undo_run(undo, mark, NULL);
 		inject_leave(in);
 		return r;

@@ -88,6 +88,12 @@ int inject_public(const struct inject *in, struct mem_source *mem, struct agent_
 		  struct err *err) MUST_CHECK;
 
 /*
+ * Give up what the attach held back for the removal. Before whatever belongs to it, as stopping the target;
+ * inject_remove does it, too. Never fails.
+ */
+void inject_make_room(struct inject *in);
+
+/*
  * Called between two stops while a thread has to leave the agent: read what waits in the pipe,
  * or a thread that waits for room in it never will. Negative ends the removal with that code.
  */
@@ -97,7 +103,7 @@ typedef int inject_drain_fn(void *ctx, struct err *err);
  * Unhook, wait (bounded) until no thread is inside, fetch what is left, unmap, audit. The target
  * is stopped in s, and stopped again when this returns; it may have run in between. Restores only
  * words which are still ours. drain may be NULL. A target that keeps the agent is not an error:
- * see *ret. Errors: GONE, FAULT, SYS.
+ * see *ret. After an error the entry in undo may do it yet. Errors: GONE, FAULT, SYS, NOMEM.
  */
 int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inject_drain_fn *drain,
 		  void *ctx, struct inject_audit *ret, struct err *err) MUST_CHECK;

@@ -3,6 +3,7 @@
 #ifndef PYMEMPROF_TRACER_AGENT_INJECT_INSIDE_H
 #define PYMEMPROF_TRACER_AGENT_INJECT_INSIDE_H
 
+#include "base/reserve.h"
 #include "tracer/agent/inject.h"
 #include "tracer/agent/residual.h"
 #include "tracer/agent/state.h"
@@ -35,6 +36,7 @@ struct inject {
 	bool have_state;  /* state was read at the removal */
 	bool unmapping;	  /* from here on the range may be somebody else's */
 	struct residual residual;
+	struct reserve reserve;	  /* what a removal needs; held while there is something to remove */
 };
 
 /* Address of the function word of (domain, func) in the interpreter's table. */

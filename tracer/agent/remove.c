@@ -24,6 +24,7 @@
 #define TRY_USEC_MIN 200
 #define TRY_USEC_MAX 20000
 #define PROBE_BYTES_MAX (16ull << 20)
+#define PROBE_WORDS 4096
 #define STACK_BYTES_MAX (64ull << 20)
 
 /* --- unhooking ---------------------------------------------------------------------------------- */
@@ -60,26 +61,35 @@ static int copied_domain(const struct agent_fixed *fx, const uint64_t *word)
 	return -1;
 }
 
-static int restore_in(struct inject *in, uint64_t start, uint64_t end, struct err *err)
+static int restore_in_words(struct inject *in, const uint64_t *word, size_t n, uint64_t start, struct err *err)
 {
 	const struct agent_fixed *fx = &in->fixed;
-	size_t n = (size_t)(end - start) / 8;
-	AUTO_FREE uint64_t *word = malloc(n * 8 + 8);
-	int r = word ? mem_read(in->mem, taddr_of(start), word, n * 8, NULL) : err_nomem(err);
+	int r = 0;
 
-	if (r < 0)
-		return r == ERR_NOMEM ? r : 0; /* not all of it is there: nothing was kept in it */
-	for (size_t i = 0; i + AGENT_FUNCS <= n; i++) {
+	for (size_t i = 0; r == 0 && i + AGENT_FUNCS <= n; i++) {
 		int d = word[i] - in->base.v < AGENT_MAP_BYTES ? copied_domain(fx, &word[i]) : -1;
 
-		if (d < 0)
-			continue;
-		r = live_write(in->mem, taddr_of(start + i * 8), fx->original[d].func,
-			       sizeof(fx->original[d].func), err);
-		if (r < 0)
-			return r;
+		if (d >= 0)
+			r = live_write(in->mem, taddr_of(start + i * 8), fx->original[d].func,
+				       sizeof(fx->original[d].func), err);
 	}
-	return 0;
+	return r;
+}
+
+/* Chunk by chunk, each with as much of the next as a copy that begins in it may reach. Nothing is kept where nothing can be read. */
+static int restore_in(struct inject *in, uint64_t start, uint64_t end, struct err *err)
+{
+	uint64_t word[PROBE_WORDS + AGENT_FUNCS - 1];
+	int r = 0;
+
+	for (uint64_t at = start; r == 0 && at < end; at += PROBE_WORDS * 8) {
+		size_t want = end - at < sizeof(word) ? (size_t)(end - at) : sizeof(word);
+		int64_t got = mem_read_some(in->mem, taddr_of(at), word, want);
+
+		if (got > 0)
+			r = restore_in_words(in, word, (size_t)got / 8, at, err);
+	}
+	return r;
 }
 
 /*
@@ -324,7 +334,7 @@ int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inj
 {
 	int r, tries = 0;
 
-	in->hooked = false;
+	inject_make_room(in);
 	/* Again, when one call or look failed: all of it may be done twice but the end of the mapping. */
 	do {
 		*ret = (struct inject_audit){ 0 };
@@ -333,6 +343,7 @@ int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inj
 			r = take_out(in, drain, ctx, ret, err);
 		inject_leave(in);
 	} while (r < 0 && r != ERR_GONE && !in->unmapping && ++tries < REMOVE_TRIES);
+	in->hooked = r < 0 && r != ERR_GONE && !in->unmapping;
 	return r;
 }
 
@@ -385,6 +396,7 @@ int inject_undo_remove(void *ctx, uint64_t a, uint64_t b, struct err *err)
 	(void)b;
 	if (!in->hooked)
 		return 0;
+	inject_make_room(in);
 	r = live_new(in->pid, &mem, err);
 	if (r == 0)
 		r = stop_attach(in->pid, &s, err);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/reserve.h"
 #include "tracer/process/procfs.h"
 #include "tracer/process/ptrace.h"
 #include "tracer/process/remote_inside.h"
@@ -30,6 +31,7 @@
 #define BIRTH_TIMEOUT_MS 10000
 #define DEATH_TIMEOUT_MS 30000 /* giving back a large copy takes its time */
 #define REAP_TRIES 200
+#define RESERVE_BYTES (4ull << 20)
 #define ORPHANS_MAX 64
 #define REAP_ROUNDS 64 /* of orphans, each a list as long as it is looked at */
 /* A process id nobody has (PID_MAX_LIMIT is 2^22): what wait4 gets when the clone failed. */
@@ -40,6 +42,7 @@ struct freeze {
 	pid_t copy_inside; /* the copy's pid as the target sees it */
 	uint64_t clone_ns;
 	bool killed, settled;
+	struct reserve reserve; /* what letting the target reap it needs */
 	struct arch_frame last, reap;
 };
 
@@ -161,8 +164,11 @@ int freeze_new(struct remote *r, struct freeze **ret, struct err *err)
 	if (!f)
 		return err_nomem(err);
 	f->target = stop_pid(remote_stop(r));
-	code = clone_target(f, r, err);
+	code = reserve_hold(&f->reserve, RESERVE_BYTES, err);
+	if (code == 0)
+		code = clone_target(f, r, err);
 	if (code < 0) {
+		reserve_release(&f->reserve);
 		if (f->copy)
 			(void)!freeze_free(f, r, NULL);
 		else
@@ -268,6 +274,7 @@ int freeze_free(struct freeze *f, struct remote *r, struct err *err)
 	inside = f->copy_inside;
 	if (!f->killed)
 		kill_copy(f->copy);
+	reserve_release(&f->reserve);
 	free(f);
 	code = r ? reap_in_target(r, inside, err) : reap_with_own_stop(target, inside, err);
 	if (code == ERR_GONE)
