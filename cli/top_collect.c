@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/own.h"
 #include "tracer/process/cgroup.h"
 #include "tracer/process/procfs.h"
@@ -77,14 +78,11 @@ static uint64_t image_of(pid_t pid)
 {
 	char path[32];
 	unsigned char bytes[1024];
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
 	snprintf(path, sizeof path, "/proc/%d/auxv", (int)pid);
 	AUTO_FCLOSE FILE *f = fopen(path, "re");
 	size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return n ? hash : 0;
+	return n ? hash_bytes(HASH_START, bytes, n) : 0;
 }
 
 static bool has_execed(const struct top *t)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "report/model/leaks_private.h"
 
@@ -430,20 +431,12 @@ static int add_hidden(struct leaks *l, const struct recording *r, const struct c
 	return 0;
 }
 
-static uint64_t text_key(const char *text, size_t n)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3u;
-	return hash;
-}
-
 /* Where the items of an accused row are filed: its path up to the last index. Keys → row. */
 static int find_filed(const struct leaks *l, struct map *ret, struct err *err)
 {
 	for (size_t i = 0; i < l->rows.len; i++) {
 		const char *path = l->rows.at[i].path, *item = strrchr(path, '[');
-		if (item && l->rows.at[i].state == LEAK_ACCUSED && map_set(ret, text_key(path, (size_t)(item - path)), i) < 0)
+		if (item && l->rows.at[i].state == LEAK_ACCUSED && map_set(ret, hash_bytes(HASH_START, path, (size_t)(item - path)), i) < 0)
 			return err_nomem(err);
 	}
 	return 0;
@@ -452,7 +445,7 @@ static int find_filed(const struct leaks *l, struct map *ret, struct err *err)
 static bool is_filed_at(const struct leaks *l, const struct map *filed, const char *path)
 {
 	const size_t n = strlen(path);
-	const uint64_t *row = n ? map_find(filed, text_key(path, n)) : NULL;
+	const uint64_t *row = n ? map_find(filed, hash_bytes(HASH_START, path, n)) : NULL;
 	return row && strncmp(l->rows.at[*row].path, path, n) == 0 && l->rows.at[*row].path[n] == '[';
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "report/tui/state.h"
 
@@ -137,7 +138,7 @@ static uint64_t key_of(const struct wood *w, uint32_t at, bool inverted)
 	uint64_t h = inverted ? 77 : 55;
 
 	for (; at; at = w->at.at[at].parent)
-		h = (h ^ (w->at.at[at].frame + 1)) * UINT64_C(0x100000001b3);
+		h = hash_bytes(h, &w->at.at[at].frame, sizeof w->at.at[at].frame);
 	return h | 1;
 }
 

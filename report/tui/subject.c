@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define RATE_WINDOW_NS UINT64_C(30000000000)
 #define OLDER_NS UINT64_C(2000000000)
 #define JUDGE_AT_ONCE 3	/* verdicts are dear: a few at each refresh */
@@ -49,11 +51,7 @@ bool tui_by_stack(const struct tui_subject *s)
 
 uint64_t tui_type_key(const struct fact_heap_type *t)
 {
-	uint64_t h = t->addr ^ UINT64_C(0xcbf29ce484222325);
-
-	for (const char *p = t->name; p && *p; p++)
-		h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	return h;
+	return hash_bytes(t->addr ^ HASH_START, t->name, t->name ? strlen(t->name) : 0);
 }
 
 const struct heap_model *tui_heap(const struct tui_subject *s)

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "report/view/check_view.h"
 #include "report/view/units.h"
 
@@ -219,17 +220,14 @@ const char *check_headline(const struct check_report *r)
 				 "measured";
 }
 
-/* FNV-1a, 64 bits: offset basis and prime of its definition. */
 static uint64_t mix(uint64_t h, const char *text)
 {
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return h * UINT64_C(0x100000001b3);
+	return hash_bytes(h, text, strlen(text) + 1);
 }
 
 const char *check_fingerprint(const struct check_finding *f, char buf[CHECK_VALUE_MAX])
 {
-	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), f ? f->name : "not measured");
+	uint64_t h = mix(HASH_START, f ? f->name : "not measured");
 	if (f) {
 		h = mix(h, f->rule->increase ? "increase" : "limit");
 		h = mix(h, f->rule->warn ? "warn" : "fail");

@@ -6,23 +6,15 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "report/view/view.h"
-
-/* FNV-1a, 64 bits. */
-static uint64_t mix(uint64_t h, const void *bytes, size_t n)
-{
-	const uint8_t *p = bytes;
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
 
 static uint64_t mix_number(uint64_t h, uint64_t v)
 {
 	uint8_t le[8];
 	for (int i = 0; i < 8; i++)
 		le[i] = (uint8_t)(v >> (8 * i));
-	return mix(h, le, sizeof le);
+	return hash_bytes(h, le, sizeof le);
 }
 
 static uint64_t mix_table(const struct recording *r, uint64_t h, const struct table *t)
@@ -32,7 +24,7 @@ static uint64_t mix_table(const struct recording *r, uint64_t h, const struct ta
 			const struct table_cell *c = &t->rows.at[k][i];
 			bool rate = t->columns[i].kind == TABLE_RATE;
 			if (c->text)
-				h = mix(h, c->text, strlen(c->text) + 1);
+				h = hash_bytes(h, c->text, strlen(c->text) + 1);
 			else if (t->columns[i].kind != TABLE_STACK)
 				h = mix_number(h, rate ? (uint64_t)(int64_t)c->real : c->count);
 			uint32_t place = t->columns[i].kind == TABLE_STACK ?
@@ -40,8 +32,8 @@ static uint64_t mix_table(const struct recording *r, uint64_t h, const struct ta
 						 0;
 			struct stack_text f;
 			while (stacks_next(&r->stacks, &place, &f)) {
-				h = mix(h, f.function, f.function_bytes + 1);
-				h = mix(h, f.file, f.file_bytes + 1);
+				h = hash_bytes(h, f.function, f.function_bytes + 1);
+				h = hash_bytes(h, f.file, f.file_bytes + 1);
 				h = mix_number(h, f.line);
 			}
 		}
@@ -53,28 +45,27 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 		struct err *err)
 {
 	(void)o;
-	const uint64_t basis = UINT64_C(0xcbf29ce484222325);
 	struct table t = { 0 };
 	int rc = recording_sites_table(r, SITES_LIVE, 0, &t, err);
 	if (rc < 0)
 		return rc;
-	uint64_t sites = mix_table(r, basis, &t);
+	uint64_t sites = mix_table(r, HASH_START, &t);
 	table_deinit(&t);
 	rc = recording_threads_table(r, &t, err);
 	if (rc < 0)
 		return rc;
-	uint64_t threads = mix_table(r, basis, &t);
+	uint64_t threads = mix_table(r, HASH_START, &t);
 	table_deinit(&t);
 	rc = recording_timeline_table(r, &t, err);
 	if (rc < 0)
 		return rc;
-	uint64_t timeline = mix_table(r, basis, &t);
+	uint64_t timeline = mix_table(r, HASH_START, &t);
 	table_deinit(&t);
 	const struct fact_totals *s = &r->totals.totals;
 	const uint64_t sums[] = { s->alloc_blocks, s->alloc_bytes, s->free_blocks, s->free_bytes,
 				  s->temp_blocks,  s->temp_bytes,  s->live_blocks, s->live_bytes,
 				  s->peak_bytes,   s->peak_blocks };
-	uint64_t totals = basis;
+	uint64_t totals = HASH_START;
 	for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
 		totals = mix_number(totals, sums[i]);
 	out_printf(out,

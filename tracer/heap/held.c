@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/own.h"
 #include "tracer/heap/bound.h"
 #include "tracer/heap/graph_inside.h"
@@ -110,15 +111,6 @@ struct rows {
 	uint32_t members; /* of all rows, and of those there was no room for */
 };
 
-static uint64_t hash_of(const char *text, size_t n)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3u;
-	return hash;
-}
-
 static void meet(struct row *row, const struct held_way *way)
 {
 	size_t n = row->way.n < way->n ? row->way.n : way->n, common = 0;
@@ -158,7 +150,7 @@ static int take_member(struct held *h, uint32_t vertex, struct rows *rows, struc
 	held_text(h, &way, way.n, NULL, &text);
 	if (text.failed)
 		return err_nomem(err);
-	hash = hash_of((const char *)text.bytes, text.len);
+	hash = hash_bytes(HASH_START, (const char *)text.bytes, text.len);
 	rows->members++;
 	for (size_t i = 0; i < rows->n; i++)
 		if (rows->at[i].hash == hash) {
