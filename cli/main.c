@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,6 +17,19 @@
 #include "cli/outcome.h"
 #include "config.h"
 #include "report/view/out.h"
+
+#define STACK_KIB_MIN 512 /* four times what an attach was seen to need */
+
+/* Who meets the end of his stack on the way out leaves something behind: refused before anything is done. */
+static int check_stack(struct err *err)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur / 1024 >= STACK_KIB_MIN)
+		return 0;
+	(void)err_set(err, ERR_SYS, "the stack is limited to %u KiB", (unsigned)(limit.rlim_cur / 1024));
+	return err_hint(err, ERR_SYS, "small-stack");
+}
 
 /*
  * A program may be started with its standard descriptors closed; a file opened later would
@@ -135,7 +149,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	log_init(getenv("PYMEMPROF_DEBUG"));
 	term_find(&cli.term, TERM_COLOUR_AUTO);
-	int rc = run(&cli, argc > 0 ? argc - 1 : 0, argv + (argc > 0), &err);
+	int rc = check_stack(&err);
+	if (rc == 0)
+		rc = run(&cli, argc > 0 ? argc - 1 : 0, argv + (argc > 0), &err);
 	if (rc >= 0)
 		return rc;
 	if (rc == ERR_USAGE && !err.hint)

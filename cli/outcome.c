@@ -68,6 +68,7 @@ static const struct hint hints[] = {
 	  "run it with sudo; in a container add --cap-add=SYS_PTRACE; see 'pymemprof doctor PID'" },
 	{ "ran-no-python",
 	  "give Python's own command after --: what a shell, make or tox starts is not followed" },
+	{ "small-stack", "allow more: ulimit -s 8192" },
 	{ "thread-does-not-stop",
 	  "a thread waits in the kernel (state D): try again when its disk or network answers" },
 	{ "thread-not-process", "pass the number of the process, not of the thread" },

@@ -4,7 +4,7 @@
 
 usage: limits.py [--only TEXT] [--what NAME]
 
-Descriptors one by one, address space by steps, the size of a file likewise; each for a recording, with and without
+Descriptors one by one, address space, stack and the size of a file by steps; each for a recording, with and without
 snapshots, to a file, a snapshot, and putting away what a killed tracer left. Whatever amount it was: the status is a
 documented one, a failure says what was lacking and one hint, and unless it is killed what the program made in
 the target is gone when it ends.
@@ -13,6 +13,7 @@ import argparse
 import os
 import pathlib
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,10 +44,11 @@ COMMANDS = {
 LIMITS = {
     'RLIMIT_NOFILE': (3, 1, 80),
     'RLIMIT_AS': (8 * MIB, MIB // 4, 400 * MIB),
+    'RLIMIT_STACK': (32 << 10, 32 << 10, MIB),
     'RLIMIT_FSIZE': (0, 29989, 8 * MIB),
 }
 # The dynamic loader and the sanitizers end a program that has not even begun.
-NOT_BEGUN = {1, 127}
+NOT_BEGUN = {1, 127, -signal.SIGSEGV}
 
 
 def leave_an_agent(t):
@@ -66,6 +68,8 @@ def attempt(t, what, words, limit):
     p = subprocess.run([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                        preexec_fn=limited(**limit), timeout=300, check=False)
     said = p.stderr.decode(errors='replace').splitlines()
+    if what != 'detach':
+        differs(t, before, constant=True)
     if p.returncode in NOT_BEGUN and not any(line.startswith('pymemprof: ') for line in said):
         return False
     if p.returncode not in {0, 3, 6}:
@@ -75,12 +79,10 @@ def attempt(t, what, words, limit):
         raise Harm(f'a failure without its line and hint: {said[-4:]}')
     if any('stays in the process' in line for line in said):
         raise Harm(f'{said}')
-    if what != 'detach':
-        differs(t, before, constant=True)
-    elif p.returncode == 0:
+    if what == 'detach' and p.returncode == 0:
         if 'pymemprof' in proc(t.pid, 'maps'):
             raise Harm('says it is gone')
-    elif p.returncode != 0:  # it is no worse than before, and who has enough can do it
+    elif what == 'detach':  # it is no worse than before, and who has enough can do it
         run('detach', str(t.pid))
         if 'pymemprof' in proc(t.pid, 'maps'):
             raise Harm('nobody can put it away any more')
