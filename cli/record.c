@@ -354,7 +354,7 @@ static int report(struct recorder *r, struct err *err)
 	if (rc < 0)
 		return rc;
 	status = draw_status(&r->recording);
-	if (!r->cli->quiet && (r->result.audit.agent_left || r->cli->verbose > 0))
+	if (r->result.audit.agent_left || (!r->cli->quiet && r->cli->verbose > 0))
 		fprintf(stderr, "%s\n", record_audit(&r->result.audit, text, sizeof text));
 	return status;
 }
