@@ -25,6 +25,7 @@
 #include "tracer/process/maps.h"
 #include "tracer/process/procfs.h"
 #include "tracer/process/refusal.h"
+#include "tracer/session.h"
 
 #define CANDIDATES_MAX 200
 
@@ -195,6 +196,8 @@ static void look_at_python(struct doctor *d, pid_t pid, struct mem_source *mem)
 		 py.debug_allocators ? ", with debug allocators" : "");
 	finding(d, true, "python", text, NULL);
 	look_at_agent(d, pid, mem, &maps, &py);
+	if (session_room(pid, &err) < 0)
+		refused(d, "limits", &err);
 	py_deinit(&py);
 	maps_deinit(&maps);
 }

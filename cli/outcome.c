@@ -69,6 +69,8 @@ static const struct hint hints[] = {
 	{ "ran-no-python",
 	  "give Python's own command after --: what a shell, make or tox starts is not followed" },
 	{ "small-stack", "allow more: ulimit -s 8192" },
+	{ "target-limit",
+	  "a recording might take what the process asks for next: raise its limit (prlimit --pid), or take a snapshot" },
 	{ "thread-does-not-stop",
 	  "a thread waits in the kernel (state D): try again when its disk or network answers" },
 	{ "thread-not-process", "pass the number of the process, not of the thread" },

@@ -204,12 +204,26 @@ static bool hint_is(const struct err *err, const char *hint)
 	return err->hint && strcmp(err->hint, hint) == 0;
 }
 
+/* What the agent takes, the pipe's pages among it, and as much again and more for the program to go on with. */
+int session_room(pid_t pid, struct err *err)
+{
+	const struct refusal_need need = {
+		.descriptors = 16,
+		.address_bytes = AGENT_MAP_BYTES + (4ull << 20),
+		.memory_bytes = 4ull << 20,
+	};
+
+	return refusal_of_room(pid, &need, err);
+}
+
 int session_hook(struct session *s, struct err *err)
 {
 	struct err why = ERR_INIT;
 	struct timespec now;
-	int r = hook_once(s, &why);
+	int r = session_room(s->pid, &why);
 
+	if (r == 0)
+		r = hook_once(s, &why);
 	if (r < 0 && hint_is(&why, "orphan-agent")) {
 		struct session_clean clean;
 

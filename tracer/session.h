@@ -116,6 +116,12 @@ int session_run(char *const argv[], const struct session_options *options,
 		const struct session_hooks *hooks, struct session_result *ret,
 		struct err *err) MUST_CHECK;
 
+/*
+ * Is there room for a recording in the process, next to limits of its own? session_attach and session_run ask themselves.
+ * Errors: DENIED hint "target-limit".
+ */
+int session_room(pid_t pid, struct err *err) MUST_CHECK;
+
 /* What session_clean found. */
 struct session_clean {
 	bool found; /* an agent whose tracer is gone */

@@ -7,7 +7,7 @@ usage: limits.py [--only TEXT] [--what NAME]
 Descriptors one by one, address space, stack and the size of a file by steps; each for a recording, with and without
 snapshots, to a file, a snapshot, and putting away what a killed tracer left. Whatever amount it was: the status is a
 documented one, a failure says what was lacking and one hint, and unless it is killed what the program made in
-the target is gone when it ends.
+the target is gone when it ends. Last, a target that is as close to its own limit of descriptors as can be never gets one less.
 """
 import argparse
 import os
@@ -47,6 +47,27 @@ LIMITS = {
     'RLIMIT_STACK': (32 << 10, 32 << 10, MIB),
     'RLIMIT_FSIZE': (0, 29989, 8 * MIB),
 }
+# A program that opens as many files as it may, all the time, and is told of each it does not get.
+OPENING = r"""
+import json, os, select, sys
+errors = []
+print('READY', flush=True)
+sys.stdin.readline()
+print(len(os.listdir('/proc/self/fd')) - 1, flush=True)
+sys.stdin.readline()
+while True:
+    mine = []
+    for _ in range(int(sys.argv[1])):
+        try:
+            mine.append(os.open('/dev/null', os.O_RDONLY))
+        except OSError as why:
+            errors.append(str(why))
+    for fd in mine:
+        os.close(fd)
+    if select.select([sys.stdin], [], [], 0)[0]:
+        sys.stdin.readline()
+        print(json.dumps({'errors': errors[:3]}), flush=True)
+"""
 # The dynamic loader and the sanitizers end a program that has not even begun.
 NOT_BEGUN = {1, 127, -signal.SIGSEGV}
 
@@ -116,6 +137,32 @@ def sweep(name, argv, what, kind, folder):
     return n, amount - ENOUGH * step
 
 
+def the_targets_own(name, argv):
+    """It has all it ever opens, and from none to some more; how often it was attached to."""
+    opens, begun = 12, 0
+    t = Target(name, argv, OPENING, [str(opens)])
+    try:
+        t.process.stdin.write(b'how many?\n')
+        base = int(t.line(60))
+        resource.prlimit(t.pid, resource.RLIMIT_NOFILE, (base + opens, 4096))
+        t.process.stdin.write(b'begin\n')
+        for more in range(32):
+            resource.prlimit(t.pid, resource.RLIMIT_NOFILE, (base + opens + more, 4096))
+            for words in COMMANDS['attach'](t.pid, None), COMMANDS['snapshot'](t.pid, None):
+                p = subprocess.run([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, timeout=300, check=False)
+                refused = p.returncode == 3 and b'descriptors open: too close to its limit\nhint: ' in p.stderr
+                if p.returncode != 0 and not (refused and words[0] == 'attach'):
+                    raise Harm(f'{more}: {words[0]}: {p.stderr[-200:]}')
+                begun += p.returncode == 0
+            t.compute()
+        if begun < 36:
+            raise Harm(f'only {begun} times')
+    finally:
+        t.kill()
+    return begun
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('--only', default=os.environ.get('PYMEMPROF_ONLY', ''))
@@ -145,6 +192,12 @@ def main():
                 except Harm as harm:
                     bad += 1
                     print(f'not ok {n} - {label}\n# {harm}', flush=True)
+    n += 1
+    try:
+        print(f'ok {n} - a target with few descriptors of its own gets all it asks for\n# {the_targets_own(name, argv)} times', flush=True)
+    except Harm as harm:
+        bad += 1
+        print(f'not ok {n} - a target with few descriptors of its own\n# {harm}', flush=True)
     print(f'1..{n}')
     return 1 if bad else 0
 

@@ -218,9 +218,10 @@ int inject_call(struct inject *in, const char *what, long nr, const uint64_t arg
 
 	if (r < 0)
 		return err_wrap(err, r, "%s in the target", what);
-	if (*ret < 0 && *ret > -4096)
-		return err_sys(err, (int)-*ret, "%s in the target", what);
-	return 0;
+	if (*ret >= 0 || *ret <= -4096)
+		return 0;
+	r = err_sys(err, (int)-*ret, "%s in the target", what);
+	return *ret == -EMFILE || *ret == -ENOMEM ? err_hint(err, r, "target-limit") : r;
 }
 
 int inject_owns_fd(const struct inject *in, int fd, bool *ret, struct err *err)

@@ -186,6 +186,11 @@ static void status_line(const char *line, const char *end, struct procfs_status 
 		status_nspid(v, end, s);
 	} else if (line_value(line, end, "VmSize:", &v)) {
 		s->has_memory = true;
+		s->vm_size_kib = number_or_zero(v, end, 10);
+	} else if (line_value(line, end, "VmData:", &v)) {
+		s->vm_data_kib = number_or_zero(v, end, 10);
+	} else if (line_value(line, end, "FDSize:", &v)) {
+		s->fd_size = (uint32_t)number_or_zero(v, end, 10);
 	} else if (line_value(line, end, "x86_Thread_features:", &v)) {
 		s->shadow_stack = has_word(v, end, "shstk");
 	}

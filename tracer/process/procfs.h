@@ -32,6 +32,8 @@ struct procfs_status {
 	uint64_t sig_pending, sig_shared_pending, sig_blocked, sig_ignored, sig_caught;
 	uint64_t capabilities; /* CapEff */
 	uint32_t seccomp;      /* 0 none, 1 strict, 2 filter */
+	uint64_t vm_size_kib, vm_data_kib;
+	uint32_t fd_size;  /* of its table of descriptors: it has no more open than that */
 	bool has_memory;   /* VmSize is present: neither a kernel thread nor a zombie */
 	bool shadow_stack; /* x86_Thread_features names shstk (Linux 6.6) */
 };

@@ -5,10 +5,14 @@
  */
 #include "tracer/process/refusal.h"
 
+#include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tracer/process/cgroup.h"
 #include "tracer/process/procfs.h"
 
 #define CAPABILITY_SYS_PTRACE 19
@@ -135,4 +139,87 @@ int refusal_better(pid_t pid, int rc, struct err *err)
 	    refusal_explain(pid, &better) == ERR_DENIED)
 		*err = better;
 	return rc;
+}
+
+/* --- its own limits ------------------------------------------------------------------------------- */
+
+static uint64_t limit_of(pid_t pid, int which)
+{
+	struct rlimit limit;
+
+	return prlimit(pid, which, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX :
+											   limit.rlim_cur;
+}
+
+static uint64_t open_descriptors(pid_t pid)
+{
+	char path[64];
+	uint64_t n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
+		n += *e->d_name != '.';
+	closedir(dir);
+	return n;
+}
+
+static int at_its_limit(struct err *err)
+{
+	return err_hint(err, ERR_DENIED, "target-limit");
+}
+
+static int room_of_descriptors(pid_t pid, const struct procfs_status *s, uint64_t need, struct err *err)
+{
+	uint64_t limit = limit_of(pid, RLIMIT_NOFILE), used;
+
+	/* the size of the table is known at once, and almost always says enough */
+	if (limit >= s->fd_size && limit - s->fd_size >= need)
+		return 0;
+	used = open_descriptors(pid);
+	if (limit >= used && limit - used >= need)
+		return 0;
+	(void)err_set(err, ERR_DENIED, "process %d has %" PRIu64 " of %" PRIu64 " descriptors open: too close to its limit",
+		      (int)pid, used, limit);
+	return at_its_limit(err);
+}
+
+static int room_of_address(pid_t pid, int which, uint64_t used_kib, uint64_t need, struct err *err)
+{
+	uint64_t limit = limit_of(pid, which), used = used_kib << 10;
+
+	if (limit == UINT64_MAX || (limit >= used && limit - used >= need))
+		return 0;
+	(void)err_set(err, ERR_DENIED, "process %d has %" PRIu64 " of %" PRIu64 " MiB of %s: too close to its limit",
+		      (int)pid, used >> 20, limit >> 20, which == RLIMIT_AS ? "address space" : "data");
+	return at_its_limit(err);
+}
+
+static int room_of_group(pid_t pid, uint64_t need, struct err *err)
+{
+	struct cgroup_room room;
+
+	if (!cgroup_memory_room(pid, &room) || room.bytes >= need)
+		return 0;
+	(void)err_set(err, ERR_DENIED, "the control group of process %d leaves it %" PRIu64 " KiB: too little",
+		      (int)pid, room.bytes >> 10);
+	return at_its_limit(err);
+}
+
+int refusal_of_room(pid_t pid, const struct refusal_need *need, struct err *err)
+{
+	struct procfs_status s;
+	int r;
+
+	if (procfs_status(pid, 0, &s, NULL) < 0)
+		return 0; /* whoever goes on will see what is wrong */
+	r = room_of_descriptors(pid, &s, need->descriptors, err);
+	if (r == 0)
+		r = room_of_address(pid, RLIMIT_AS, s.vm_size_kib, need->address_bytes, err);
+	if (r == 0)
+		r = room_of_address(pid, RLIMIT_DATA, s.vm_data_kib, need->address_bytes, err);
+	return r < 0 ? r : room_of_group(pid, need->memory_bytes, err);
 }

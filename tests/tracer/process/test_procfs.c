@@ -18,7 +18,7 @@ Test(tracer_process_procfs, status_fields_are_found_by_name)
 {
 	static const char text[] = "Name:\tpython3\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4021\n"
 				   "PPid:\t7\nTracerPid:\t99\nUid:\t1000\t1001\t1002\t1003\n"
-				   "Gid:\t5\t6\t7\t8\nNSpid:\t4021\t12\nVmSize:\t  10 kB\nThreads:\t3\n"
+				   "Gid:\t5\t6\t7\t8\nNSpid:\t4021\t12\nFDSize:\t256\nVmSize:\t  10 kB\nVmData:\t  7 kB\nThreads:\t3\n"
 				   "SigPnd:\t0000000000000001\nShdPnd:\t0000000000000002\n"
 				   "SigBlk:\tfffffffe7ffbfeff\nSigIgn:\t0000000001001000\n"
 				   "SigCgt:\t0000000000000004\nx86_Thread_features:\tshstk wrss \n";
@@ -37,6 +37,9 @@ Test(tracer_process_procfs, status_fields_are_found_by_name)
 	cr_expect_eq(s.nspid_count, 2);
 	cr_expect_eq(s.nspid[1], 12);
 	cr_expect(s.has_memory);
+	cr_expect_eq(s.vm_size_kib, 10);
+	cr_expect_eq(s.vm_data_kib, 7);
+	cr_expect_eq(s.fd_size, 256);
 	cr_expect_eq(s.threads, 3);
 	cr_expect_eq(s.sig_pending, 1);
 	cr_expect_eq(s.sig_shared_pending, 2);
