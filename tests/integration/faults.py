@@ -27,7 +27,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'support'))
-from harm import PRELOAD, PROGRAM, SANITIZED, Harm, Target, differs, interpreters, mine, run
+from harm import PRELOAD, PROGRAM, SANITIZED, Harm, Target, differs, interpreters, leave_an_agent, mine, run
 
 LIMIT = 300
 MANY = 600
@@ -75,12 +75,7 @@ def jobs(t, folder):
     program = [sys.executable, '-S', '-c', 'x = [bytes(i) for i in range(2000)]']
 
     def orphan():
-        tool = subprocess.Popen([PROGRAM, 'attach', pid, '-d', '60s', '--no-snapshot'],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        tool.stderr.readline()
-        tool.kill()
-        tool.wait()
-        tool.stderr.close()
+        leave_an_agent(t.pid)
     return [
         Job('attach', attach + ['--no-snapshot']),
         Job('attach with snapshots', attach),

@@ -24,7 +24,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'support'))
-from harm import PROGRAM, Harm, Target, differs, end, interpreters, mine, proc, run
+from harm import PROGRAM, Harm, Target, differs, end, interpreters, leave_an_agent, mine, proc, run
 
 CHANGING = ['ptrace', 'process_vm_writev', 'pwrite64', 'write', 'kill', 'tgkill', 'clone', 'clone3', 'close', 'fcntl', 'exit_group']
 CHECK_EVERY = 8
@@ -44,15 +44,6 @@ def jobs(pid, folder):
         'detach': (['detach', str(pid), '-q'], True),
         'attach over an orphan': ([*recording, '--no-snapshot'], True),
     }
-
-
-def leave_an_agent(pid):
-    tool = subprocess.Popen([PROGRAM, 'attach', str(pid), '-d', '60s', '--no-snapshot'], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    tool.stderr.readline()
-    tool.kill()
-    tool.wait()
-    tool.stderr.close()
 
 
 def traced(words, *options):

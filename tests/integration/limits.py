@@ -17,10 +17,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'support'))
-from harm import PROGRAM, SANITIZED, Harm, Target, differs, interpreters, limited, mine, proc, run, start, threads
+from harm import PROGRAM, SANITIZED, Harm, Target, differs, interpreters, leave_an_agent, limited, mine, proc, run, threads
 
 ENOUGH = 3  # times in a row without a complaint: there is more than it needs
 MIB = 1 << 20
@@ -72,19 +71,10 @@ while True:
 NOT_BEGUN = {1, 127, -signal.SIGSEGV}
 
 
-def leave_an_agent(t):
-    tool = start('attach', str(t.pid), '-q', '-d', '20s', '--no-snapshot')
-    until = time.monotonic() + 60
-    while time.monotonic() < until and 'pymemprof' not in proc(t.pid, 'maps'):
-        time.sleep(.002)
-    tool.kill()
-    tool.wait()
-
-
 def attempt(t, what, words, limit):
     """One run; was there enough?"""
     if what == 'detach':
-        leave_an_agent(t)
+        leave_an_agent(t.pid)
     before = mine(t.pid, constant=True)
     p = subprocess.run([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                        preexec_fn=limited(**limit), timeout=300, check=False)

@@ -206,6 +206,16 @@ def run(*args, allowed=CALM, **more):
     return end(start(*args, **more), allowed)
 
 
+def leave_an_agent(pid):
+    """That of a recording whose pymemprof was killed."""
+    tool = subprocess.Popen([PROGRAM, 'attach', str(pid), '-d', '60s', '--no-snapshot'], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    tool.stderr.readline()
+    tool.kill()
+    tool.wait()
+    tool.stderr.close()
+
+
 def differs(t, before, constant=False):
     now = mine(t.pid, constant)
     for what, was in before.items():
