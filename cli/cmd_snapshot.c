@@ -165,6 +165,8 @@ static int take_options(struct job *j, const struct opt_args *args, struct err *
 	j->html = opt_value(args, "html");
 	j->force = opt_given(args, "force");
 	if (rc == 0)
+		rc = draw_keep_check(j->path, err);
+	if (rc == 0)
 		rc = draw_page_check(j->html, j->force, err);
 	struct pmp_options p = { .path = j->path, .force = j->force };
 	if (rc == 0 && j->path && strcmp(j->path, "-") == 0 && j->drawn)

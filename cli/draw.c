@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,6 +142,19 @@ static int check_folder(const char *path, struct err *err)
 		slash[slash == folder ? 1 : 0] = '\0';
 	if (faccessat(AT_FDCWD, slash ? folder : ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return cannot_create(path, errno, err);
+	return 0;
+}
+
+int draw_keep_check(const char *path, struct err *err)
+{
+	static const char *const reports[] = { ".html", ".htm", ".json", ".csv", ".txt" };
+	const char *end = path ? strrchr(path, '.') : NULL;
+	for (size_t i = 0; end && i < sizeof reports / sizeof *reports; i++)
+		if (strcasecmp(end, reports[i]) == 0)
+			return err_set(err, ERR_USAGE,
+				       i < 2 ? "-o keeps the recording itself, as FILE.pmp; the page is written by --html %.100s" :
+					       "-o keeps the recording itself, as FILE.pmp; for a report: > %.100s",
+				       path);
 	return 0;
 }
 

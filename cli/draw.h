@@ -43,6 +43,12 @@ int draw_page(struct recording *r, const struct draw_wish *like, const char *pat
 	      struct err *err) MUST_CHECK;
 
 /*
+ * The -o of a command that records keeps the recording: a name that says page or table was meant for something
+ * else. path may be NULL. Errors: USAGE.
+ */
+int draw_keep_check(const char *path, struct err *err) MUST_CHECK;
+
+/*
  * A new file for output, mode 0600; an existing regular one is replaced when forced only.
  * Errors: USAGE (exists, hint "file-exists"), SYS, DENIED (hint "cannot-create").
  */

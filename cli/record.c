@@ -196,6 +196,8 @@ static int prepare(struct recorder *r, const struct opt_args *args, struct err *
 	if (rc == 0)
 		rc = suppress_read(&r->recording, opt_value(args, "suppressions"), err);
 	if (rc == 0)
+		rc = draw_keep_check(r->path, err);
+	if (rc == 0)
 		rc = draw_page_check(r->html, r->force, err);
 	r->keep = (struct pmp_options){ .path = r->path,
 					.force = r->force,

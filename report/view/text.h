@@ -97,6 +97,9 @@ int text_section_paths(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_modules(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_refcounts(struct text *t, size_t top, struct err *err) MUST_CHECK;
 int text_section_advice(struct text *t, size_t top, struct err *err) MUST_CHECK;
+#define TEXT_COST_MAX 400
+/* What it cost the target and us, in one sentence without its end. False: nothing is known. */
+bool text_cost(const struct recording *r, char words[TEXT_COST_MAX]);
 void text_section_cost(struct text *t);
 void text_section_limits(struct text *t);
 void text_section_next(struct text *t);

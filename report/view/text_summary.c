@@ -221,26 +221,16 @@ int text_section_acquitted(struct text *t, size_t top, struct err *err)
 	return 0;
 }
 
-static void snapshot_cost(struct text *t, const struct fact_cost *c)
+static int snapshot_cost(const struct fact_cost *c, char *words, size_t cap)
 {
-	struct units a, b, d;
-	char words[320];
-	int n = 0;
+	struct units a, b;
 
 	if (c->pause_kind == FACT_PAUSE_CORE)
-		n = snprintf(words, sizeof words, "read from a core file");
-	else if (c->pause_kind == FACT_PAUSE_CLONE)
-		n = snprintf(words, sizeof words,
-			     "target stopped %s to be copied, %s in all; the copy is gone",
-			     units_duration(&a, c->pause_ns),
-			     units_duration(&b, c->pause_total_ns));
-	else
-		n = snprintf(words, sizeof words, "target stopped %s while it was read",
-			     units_duration(&a, c->pause_ns));
-	snprintf(words + n, sizeof words - (size_t)n, "; pymemprof used %s of CPU",
-		 units_duration(&d, c->tracer_cpu_ns));
-	out_put(t->out, "\n", 1);
-	text_wrapped(t, "COST", 8, words);
+		return snprintf(words, cap, "read from a core file");
+	if (c->pause_kind == FACT_PAUSE_CLONE)
+		return snprintf(words, cap, "target stopped %s to be copied, %s in all; the copy is gone",
+				units_duration(&a, c->pause_ns), units_duration(&b, c->pause_total_ns));
+	return snprintf(words, cap, "target stopped %s while it was read", units_duration(&a, c->pause_ns));
 }
 
 static const char *until(enum fact_end end)
@@ -264,34 +254,49 @@ static const char *until(enum fact_end end)
 	return "the file ends";
 }
 
+/* What was not measured is not told, and not told to be nothing. */
+static int recording_cost(const struct totals *s, char *words, size_t cap)
+{
+	const struct fact_cost *c = &s->cost;
+	struct units a, b;
+	int n = snprintf(words, cap, "recorded %s, until %s; target stopped %s to attach",
+			 units_duration(&b, s->totals.duration_ns), until(s->end),
+			 units_duration(&a, c->attach_stop_ns));
+
+	if (c->detach_stop_ns)
+		n += snprintf(words + n, cap - (size_t)n, " and %s to detach",
+			      units_duration(&b, c->detach_stop_ns));
+	if (c->agent_bytes)
+		n += snprintf(words + n, cap - (size_t)n, "; %s added to it", units_bytes(&a, c->agent_bytes));
+	n += snprintf(words + n, cap - (size_t)n, "; %s events", units_count(&a, c->events));
+	return n + snprintf(words + n, cap - (size_t)n, c->dropped_events ? ", %s dropped" : ", none dropped",
+			    units_count(&a, c->dropped_events));
+}
+
+bool text_cost(const struct recording *r, char words[TEXT_COST_MAX])
+{
+	const struct totals *s = &r->totals;
+	const struct fact_cost *c = &s->cost;
+	bool heap = recording_is_snapshot(r);
+	struct units a;
+
+	if (!s->have_cost || (heap && c->pause_kind == FACT_PAUSE_NONE))
+		return false;
+	int n = heap ? snapshot_cost(c, words, TEXT_COST_MAX) : recording_cost(s, words, TEXT_COST_MAX);
+	n += snprintf(words + n, TEXT_COST_MAX - (size_t)n, "; pymemprof used %s of CPU",
+		      units_duration(&a, c->tracer_cpu_ns));
+	if (c->stalls && !heap)
+		snprintf(words + n, TEXT_COST_MAX - (size_t)n, "; target waited %s for the pipe",
+			 units_duration(&a, c->stall_ns));
+	return true;
+}
+
 void text_section_cost(struct text *t)
 {
-	const struct fact_cost *c = &t->r->totals.cost;
-	struct units a, b, e, f, g, h;
-	char words[400];
-	if (!t->r->totals.have_cost)
+	char words[TEXT_COST_MAX];
+
+	if (!text_cost(t->r, words))
 		return;
-	if (recording_is_snapshot(t->r)) {
-		if (c->pause_kind != FACT_PAUSE_NONE)
-			snapshot_cost(t, c);
-		return;
-	}
-	int n = snprintf(words, sizeof words, "recorded %s, until %s; target stopped %s to attach",
-			 units_duration(&e, t->r->totals.totals.duration_ns),
-			 until(t->r->totals.end), units_duration(&a, c->attach_stop_ns));
-	if (c->detach_stop_ns)
-		n += snprintf(words + n, sizeof words - (size_t)n, " and %s to detach",
-			      units_duration(&b, c->detach_stop_ns));
-	n += snprintf(words + n, sizeof words - (size_t)n, "; %s added to it; %s events",
-		      units_bytes(&e, c->agent_bytes), units_count(&f, c->events));
-	n += snprintf(words + n, sizeof words - (size_t)n,
-		      c->dropped_events ? ", %s dropped" : ", none dropped",
-		      units_count(&g, c->dropped_events));
-	n += snprintf(words + n, sizeof words - (size_t)n, "; pymemprof used %s of CPU",
-		      units_duration(&h, c->tracer_cpu_ns));
-	if (c->stalls)
-		snprintf(words + n, sizeof words - (size_t)n, "; target waited %s for the pipe",
-			 units_duration(&a, c->stall_ns));
 	out_put(t->out, "\n", 1);
 	text_wrapped(t, "COST", 8, words);
 }

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* What the recording cost, how far it can be believed, what is inside, what the words mean. */
+#include <ctype.h>
+
 #include "config.h"
 #include "report/view/html/html.h"
 
 void html_cost(struct text *t)
 {
-	const struct fact_cost *c = &t->r->totals.cost;
-	struct units a, b, d, e, f, g;
-	if (!t->r->totals.have_cost)
+	char words[TEXT_COST_MAX];
+
+	if (!text_cost(t->r, words))
 		return;
-	out_printf(t->out,
-		   "<section id=\"s-cost\" data-view=\"summary about\"><h2>Cost</h2><p>The target "
-		   "was stopped %s to attach and %s to detach; %s were added to it; %s events, %s "
-		   "dropped; pymemprof used %s of CPU.</p></section>\n",
-		   units_duration(&a, c->attach_stop_ns), units_duration(&b, c->detach_stop_ns),
-		   units_bytes(&d, c->agent_bytes), units_count(&e, c->events),
-		   c->dropped_events ? units_count(&f, c->dropped_events) : "none",
-		   units_duration(&g, c->tracer_cpu_ns));
+	*words = (char)toupper((unsigned char)*words);
+	out_printf(t->out, "<section id=\"s-cost\" data-view=\"summary about\"><h2>Cost</h2><p>%s.</p></section>\n",
+		   words);
 }
 
 static void carried(struct text *t, const struct html_merged *m)
