@@ -165,7 +165,7 @@ static void look_at_agent(struct doctor *d, pid_t pid, struct mem_source *mem, c
 	struct err err = ERR_INIT;
 	struct inject_orphan o;
 	char text[160];
-	int rc = inject_find(py, mem, maps, &o, &err);
+	int rc = inject_find(pid, py, mem, maps, &o, &err);
 	if (rc < 0) {
 		snprintf(text, sizeof text, "not known: %.120s", err.text);
 		tell(d, MARK_UNKNOWN, "recording", text, NULL);

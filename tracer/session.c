@@ -451,7 +451,7 @@ static int find_orphan(pid_t pid, const struct py *py, struct mem_source *mem,
 	AUTO(maps_deinit_p) struct maps maps = { 0 };
 	int r = maps_read(pid, &maps, err);
 
-	return r < 0 ? r : inject_find(py, mem, &maps, ret, err);
+	return r < 0 ? r : inject_find(pid, py, mem, &maps, ret, err);
 }
 
 static int clean_one(pid_t pid, struct py *py, struct mem_source *mem, struct session_clean *ret,

@@ -76,7 +76,7 @@ class Trial:
             self.t.kill()
         self.t = Target(self.name, self.argv)
         run('attach', str(self.t.pid), '-q', '-d', '60ms')
-        self.before = mine(self.t.pid)
+        self.before = mine(self.t.pid, constant=True)
 
     def moments(self):
         """(job, call, n) of every one; what the loader does before main is left out."""
@@ -109,7 +109,7 @@ class Trial:
             self.tally['left for detach'] += 1
         if run('detach', str(self.t.pid), '-q') != 0:
             raise Harm('detach failed')
-        differs(self.t, self.before)
+        differs(self.t, self.before, constant=True)
 
     def go(self, r):
         self.renew()
@@ -140,7 +140,7 @@ class Trial:
 
 def differs_how(t, before):
     with contextlib.suppress(Harm):
-        differs(t, before)
+        differs(t, before, constant=True)
         return
     yield True
 

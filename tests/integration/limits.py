@@ -42,7 +42,7 @@ COMMANDS = {
 # What is limited: from where, by what step, up to where it is at last enough.
 LIMITS = {
     'RLIMIT_NOFILE': (3, 1, 80),
-    'RLIMIT_AS': (8 * MIB, MIB // 4, 400 * MIB),
+    'RLIMIT_AS': (8 * MIB, MIB // 2, 400 * MIB),
     'RLIMIT_STACK': (32 << 10, 32 << 10, MIB),
     'RLIMIT_FSIZE': (0, 29989, 8 * MIB),
 }

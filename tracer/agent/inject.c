@@ -84,6 +84,7 @@ int inject_new(const struct inject_options *options, struct inject **ret, struct
 	in->options = *options;
 	in->read_fd = -1;
 	in->share_fd = -1;
+	in->map_bytes = AGENT_MAP_BYTES;
 	in->read_fd_there = in->write_fd_there = in->share_fd_there = -1;
 	in->state = calloc(1, sizeof(*in->state));
 	in->text = malloc(sizeof(agent_blob));
@@ -486,13 +487,13 @@ static int write_text(struct inject *in, struct err *err)
 
 /*
  * Mapped without permission to write, so that it never becomes one range with its neighbours and
- * can be found by its first bytes (inject_find). We write through /proc/PID/mem; where the
+ * can be found by its first bytes (inject_find); until they are there, by its shape (orphan.c). We write through /proc/PID/mem; where the
  * kernel does not allow that (proc_mem.force_override, 6.12), with the permission after all.
  */
 static int map_agent(struct inject *in, struct undo *undo, struct err *err)
 {
 	const struct remote_sys *sys = remote_sys(in->remote);
-	const uint64_t map[6] = { 0, AGENT_MAP_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+	const uint64_t map[6] = { 0, AGENT_MAP_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 				  (uint64_t)-1, 0 };
 	const uint64_t gate_bytes = AGENT_STATE_OFFSET - AGENT_GATE_OFFSET;
 	int64_t answer;
@@ -726,7 +727,7 @@ static int swap_words(struct inject *in, struct undo *undo, struct err *err)
 static int refuse_second(struct inject *in, struct err *err)
 {
 	struct inject_orphan o;
-	int r = inject_find(in->py, in->mem, &in->maps, &o, err);
+	int r = inject_find(in->pid, in->py, in->mem, &in->maps, &o, err);
 
 	if (r <= 0)
 		return r;

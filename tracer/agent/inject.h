@@ -139,14 +139,15 @@ struct inject_orphan {
 	taddr base;
 	struct agent_fixed fixed;
 	bool tracer_alive; /* its tracer still runs: not an orphan */
+	uint64_t blank_bytes; /* not 0: mapped, and never written to; there is nothing in fixed */
 };
 
 /*
  * A table word that points outside the interpreter's object into a mapping that begins like ours,
- * or such a mapping that no word leads to, of a tracer that died on its way in or out. 1 and *ret
- * when there is one, 0 when not. The target may run. Errors: FAULT, GONE, NOMEM.
+ * or such a mapping that no word leads to, of a tracer that died on its way in or out; with a pid also one it
+ * had not written to. 1 and *ret when there is one, 0 when not. The target may run. Errors: FAULT, GONE, NOMEM.
  */
-int inject_find(const struct py *py, struct mem_source *mem, const struct maps *maps,
+int inject_find(pid_t pid, const struct py *py, struct mem_source *mem, const struct maps *maps,
 		struct inject_orphan *ret, struct err *err) MUST_CHECK;
 
 /* Make it ours, for inject_remove. The caller owns *ret. Errors: NOMEM, UNSUPPORTED (other ABI). */

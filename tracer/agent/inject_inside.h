@@ -15,6 +15,7 @@ struct inject {
 	const struct py *py;
 	pid_t pid;
 	taddr base;	  /* of the mapping; null: not mapped */
+	uint64_t map_bytes; /* its size */
 	int read_fd;	  /* ours */
 	int64_t read_fd_there; /* while attaching: the target's descriptors, −1: none */
 	int64_t write_fd_there;
@@ -23,6 +24,7 @@ struct inject {
 	char share_name[32];
 	uint32_t words_set; /* how many function words have been exchanged, in order */
 	bool adopted;	  /* another tracer's, which died */
+	bool blank;	  /* before it wrote anything */
 	bool hooked;	  /* the attach went through and no removal did yet */
 	uint64_t calibrate_ticks, calibrate_ns;
 	/* only during inject_attach and inject_remove */
@@ -71,6 +73,9 @@ int inject_find_fd(const struct inject *in, int *ret, struct err *err) MUST_CHEC
 
 /* Close them all. */
 int inject_close_ours(struct inject *in, struct err *err) MUST_CHECK;
+
+/* Is this range what a tracer leaves that was killed before it wrote into it? Reads smaps where the shape fits. */
+bool orphan_is_blank(pid_t pid, const struct map_range *m);
 
 /* The undo entry of a finished attach: stop, remove, let go. */
 int inject_undo_remove(void *ctx, uint64_t a, uint64_t b, struct err *err);

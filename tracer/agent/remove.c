@@ -3,20 +3,15 @@
  * Taking the agent out, ours or an orphan, and proving that it is gone. Whatever cannot be proved
  * leaves the mapping where it is, harmless, and says so.
  */
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/own.h"
 #include "tracer/agent/inject_inside.h"
 #include "tracer/agent/inside.h"
 #include "tracer/agent/residual.h"
 #include "tracer/agent/share.h"
 #include "tracer/mem/live.h"
-#include "tracer/process/procfs.h"
 #include "tracer/process/smaps.h"
 
 #define REMOVE_TRIES 2
@@ -255,7 +250,7 @@ static int close_pipe(struct inject *in, struct err *err)
 
 static int unmap(struct inject *in, struct err *err)
 {
-	const uint64_t arg[6] = { in->base.v, AGENT_MAP_BYTES };
+	const uint64_t arg[6] = { in->base.v, in->map_bytes };
 	int64_t answer;
 
 	in->unmapping = true;
@@ -273,7 +268,7 @@ static int audit(struct inject *in, struct inject_audit *ret, struct err *err)
 		return r;
 	ret->unmapped = true;
 	for (size_t i = 0; i < maps.count; i++)
-		if (maps.ranges[i].start < in->base.v + AGENT_MAP_BYTES &&
+		if (maps.ranges[i].start < in->base.v + in->map_bytes &&
 		    maps.ranges[i].end > in->base.v)
 			ret->unmapped = false;
 	maps_deinit(&maps);
@@ -298,6 +293,17 @@ static int audit(struct inject *in, struct inject_audit *ret, struct err *err)
  * Somebody else's range at that address, perhaps after an unmap: the audit's "unmapped" would be
  * wrong. The threads are stopped from the munmap to the audit, so nobody can have mapped there.
  */
+/* The target stands still: what it is now it will be when it is unmapped. */
+static int take_out_blank(struct inject *in, struct inject_audit *ret, struct err *err)
+{
+	const struct map_range *m = maps_find(&in->maps, in->base);
+	int r = 0;
+
+	if (m && m->start == in->base.v && m->end - m->start == in->map_bytes && orphan_is_blank(in->pid, m))
+		r = unmap(in, err);
+	return r < 0 ? r : audit(in, ret, err);
+}
+
 static int take_out(struct inject *in, inject_drain_fn *drain, void *ctx, struct inject_audit *ret,
 		    struct err *err)
 {
@@ -340,7 +346,7 @@ int inject_remove(struct inject *in, struct stop *s, struct mem_source *mem, inj
 		*ret = (struct inject_audit){ 0 };
 		r = inject_enter(in, s, mem, err);
 		if (r == 0)
-			r = take_out(in, drain, ctx, ret, err);
+			r = in->blank ? take_out_blank(in, ret, err) : take_out(in, drain, ctx, ret, err);
 		inject_leave(in);
 	} while (r < 0 && r != ERR_GONE && !in->unmapping && ++tries < REMOVE_TRIES);
 	in->hooked = r < 0 && r != ERR_GONE && !in->unmapping;
@@ -406,134 +412,4 @@ int inject_undo_remove(void *ctx, uint64_t a, uint64_t b, struct err *err)
 		r = 0; /* it is gone, and our agent with it */
 	mem_free(mem);
 	return r == ERR_GONE ? 0 : r;
-}
-
-/* --- agents of others ---------------------------------------------------------------------------------- */
-
-static bool tracer_lives(const struct agent_fixed *fx)
-{
-	struct procfs_stat st;
-
-	return fx->tracer_pid > 0 && procfs_stat(fx->tracer_pid, 0, &st, NULL) == 0 &&
-	       st.start_ticks == fx->tracer_start && st.state != 'Z' && st.state != 'X';
-}
-
-/* Does an agent's mapping begin here? */
-static bool probe_at(struct mem_source *mem, uint64_t at, struct inject_orphan *ret)
-{
-	struct agent_head head;
-	struct agent_fixed fixed;
-
-	if (mem_read(mem, taddr_of(at), &head, sizeof(head), NULL) < 0 || head.magic != AGENT_MAGIC)
-		return false;
-	if (mem_read(mem, taddr_of(at + AGENT_FIXED_OFFSET), &fixed, sizeof(fixed), NULL) < 0 ||
-	    fixed.magic != AGENT_MAGIC || fixed.map_base != at)
-		return false;
-	*ret = (struct inject_orphan){ taddr_of(at), fixed, tracer_lives(&fixed) };
-	return true;
-}
-
-/* The mapping around a hook that may be an agent's. */
-static bool probe_hook(struct mem_source *mem, const struct maps *maps, uint64_t hook,
-		       struct inject_orphan *ret)
-{
-	const struct map_range *m = maps_find(maps, taddr_of(hook));
-
-	if (!m || !(m->flags & MAP_X) || m->path[0])
-		return false;
-	/* neighbouring ranges of equal protection are one line in maps: look at each page */
-	for (uint64_t at = hook & ~4095ull; at >= m->start && at + AGENT_FIXED_OFFSET > hook; at -= 4096)
-		if (probe_at(mem, at, ret))
-			return true;
-	return false;
-}
-
-static bool in_agent(const struct inject_orphan *o, uint64_t word)
-{
-	return word >= o->base.v && word < o->base.v + AGENT_MAP_BYTES;
-}
-
-/*
- * An agent no word leads to: its tracer died before the first word or after the last. Only when
- * the tables are as that agent found them; else somebody who came later may still call it.
- */
-static bool abandoned(struct mem_source *mem, const struct inject_orphan *o)
-{
-	for (int d = 0; d < AGENT_DOMAINS; d++) {
-		uint64_t words[1 + AGENT_FUNCS];
-
-		if (mem_read(mem, taddr_of(o->fixed.table_addr[d]), words, sizeof(words), NULL) < 0)
-			return false;
-		for (int f = 0; f < AGENT_FUNCS; f++)
-			if (words[1 + f] != o->fixed.original[d].func[f] && !in_agent(o, words[1 + f]))
-				return false;
-	}
-	return true;
-}
-
-/* Ranges nobody may write to and that have no name are few: a just-in-time compiler's, ours. */
-static bool probe_ranges(struct mem_source *mem, const struct maps *maps, struct inject_orphan *ret)
-{
-	for (size_t i = 0; i < maps->count; i++) {
-		const struct map_range *m = &maps->ranges[i];
-		uint64_t end = m->end;
-
-		if (m->flags & MAP_W || !(m->flags & MAP_R) || m->path[0])
-			continue;
-		if (end - m->start > PROBE_BYTES_MAX)
-			end = m->start + PROBE_BYTES_MAX;
-		for (uint64_t at = m->start; at < end; at += 4096)
-			if (probe_at(mem, at, ret) && abandoned(mem, ret))
-				return true;
-	}
-	return false;
-}
-
-int inject_find(const struct py *py, struct mem_source *mem, const struct maps *maps,
-		struct inject_orphan *ret, struct err *err)
-{
-	for (int d = 0; d < PY_DOMAINS; d++) {
-		uint64_t words[1 + AGENT_FUNCS];
-		int r = mem_read(mem, py->table[d], words, sizeof(words), err);
-
-		if (r < 0)
-			return r;
-		for (int f = 1; f <= AGENT_FUNCS; f++) {
-			if (words[f] >= py->obj_start && words[f] < py->obj_end)
-				continue;
-			if (probe_hook(mem, maps, words[f], ret))
-				return 1;
-		}
-	}
-	return probe_ranges(mem, maps, ret);
-}
-
-int inject_adopt(const struct inject_orphan *orphan, const struct py *py, struct inject **ret,
-		 struct err *err)
-{
-	const struct agent_fixed *fx = &orphan->fixed;
-	struct inject *in;
-	int r;
-
-	if (fx->abi_version != AGENT_ABI_VERSION || fx->bytes != sizeof(*fx))
-		return err_hint(err, err_set(err, ERR_UNSUPPORTED,
-					     "the agent there is of another version (%u)",
-					     fx->abi_version),
-				"abi-mismatch");
-	for (int d = 0; d < PY_DOMAINS; d++)
-		if (fx->table_addr[d] != py->table[d].v)
-			return err_set(err, ERR_CORRUPT, "the agent there names other tables");
-	if (fx->map_bytes != AGENT_MAP_BYTES || fx->text_bytes > AGENT_FIXED_OFFSET ||
-	    fx->gate_addr != orphan->base.v + AGENT_GATE_OFFSET ||
-	    fx->state_addr != orphan->base.v + AGENT_STATE_OFFSET)
-		return err_set(err, ERR_CORRUPT, "the agent there contradicts itself");
-	r = inject_new(&INJECT_OPTIONS_DEFAULT, &in, err);
-	if (r < 0)
-		return r;
-	in->fixed = *fx;
-	in->base = orphan->base;
-	in->py = py;
-	in->adopted = true;
-	*ret = in;
-	return 0;
 }

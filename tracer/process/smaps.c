@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +51,11 @@ static int add_value(struct smaps_usage *u, const char *line, size_t len)
 		{ "Swap:", offsetof(struct smaps_usage, swap) },
 	};
 
+	/* "VmFlags: rd mr mw me nr sd" */
+	if (len > 8 && memcmp(line, "VmFlags:", 8) == 0) {
+		u->noreserve = memmem(line, len, " nr", 3) != NULL;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
 		size_t n = strlen(known[i].key);
 		uint64_t kb = 0;

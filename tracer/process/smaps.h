@@ -7,6 +7,7 @@
 #ifndef PYMEMPROF_TRACER_PROCESS_SMAPS_H
 #define PYMEMPROF_TRACER_PROCESS_SMAPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,7 @@
 /* Bytes of one mapping; parallel to maps.ranges. */
 struct smaps_usage {
 	uint64_t rss, pss, shared, private_clean, private_dirty, anonymous, swap;
+	bool noreserve; /* VmFlags has nr: mapped with MAP_NORESERVE; never in total */
 };
 
 struct smaps {

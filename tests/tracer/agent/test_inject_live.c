@@ -257,7 +257,7 @@ static bool on_top(struct live *l)
 	/* now the tables lead to the agent again, and it can be taken out as an orphan */
 	if (maps_read(l->target.pid, &maps, NULL) < 0)
 		return say(l, "no maps");
-	found = inject_find(&l->py, l->mem, &maps, &orphan, NULL);
+	found = inject_find(l->target.pid, &l->py, l->mem, &maps, &orphan, NULL);
 	maps_deinit(&maps);
 	if (found != 1)
 		return say(l, "the agent was not found again");
@@ -293,7 +293,7 @@ static bool orphan(struct live *l)
 	usleep(300000);
 	if (maps_read(l->target.pid, &maps, NULL) < 0)
 		return say(l, "no maps");
-	found = inject_find(&l->py, l->mem, &maps, &o, NULL);
+	found = inject_find(l->target.pid, &l->py, l->mem, &maps, &o, NULL);
 	maps_deinit(&maps);
 	if (found != 1 || o.tracer_alive || o.fixed.tracer_pid != tracer)
 		return say(l, "the orphan was not recognised");

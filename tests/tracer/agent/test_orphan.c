@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Which mappings are agents of other tracers, and which of these may be taken out. In fake memory. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/support/fake_mem.h"
 #include "tracer/agent/inject.h"
+#include "tracer/agent/inject_inside.h"
 
 TestSuite(tracer_agent_orphan, .timeout = 10);
 
@@ -77,7 +81,7 @@ static int find(struct world *w, struct inject_orphan *ret)
 {
 	fake_mem_put(w->f, BASE, &w->head, sizeof(w->head));
 	fake_mem_put(w->f, BASE + AGENT_FIXED_OFFSET, &w->fixed, sizeof(w->fixed));
-	return inject_find(&w->py, fake_mem_source(w->f), &w->maps, ret, NULL);
+	return inject_find(0, &w->py, fake_mem_source(w->f), &w->maps, ret, NULL);
 }
 
 enum lie { HEAD_MAGIC, FIXED_MAGIC, OTHER_BASE, LIES };
@@ -186,4 +190,72 @@ Test(tracer_agent_orphan, one_that_contradicts_itself_is_not_adopted)
 	fx = w.fixed, fx.state_addr = 8;
 	cr_expect_eq(adopt(&w, &fx), ERR_CORRUPT);
 	fake_mem_free(w.f);
+}
+
+/* What is written first lies behind the beginning: a tracer may be killed in between. */
+Test(tracer_agent_orphan, one_whose_code_was_not_written_yet_is_found)
+{
+	struct inject_orphan o;
+	struct world w;
+
+	world_init(&w);
+	w.head.magic = 0;
+	cr_expect_eq(find(&w, &o), 1);
+	cr_expect_eq(o.blank_bytes, 0);
+	fake_mem_free(w.f);
+}
+
+/* --- before anything was written, in our own process -------------------------------------------------- */
+
+#define ROOM (8 * (size_t)AGENT_MAP_BYTES)
+
+/* A range of its own: with a gap on either side. */
+static struct map_range blank(size_t bytes, int flags)
+{
+	char *room = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(room + AGENT_MAP_BYTES, bytes, PROT_READ,
+		       MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	cr_assert(room != MAP_FAILED && p == room + AGENT_MAP_BYTES);
+	return (struct map_range){ .start = (uintptr_t)p, .end = (uintptr_t)p + bytes, .path = "", .flags = MAP_R };
+}
+
+/* A kernel that never overcommits does not keep the flag. */
+static bool kernel_keeps_noreserve(void)
+{
+	FILE *f = fopen("/proc/sys/vm/overcommit_memory", "re");
+	int c = f ? fgetc(f) : '2';
+
+	if (f)
+		fclose(f);
+	return c != '2';
+}
+
+Test(tracer_agent_orphan, one_that_was_never_written_to_is_known_by_its_shape)
+{
+	const pid_t us = getpid();
+	struct map_range m = blank(AGENT_MAP_BYTES, MAP_NORESERVE), two, other;
+
+	if (!kernel_keeps_noreserve())
+		cr_skip_test("the kernel never overcommits");
+	cr_expect(orphan_is_blank(us, &m));
+	cr_expect_eq(*(volatile char *)m.start, 0); /* who reads it makes no page of its own */
+	cr_expect(orphan_is_blank(us, &m));
+	two = blank(2 * (size_t)AGENT_MAP_BYTES, MAP_NORESERVE);
+	cr_expect(orphan_is_blank(us, &two), "two of them side by side");
+	other = blank(AGENT_MAP_BYTES, 0);
+	cr_expect(!orphan_is_blank(us, &other), "somebody else's");
+	other = blank(AGENT_MAP_BYTES - 4096, MAP_NORESERVE);
+	cr_expect(!orphan_is_blank(us, &other), "of another size");
+	other = m, other.flags = MAP_R | MAP_W;
+	cr_expect(!orphan_is_blank(us, &other));
+	other = m, other.path = "/dev/zero (deleted)";
+	cr_expect(!orphan_is_blank(us, &other));
+	other = two, other.end -= AGENT_MAP_BYTES;
+	cr_expect(!orphan_is_blank(us, &other), "only a part of a range");
+	/* written to, and then made as it was */
+	cr_assert_eq(mprotect((void *)m.start, 4096, PROT_READ | PROT_WRITE), 0);
+	*(volatile char *)m.start = 1;
+	cr_assert_eq(mprotect((void *)m.start, 4096, PROT_READ), 0);
+	cr_expect(!orphan_is_blank(us, &m), "there is something in it");
 }

@@ -20,7 +20,8 @@ static const char two[] = "55d0c8a00000-55d0c8a21000 r--p 00000000 08:01 1835 /u
 			  "Swap:                  8 kB\n"
 			  "VmFlags: rd mr mw me dw sd\n"
 			  "55d0c9a00000-55d0c9a01000 rw-p 00000000 00:00 0 [heap]\n"
-			  "Rss:                   4 kB\n";
+			  "Rss:                   4 kB\n"
+			  "VmFlags: rd wr mr mw me nr sd\n";
 
 Test(tracer_process_smaps, adds_up_two_mappings)
 {
@@ -35,6 +36,7 @@ Test(tracer_process_smaps, adds_up_two_mappings)
 	cr_assert_eq(s.usage[0].private_dirty, 4 << 10);
 	cr_assert_eq(s.usage[0].swap, 8 << 10);
 	cr_assert_eq(s.usage[1].rss, 4 << 10);
+	cr_assert(!s.usage[0].noreserve && s.usage[1].noreserve);
 	cr_assert_eq(s.total.rss, 104 << 10);
 	smaps_deinit(&s);
 }
