@@ -268,6 +268,8 @@ static inline void lane_window_free(uint64_t addr)
 void sample_init(void);
 /* A block at which sample_left is used up. */
 void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain);
+/* Of a thread that is not the lane: it is a sample or it is not, and has no stack. */
+void sample_elsewhere(uint64_t addr, uint64_t size, uint32_t domain);
 /* True when the block was a sampled one; its FREE is sent. */
 bool sample_free(uint64_t addr);
 static inline uint16_t *sample_page(uint64_t addr)

@@ -97,10 +97,8 @@ static void sample_double(void)
 	c->samples_limit += (AGENT_SAMPLES - c->samples_limit) / 8;
 }
 
-void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain)
+static void take_sample(uint64_t addr, uint64_t size, uint32_t domain, uint64_t site)
 {
-	uint64_t site = stack_site();
-
 	if (!site || COLD->samples_used >= AGENT_SAMPLES - 8) {
 		PUB->dropped_events++;
 		PUB->dropped_bytes += size;
@@ -111,6 +109,19 @@ void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain)
 			sample_double();
 	}
 	LANE->sample_left = sample_distance(random_next(), PUB->sample_bytes_now);
+}
+
+void sample_alloc(uint64_t addr, uint64_t size, uint32_t domain)
+{
+	take_sample(addr, size, domain, stack_site());
+}
+
+void sample_elsewhere(uint64_t addr, uint64_t size, uint32_t domain)
+{
+	if (size < LANE->sample_left)
+		LANE->sample_left -= size;
+	else
+		take_sample(addr, size, domain, stack_site_none());
 }
 
 bool sample_free(uint64_t addr)

@@ -117,22 +117,30 @@ static void replay(const struct agent_side_event *e)
 
 	switch (e->word & STREAM_KIND_MASK) {
 	case STREAM_FREE:
-		if (domain == SIDE_REALLOC)
-			window_evict(addr);
 		if (agent_fixed.sample_bytes) {
 			PUB->frees++;
-			sample_free(addr);
-		} else {
-			lane_window_free(addr);
+			if (sample_free(addr) && domain == SIDE_REALLOC)
+				COLD->side_moved = addr;
+			return;
 		}
+		if (domain == SIDE_REALLOC)
+			window_evict(addr);
+		lane_window_free(addr);
 		return;
 	case STREAM_UNFREE:
 		PUB->frees--;
-		put_word(addr, STREAM_UNFREE);
+		if (!agent_fixed.sample_bytes)
+			put_word(addr, STREAM_UNFREE);
+		else if (COLD->side_moved == addr)
+			sample_unfree(addr);
 		return;
 	default:
 		PUB->allocs++;
 		LANE->nested_free = 0;
+		if (agent_fixed.sample_bytes) {
+			sample_elsewhere(addr, e->size, domain);
+			return;
+		}
 		site = stack_site_none();
 		if (!site) {
 			PUB->dropped_events++;

@@ -170,6 +170,7 @@ struct agent_cold {
 	uint32_t big_lock;	 /* AGENT_MODE_LOCKED: guards everything */
 	uint32_t side_head, side_tail; /* tail − head events wait */
 	uint32_t inside_strays;	 /* threads in `inside` that are not at their home */
+	uint64_t side_moved;	 /* the last sample such a thread began to move: its FREE is sent */
 };
 
 struct agent_state {

@@ -401,6 +401,72 @@ Test(tracer_agent, sampling_is_unbiased)
 	cr_assert_eq(replay.foreign_frees, 0, "and no other's");
 }
 
+/* Their blocks were sent one and all, and their frees never were: each looked like a leak. */
+Test(tracer_agent, threads_without_the_gil_are_sampled_like_others)
+{
+	static void *volatile live[4000];
+	double truth = 0;
+	void *p;
+
+	agent_fixed.sample_bytes = 4096;
+	fake_go();
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 1));
+	for (int i = 0; i < 40000; i++) {
+		size_t n = 16 + (size_t)(i % 50) * 40;
+
+		fake_gil(-1);
+		p = hook_raw_realloc(NULL, hook_raw_malloc(NULL, n), n);
+		cr_assert_not_null(p);
+		truth += 2 * (double)n;
+		if (i % 10 == 0) {
+			live[i / 10] = p;
+		} else if (i % 10 == 1) { /* freed by the lane */
+			fake_gil(0);
+			hook_raw_free(NULL, p);
+		} else {
+			hook_raw_free(NULL, p);
+		}
+		fake_gil(0);
+		hook_obj_free(NULL, hook_obj_malloc(NULL, 1));
+		if (i % 1000 == 0)
+			collect();
+	}
+	collect();
+	cr_expect_float_eq(site("t0")->estimate / truth, 1.0, 5 / sqrt(truth / 4096), "%f", site("t0")->estimate / truth);
+	for (int i = 0; i < 4000; i++)
+		hook_raw_free(NULL, live[i]);
+	collect();
+	cr_expect_eq(replay.live, 0, "every sampled block's free was sent");
+	cr_expect_eq(replay.foreign_frees, 0, "and no other's");
+	cr_expect_eq(agent_state.pub.offgil_dropped, 0);
+}
+
+Test(tracer_agent, a_failed_realloc_without_the_gil_keeps_the_sample)
+{
+	void *p[64], *q;
+
+	agent_fixed.sample_bytes = 64;
+	fake_go();
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 1));
+	fake_gil(-1);
+	for (int i = 0; i < 64; i++) {
+		p[i] = hook_raw_malloc(NULL, 64);
+		fake.fail_next = true;
+		q = hook_raw_realloc(NULL, p[i], 128);
+		cr_expect_null(q);
+	}
+	fake_gil(0);
+	hook_obj_free(NULL, hook_obj_malloc(NULL, 1));
+	collect();
+	cr_expect_gt(replay.live, 16);
+	cr_expect_lt(replay.live, 64, "some are no samples");
+	for (int i = 0; i < 64; i++)
+		hook_raw_free(NULL, p[i]);
+	collect();
+	cr_expect_eq(replay.live, 0);
+	cr_expect_eq(replay.foreign_frees, 0);
+}
+
 Test(tracer_agent, sampling_distance_is_exponential)
 {
 	/* mean of −ln(u) over the midpoints of 2^16 cells is 1 − O(2^−16) */
