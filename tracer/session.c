@@ -66,6 +66,9 @@ static struct inject_options inject_options_of(const struct session_options *o)
 	i.sample_bytes = o->sample_bytes;
 	i.past_final = o->past_final;
 	i.lockstep = o->snapshot_at_bytes != 0;
+	/* what has not come yet can be in no interval */
+	if (o->interval_ns && o->interval_ns / 2000000 < i.flush_ms)
+		i.flush_ms = o->interval_ns >= 2000000 ? (uint32_t)(o->interval_ns / 2000000) : 1;
 	if (i.lockstep)
 		i.flush_ms = 1;
 	return i;
