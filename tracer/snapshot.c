@@ -553,9 +553,12 @@ static int core_usage(struct core *c, struct smaps *ret, struct err *err)
 static int core_notes(struct snapshot *s, struct core *c, struct err *err)
 {
 	char text[160];
-	int r = 0;
+	int r = snapshot_push_note(s, "core-resident",
+				   "a core file does not tell which pages were resident: what it holds of memory that may "
+				   "be written counts as such, and no other",
+				   err);
 
-	if (core_missing_bytes(c)) {
+	if (r == 0 && core_missing_bytes(c)) {
 		snprintf(text, sizeof(text), "the core file was cut off: %llu bytes are missing",
 			 (unsigned long long)core_missing_bytes(c));
 		r = snapshot_push_note(s, "truncated-core", text, err);

@@ -17,7 +17,7 @@ static const struct tui_column columns[] = {
 	{ "+BYTES/s", TUI_BYTES_RATE, 60 },
 	{ "+BYTES", TUI_BYTES_DELTA, 60 },
 	{ "LIVE", TUI_BYTES, 0 },
-	{ "+OBJS", TUI_COUNT_DELTA, 80 },
+	{ "+COUNT", TUI_COUNT_DELTA, 80 },
 };
 
 static int build(struct tui_rows *rows, const struct tui_subject *s, const struct tui_state *state,
