@@ -185,7 +185,6 @@ void check_judge_one(const struct check_question *q, const struct check_compared
 {
 	f->kind = f->rule->metric.of;
 	f->each = f->kind != CHECK_LEAK_RATE ? NULL : q->least ? "/iteration" : "/s";
-	f->at_least = q->now->cut && only_rises(f->kind);
 	f->have_base = c->base && c->base->runs.len > 0;
 	f->now = check_median(c->now) - c->off_now;
 	f->base = f->have_base ? check_median(c->base) - c->off_base : 0;
@@ -195,6 +194,8 @@ void check_judge_one(const struct check_question *q, const struct check_compared
 		judge_increase(q, c, f);
 	else
 		f->verdict = CHECK_NO_BASE;
+	f->at_least = (q->now->cut && only_rises(f->kind)) ||
+		      (f->rule->metric.kind == CHECK_PEAK && f->allowed < q->now->peak_most);
 	if (f->at_least && f->verdict < CHECK_NOT_PROVEN)
 		f->verdict = CHECK_NOT_PROVEN;
 	if (f->verdict == CHECK_FAILED && f->rule->warn)

@@ -129,6 +129,7 @@ struct check_figures {
 	struct VEC(struct check_site) sites; /* by file, then function */
 	struct VEC(struct check_part) parts; /* by site, line and caller */
 	bool cut; /* a run has no end: its peak and what it allocated are at least as told */
+	double peak_most; /* 0: peaks are as told; else they are at least so, and at most this */
 	double sites_peak; /* of the run they are of: that with the middle peak; the others wait */
 	struct VEC(struct check_run_sites) other_runs;
 	struct VEC(struct check_test) tests; /* by id */
@@ -218,7 +219,7 @@ struct check_finding {
 	unsigned alike;	      /* tests for which this one, the worst of them, stands; else 0 */
 	enum check_verdict verdict;
 	bool have_base;
-	bool at_least; /* now may be more: the recording has no end */
+	bool at_least; /* now may be more: the recording has no end, or does not tell the peak of what is counted */
 	double base, now, allowed, noise; /* allowed: highest value that is fine */
 	struct check_culprit culprits[CHECK_CULPRITS]; /* sites */
 	size_t nculprits;

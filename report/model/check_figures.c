@@ -245,12 +245,31 @@ static bool peak_is_cut(const struct recording *r)
 	return peak == 0 && live > 0;
 }
 
+/*
+ * They are those of the peak of all memory. What is counted here leaves out what has no frame: with more
+ * of it live at the end than then it was highest later, and nothing tells how high.
+ */
+static bool peak_was_later(const struct recording *r)
+{
+	uint64_t peak = 0, live = 0;
+	for (size_t i = 0; i < r->stacks.stacks.len; i++) {
+		if (r->stacks.stacks.at[i] < STACKS_FIRST)
+			continue;
+		peak += r->by_stack[i].peak_bytes;
+		live += counters_live_bytes(&r->by_stack[i]);
+	}
+	return live > peak;
+}
+
 static int sum_sites(struct check_figures *f, const struct recording *r, const char *root,
 		     double *sum, struct err *err)
 {
 	struct wholes all = VEC_INIT;
-	bool no_peak = peak_is_cut(r);
+	bool no_peak = peak_is_cut(r), later = peak_was_later(r);
 	int rc = 0;
+	if (later)
+		f->peak_most = fmax(f->peak_most, r->totals.have_totals ? (double)r->totals.totals.peak_bytes :
+									  INFINITY);
 	f->cut |= no_peak || !r->totals.have_end || r->totals.end == FACT_END_TRUNCATED;
 	for (size_t i = 0; rc == 0 && i < r->stacks.stacks.len; i++) {
 		struct check_where w;
@@ -258,7 +277,7 @@ static int sum_sites(struct check_figures *f, const struct recording *r, const c
 		double live = (double)counters_live_bytes(c);
 		double v[CHECK_SITE_KINDS] = { [CHECK_ALLOC_BYTES] = (double)c->alloc_bytes,
 					       [CHECK_ALLOCS] = (double)c->alloc_blocks,
-					       [CHECK_PEAK] = no_peak ? live : (double)c->peak_bytes,
+					       [CHECK_PEAK] = later ? live : (double)c->peak_bytes,
 					       [CHECK_LIVE] = live };
 		if (!check_place_of(&r->stacks, (uint32_t)i, &w))
 			continue;
