@@ -424,6 +424,19 @@ static int keep_figures(struct checker *c, const char *path, bool usable, struct
 	return 0;
 }
 
+/* The rules that are certain are not withdrawn by one that is not: it is told when none of them failed. */
+static void tell_unknown(struct checker *c, const struct check_answer *answer)
+{
+	struct check_measured *m = &c->measured;
+	if (!answer->unknown || answer->failed || m->failed || m->incomplete)
+		return;
+	m->incomplete = true;
+	snprintf(m->why, sizeof m->why, "%.100s was not measured: %.80s", answer->unknown->name,
+		 answer->unknown->unknown);
+	c->report.why = m->why;
+	note(c, m->why);
+}
+
 /* What was left out on purpose is said, or a check that passes says too much. */
 static void note_suppressed(struct checker *c)
 {
@@ -541,6 +554,7 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 		rc = look_closer(c, &q, answer, err);
 	if (rc < 0)
 		return rc;
+	tell_unknown(c, answer);
 	c->report.status = m->failed	  ? STATUS_TARGET :
 			   m->incomplete  ? STATUS_INCOMPLETE :
 			   answer->failed ? STATUS_FOUND :

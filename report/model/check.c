@@ -202,6 +202,16 @@ void check_judge_one(const struct check_question *q, const struct check_compared
 		f->verdict = CHECK_WARNED;
 }
 
+/* No figure, and the recording says why: that is neither fine nor too much. */
+static void not_measured(const struct check_question *q, struct check_finding *f)
+{
+	f->kind = f->rule->metric.of;
+	f->unknown = q->now->unknown[f->kind];
+	f->verdict = CHECK_NOT_MEASURED;
+	f->now = NAN;
+	f->allowed = f->rule->increase ? NAN : f->rule->limit;
+}
+
 static int judge_rule(const struct check_question *q, const struct check_rule *rule,
 		      struct check_answer *ret, struct err *err)
 {
@@ -212,6 +222,10 @@ static int judge_rule(const struct check_question *q, const struct check_rule *r
 		return err_nomem(err);
 	f->rule = rule;
 	f->name = rule->metric.name;
+	if ((!c.now || c.now->runs.len == 0) && q->now->unknown[rule->metric.kind]) {
+		not_measured(q, f);
+		return 0;
+	}
 	if (!c.now || c.now->runs.len == 0)
 		return err_set(err, ERR_USAGE, "%.100s was not measured", rule->metric.name);
 	c.off_now = taken_off(q, rule, q->now, true);
@@ -263,6 +277,9 @@ int check_judge(const struct check_question *q, struct check_answer *ret, struct
 		ret->not_proven += f->verdict == CHECK_NOT_PROVEN;
 	}
 	vec_sort(&ret->findings, by_weight);
+	for (size_t i = 0; i < ret->findings.len && !ret->unknown; i++)
+		if (ret->findings.at[i].unknown && !ret->findings.at[i].rule->warn)
+			ret->unknown = &ret->findings.at[i];
 	return 0;
 }
 

@@ -139,7 +139,17 @@ Test(cli_cmd_check, a_recording_without_its_end_has_at_least_what_it_says)
 	shell(&s, "head -c $(($(stat -c %%s a.pmp) - 200)) a.pmp > cut.pmp && "
 		  "\"$P\" check --max peak=1MiB cut.pmp");
 	cr_expect_eq(s.status, 6, "nothing was recorded in what is left: %s", s.text);
-	SAYS("not proven peak is not known\n");
+	SAYS("not measured peak is not known: nothing was recorded\n");
+	shell(&s, "\"$P\" check --max live=1MiB --max leaked=1MiB --max leak_rate=1 --max rss_peak=1MiB "
+		  "--report json cut.pmp");
+	cr_expect_eq(s.status, 6, "%s", s.text);
+	SAYS("not measured live is not known: nothing was recorded\n");
+	SAYS("not measured leaked is not known: nothing was recorded\n");
+	SAYS("not measured leak_rate is not known: nothing was recorded\n");
+	SAYS("not measured rss_peak is not known: nothing was recorded\n");
+	SAYS("\"metrics\":{}");
+	SAYS("\"now\":null");
+	cr_expect_null(strstr(s.text, "  ok "), "%s", s.text);
 }
 
 Test(cli_cmd_check, a_gate_has_no_tolerance_for_lost_events_where_a_report_has)
