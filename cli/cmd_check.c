@@ -304,7 +304,10 @@ static int take_numbers(struct checker *c, struct err *err)
 		rc = opt_number("--repeat", repeat, 1, CHECK_RUNS_MAX, &c->job.repeat, err);
 	if (rc == 0 && warmup)
 		rc = opt_number("--warmup", warmup, 0, CHECK_RUNS_MAX, &c->job.warmup, err);
-	if (c->job.file) {
+	if (rc == 0 && c->job.file && (repeat || warmup))
+		rc = err_set(err, ERR_USAGE, "--%s needs -- PROGRAM or --pid PID: a FILE is measured once",
+			     repeat ? "repeat" : "warmup");
+	if (c->job.file) { /* a budget is not of one target */
 		c->job.repeat = 1;
 		c->job.warmup = 0;
 	}

@@ -97,6 +97,20 @@ Test(cli_cmd_check, a_limit_holds_or_names_the_line)
 	SAYS("\n            59 KiB  app/feed.py:30 load\n"); /* what it has: there is nothing it grew from */
 }
 
+Test(cli_cmd_check, a_file_is_measured_once)
+{
+	shell(&s, "\"$P\" check --max peak=60000 --repeat 2 a.pmp");
+	cr_expect_eq(s.status, 2, "%s", s.text);
+	SAYS("--repeat needs -- PROGRAM or --pid PID: a FILE is measured once");
+	shell(&s, "\"$P\" check --max peak=60000 --warmup 2 a.pmp");
+	cr_expect_eq(s.status, 2, "%s", s.text);
+	SAYS("--warmup needs -- PROGRAM or --pid PID");
+	write_file("pymemprof.json", "{\"schema\": \"pymemprof-budget/1\", \"max\": {\"peak\": 60000}, "
+				     "\"repeat\": 3, \"warmup\": 1}");
+	shell(&s, "\"$P\" check a.pmp");
+	cr_expect_eq(s.status, 0, "of a budget, which is of programs too: %s", s.text);
+}
+
 /* Status 6: whatever a note says is missing, the verdict is not to be trusted. */
 Test(cli_cmd_check, an_incomplete_recording_proves_nothing)
 {
