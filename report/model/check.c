@@ -180,11 +180,16 @@ static bool only_rises(enum check_kind k)
 	return k == CHECK_ALLOC_BYTES || k == CHECK_ALLOCS || k == CHECK_PEAK || k == CHECK_RSS_PEAK;
 }
 
+const char *check_each(const struct check_question *q, enum check_kind k)
+{
+	return k != CHECK_LEAK_RATE ? NULL : q->least ? "/iteration" : "/s";
+}
+
 void check_judge_one(const struct check_question *q, const struct check_compared *c,
 		     struct check_finding *f)
 {
 	f->kind = f->rule->metric.of;
-	f->each = f->kind != CHECK_LEAK_RATE ? NULL : q->least ? "/iteration" : "/s";
+	f->each = check_each(q, f->kind);
 	f->have_base = c->base && c->base->runs.len > 0;
 	f->now = check_median(c->now) - c->off_now;
 	f->base = f->have_base ? check_median(c->base) - c->off_base : 0;

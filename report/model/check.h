@@ -301,6 +301,8 @@ bool check_inlined_later(const char *function);
 
 bool check_needs_snapshot(enum check_kind k);
 const char *check_verdict_name(enum check_verdict v); /* "ok", "failed" … */
+/* What a figure is for each of: "/s", "/iteration"; NULL: it is no rate. */
+const char *check_each(const struct check_question *q, enum check_kind k);
 const char *check_kind_unit(enum check_kind k);	      /* "bytes", "count", "bytes/s", "share" */
 
 #endif
