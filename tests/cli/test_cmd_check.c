@@ -111,6 +111,25 @@ Test(cli_cmd_check, a_file_is_measured_once)
 	cr_expect_eq(s.status, 0, "of a budget, which is of programs too: %s", s.text);
 }
 
+Test(cli_cmd_check, an_increase_over_nothing_is_told_as_it_was_asked_for)
+{
+	static const struct {
+		const char *options, *says;
+	} cases[] = {
+		{ "--warn peak=+1KiB", "--warn peak=+1KiB needs --baseline NAME" },
+		{ "--warn peak=1MiB --warn live=5%", "--warn live=5% needs --baseline NAME" },
+		{ "--max-increase peak=5%", "--max-increase peak=5% needs --baseline NAME" },
+		{ "--config gate.json", "max_increase of live in the budget needs a baseline" },
+	};
+	write_file("gate.json",
+		   "{\"schema\": \"pymemprof-budget/1\", \"max_increase\": {\"live\": \"5%\"}}");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		shell(&s, "\"$P\" check %s a.pmp", cases[i].options);
+		cr_expect_eq(s.status, 2, "%s: %s", cases[i].options, s.text);
+		SAYS(cases[i].says);
+	}
+}
+
 /* Status 6: whatever a note says is missing, the verdict is not to be trusted. */
 Test(cli_cmd_check, an_incomplete_recording_proves_nothing)
 {
