@@ -154,12 +154,18 @@ static int take_rules(struct checker *c, struct err *err)
 	return rc;
 }
 
-static bool needs_base(const struct checker *c)
+/* An increase over what? Named as it was asked for: by an option, or by a member of the budget. */
+static int ask_base(const struct checker *c, const struct check_rule *r, struct err *err)
 {
-	for (size_t i = 0; i < c->budget.rules.len; i++)
-		if (c->budget.rules.at[i].increase)
-			return true;
-	return false;
+	const char *option = r->warn ? "warn" : "max-increase", *text;
+	const char *member = r->warn ? "warn" : "max_increase", *metric = r->metric.name;
+	size_t at = 0, n = strlen(metric);
+	while ((text = opt_next(c->args, option, &at)) != NULL)
+		if (strncmp(text, metric, n) == 0 && text[n] == '=' &&
+		    strncmp(text + n + 1, r->text, strlen(r->text)) == 0)
+			return err_set(err, ERR_USAGE, "--%s %.200s needs --baseline NAME", option, text);
+	return err_set(err, ERR_USAGE, "%s of %.100s in the budget needs a baseline: there, or --baseline NAME",
+		       member, metric);
 }
 
 static int check_rules(const struct checker *c, struct err *err)
@@ -169,9 +175,9 @@ static int check_rules(const struct checker *c, struct err *err)
 		if (m->kind == CHECK_LEAK_RATE && c->job.argv && !c->job.variable)
 			return err_set(err, ERR_USAGE,
 				       "leak_rate of a program needs --iterations-env NAME=A,B,C");
+		if (c->budget.rules.at[i].increase && !*c->base_path)
+			return ask_base(c, &c->budget.rules.at[i], err);
 	}
-	if (needs_base(c) && !*c->base_path)
-		return err_set(err, ERR_USAGE, "--max-increase needs --baseline NAME");
 	if (c->budget.rules.len == 0 && !*c->save_path)
 		return err_set(err, ERR_USAGE,
 			       "nothing to check: give --max, --baseline or --save-baseline");
@@ -304,7 +310,10 @@ static int take_numbers(struct checker *c, struct err *err)
 		rc = opt_number("--repeat", repeat, 1, CHECK_RUNS_MAX, &c->job.repeat, err);
 	if (rc == 0 && warmup)
 		rc = opt_number("--warmup", warmup, 0, CHECK_RUNS_MAX, &c->job.warmup, err);
-	if (c->job.file) {
+	if (rc == 0 && c->job.file && (repeat || warmup))
+		rc = err_set(err, ERR_USAGE, "--%s needs -- PROGRAM or --pid PID: a FILE is measured once",
+			     repeat ? "repeat" : "warmup");
+	if (c->job.file) { /* a budget is not of one target */
 		c->job.repeat = 1;
 		c->job.warmup = 0;
 	}
@@ -424,6 +433,19 @@ static int keep_figures(struct checker *c, const char *path, bool usable, struct
 	return 0;
 }
 
+/* The rules that are certain are not withdrawn by one that is not: it is told when none of them failed. */
+static void tell_unknown(struct checker *c, const struct check_answer *answer)
+{
+	struct check_measured *m = &c->measured;
+	if (!answer->unknown || answer->failed || m->failed || m->incomplete)
+		return;
+	m->incomplete = true;
+	snprintf(m->why, sizeof m->why, "%.100s was not measured: %.80s", answer->unknown->name,
+		 answer->unknown->unknown);
+	c->report.why = m->why;
+	note(c, m->why);
+}
+
 /* What was left out on purpose is said, or a check that passes says too much. */
 static void note_suppressed(struct checker *c)
 {
@@ -541,6 +563,7 @@ static int judge(struct checker *c, struct check_answer *answer, struct err *err
 		rc = look_closer(c, &q, answer, err);
 	if (rc < 0)
 		return rc;
+	tell_unknown(c, answer);
 	c->report.status = m->failed	  ? STATUS_TARGET :
 			   m->incomplete  ? STATUS_INCOMPLETE :
 			   answer->failed ? STATUS_FOUND :

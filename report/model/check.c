@@ -180,12 +180,16 @@ static bool only_rises(enum check_kind k)
 	return k == CHECK_ALLOC_BYTES || k == CHECK_ALLOCS || k == CHECK_PEAK || k == CHECK_RSS_PEAK;
 }
 
+const char *check_each(const struct check_question *q, enum check_kind k)
+{
+	return k != CHECK_LEAK_RATE ? NULL : q->least ? "/iteration" : "/s";
+}
+
 void check_judge_one(const struct check_question *q, const struct check_compared *c,
 		     struct check_finding *f)
 {
 	f->kind = f->rule->metric.of;
-	f->each = f->kind != CHECK_LEAK_RATE ? NULL : q->least ? "/iteration" : "/s";
-	f->at_least = q->now->cut && only_rises(f->kind);
+	f->each = check_each(q, f->kind);
 	f->have_base = c->base && c->base->runs.len > 0;
 	f->now = check_median(c->now) - c->off_now;
 	f->base = f->have_base ? check_median(c->base) - c->off_base : 0;
@@ -195,10 +199,22 @@ void check_judge_one(const struct check_question *q, const struct check_compared
 		judge_increase(q, c, f);
 	else
 		f->verdict = CHECK_NO_BASE;
+	f->at_least = (q->now->cut && only_rises(f->kind)) ||
+		      (f->rule->metric.kind == CHECK_PEAK && f->allowed < q->now->peak_most);
 	if (f->at_least && f->verdict < CHECK_NOT_PROVEN)
 		f->verdict = CHECK_NOT_PROVEN;
 	if (f->verdict == CHECK_FAILED && f->rule->warn)
 		f->verdict = CHECK_WARNED;
+}
+
+/* No figure, and the recording says why: that is neither fine nor too much. */
+static void not_measured(const struct check_question *q, struct check_finding *f)
+{
+	f->kind = f->rule->metric.of;
+	f->unknown = q->now->unknown[f->kind];
+	f->verdict = CHECK_NOT_MEASURED;
+	f->now = NAN;
+	f->allowed = f->rule->increase ? NAN : f->rule->limit;
 }
 
 static int judge_rule(const struct check_question *q, const struct check_rule *rule,
@@ -211,6 +227,10 @@ static int judge_rule(const struct check_question *q, const struct check_rule *r
 		return err_nomem(err);
 	f->rule = rule;
 	f->name = rule->metric.name;
+	if ((!c.now || c.now->runs.len == 0) && q->now->unknown[rule->metric.kind]) {
+		not_measured(q, f);
+		return 0;
+	}
 	if (!c.now || c.now->runs.len == 0)
 		return err_set(err, ERR_USAGE, "%.100s was not measured", rule->metric.name);
 	c.off_now = taken_off(q, rule, q->now, true);
@@ -262,6 +282,9 @@ int check_judge(const struct check_question *q, struct check_answer *ret, struct
 		ret->not_proven += f->verdict == CHECK_NOT_PROVEN;
 	}
 	vec_sort(&ret->findings, by_weight);
+	for (size_t i = 0; i < ret->findings.len && !ret->unknown; i++)
+		if (ret->findings.at[i].unknown && !ret->findings.at[i].rule->warn)
+			ret->unknown = &ret->findings.at[i];
 	return 0;
 }
 

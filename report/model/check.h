@@ -98,6 +98,10 @@ struct check_series {
 	double noise; /* known beyond the spread of the runs: half a confidence interval */
 };
 
+/* Why a metric was not measured. */
+#define CHECK_NOTHING_RECORDED "nothing was recorded"
+#define CHECK_TOO_SHORT "the recording is too short to tell"
+
 /* The figures of a test that a rule may be about, in this order. */
 enum check_test_figure { CHECK_TEST_PEAK, CHECK_TEST_LEAKED, CHECK_TEST_ALLOC_BYTES, CHECK_TEST_ALLOCS };
 #define CHECK_TEST_FIGURES 4
@@ -129,6 +133,8 @@ struct check_figures {
 	struct VEC(struct check_site) sites; /* by file, then function */
 	struct VEC(struct check_part) parts; /* by site, line and caller */
 	bool cut; /* a run has no end: its peak and what it allocated are at least as told */
+	const char *unknown[CHECK_KINDS]; /* by metric: why a run has no figure; NULL: it has, or need not have one */
+	double peak_most; /* 0: peaks are as told; else they are at least so, and at most this */
 	double sites_peak; /* of the run they are of: that with the middle peak; the others wait */
 	struct VEC(struct check_run_sites) other_runs;
 	struct VEC(struct check_test) tests; /* by id */
@@ -188,6 +194,7 @@ enum check_verdict {
 	CHECK_SMALL,	  /* above the tolerance, below --min-delta */
 	CHECK_NOT_PROVEN, /* above the tolerance, within the noise; or not above what is known at least */
 	CHECK_NO_BASE,	  /* nothing to compare with, and that was allowed */
+	CHECK_NOT_MEASURED, /* now is NAN: the recording does not tell */
 	CHECK_WARNED,
 	CHECK_FAILED,
 };
@@ -218,7 +225,8 @@ struct check_finding {
 	unsigned alike;	      /* tests for which this one, the worst of them, stands; else 0 */
 	enum check_verdict verdict;
 	bool have_base;
-	bool at_least; /* now may be more: the recording has no end */
+	bool at_least; /* now may be more: the recording has no end, or does not tell the peak of what is counted */
+	const char *unknown; /* why it was not measured; else NULL */
 	double base, now, allowed, noise; /* allowed: highest value that is fine */
 	struct check_culprit culprits[CHECK_CULPRITS]; /* sites */
 	size_t nculprits;
@@ -243,6 +251,7 @@ struct check_answer {
 	/* One per rule, of tests one per test that is told; failures first. */
 	struct VEC(struct check_finding) findings;
 	unsigned failed, warned, not_proven;
+	const struct check_finding *unknown; /* the first that was not measured and may fail; NULL: none */
 };
 
 /*
@@ -292,6 +301,8 @@ bool check_inlined_later(const char *function);
 
 bool check_needs_snapshot(enum check_kind k);
 const char *check_verdict_name(enum check_verdict v); /* "ok", "failed" … */
+/* What a figure is for each of: "/s", "/iteration"; NULL: it is no rate. */
+const char *check_each(const struct check_question *q, enum check_kind k);
 const char *check_kind_unit(enum check_kind k);	      /* "bytes", "count", "bytes/s", "share" */
 
 #endif

@@ -188,12 +188,18 @@ static int add_whole(struct check_figures *f, const struct check_where *w, const
 	return vec_push(all, one) < 0 ? err_nomem(err) : 0;
 }
 
+/* Seen to its very end; its stream may end a moment before it is seen to have ended. */
+static bool has_ended(const struct recording *r)
+{
+	return r->totals.end == FACT_END_EXITED ||
+	       (r->totals.target.from_start && r->totals.end == FACT_END_STREAM_CLOSED);
+}
+
 /* A program that ended left what it left; in one that runs only what grows without end is a leak. */
 static bool is_leak(const struct recording *r, uint32_t stack, const struct check_where *w)
 {
-	if (r->totals.end == FACT_END_EXITED || (r->totals.target.from_start &&
-						 r->totals.end == FACT_END_STREAM_CLOSED))
-		return !w->importing; /* its stream may end a moment before it is seen to have ended */
+	if (has_ended(r))
+		return !w->importing;
 	for (size_t i = 0; i < r->nsuspects; i++)
 		if (r->suspects[i] == stack)
 			return true;
@@ -245,12 +251,31 @@ static bool peak_is_cut(const struct recording *r)
 	return peak == 0 && live > 0;
 }
 
+/*
+ * They are those of the peak of all memory. What is counted here leaves out what has no frame: with more
+ * of it live at the end than then it was highest later, and nothing tells how high.
+ */
+static bool peak_was_later(const struct recording *r)
+{
+	uint64_t peak = 0, live = 0;
+	for (size_t i = 0; i < r->stacks.stacks.len; i++) {
+		if (r->stacks.stacks.at[i] < STACKS_FIRST)
+			continue;
+		peak += r->by_stack[i].peak_bytes;
+		live += counters_live_bytes(&r->by_stack[i]);
+	}
+	return live > peak;
+}
+
 static int sum_sites(struct check_figures *f, const struct recording *r, const char *root,
 		     double *sum, struct err *err)
 {
 	struct wholes all = VEC_INIT;
-	bool no_peak = peak_is_cut(r);
+	bool no_peak = peak_is_cut(r), later = peak_was_later(r);
 	int rc = 0;
+	if (later)
+		f->peak_most = fmax(f->peak_most, r->totals.have_totals ? (double)r->totals.totals.peak_bytes :
+									  INFINITY);
 	f->cut |= no_peak || !r->totals.have_end || r->totals.end == FACT_END_TRUNCATED;
 	for (size_t i = 0; rc == 0 && i < r->stacks.stacks.len; i++) {
 		struct check_where w;
@@ -258,7 +283,7 @@ static int sum_sites(struct check_figures *f, const struct recording *r, const c
 		double live = (double)counters_live_bytes(c);
 		double v[CHECK_SITE_KINDS] = { [CHECK_ALLOC_BYTES] = (double)c->alloc_bytes,
 					       [CHECK_ALLOCS] = (double)c->alloc_blocks,
-					       [CHECK_PEAK] = no_peak ? live : (double)c->peak_bytes,
+					       [CHECK_PEAK] = later ? live : (double)c->peak_bytes,
 					       [CHECK_LIVE] = live };
 		if (!check_place_of(&r->stacks, (uint32_t)i, &w))
 			continue;
@@ -332,6 +357,41 @@ static int put_asked(struct check_figures *f, const struct recording *r,
 	return rc;
 }
 
+/* Of a program that runs, or did when its recording ended, time must tell what is a leak. */
+static void find_unknown(struct check_figures *f, const struct recording *r)
+{
+	bool cut = !r->totals.have_end || r->totals.end == FACT_END_TRUNCATED;
+	bool nothing = cut && r->totals.totals.alloc_blocks == 0;
+	bool brief = r->overall.class == GROWTH_SHORT && !has_ended(r);
+	for (size_t k = 0; nothing && k <= CHECK_LEAK_RATE; k++)
+		f->unknown[k] = CHECK_NOTHING_RECORDED;
+	if (cut && r->timeline.rss_max_bytes == 0)
+		f->unknown[CHECK_RSS_PEAK] = CHECK_NOTHING_RECORDED;
+	if (!nothing && brief && r->nsuspects == 0 && r->totals.end != FACT_END_EXECED) /* which keeps nothing */
+		f->unknown[CHECK_LEAKED] = CHECK_TOO_SHORT;
+	if (!nothing && brief)
+		f->unknown[CHECK_LEAK_RATE] = CHECK_TOO_SHORT;
+}
+
+/* What the recording tells of it: a figure that is not known is no 0. */
+static int put_known(struct check_figures *f, const struct recording *r, const double *sum, struct err *err)
+{
+	static const char *const names[] = { "alloc_bytes", "allocs", "peak", "live", "leaked" };
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < CHECK_SITE_KINDS; i++)
+		if (!f->unknown[i])
+			rc = put(f, names[i], sum[i], err);
+	if (rc == 0)
+		take_middle(f);
+	if (rc == 0 && !f->unknown[CHECK_RSS_PEAK])
+		rc = put(f, "rss_peak", (double)r->timeline.rss_max_bytes, err);
+	if (rc == 0 && r->totals.end != FACT_END_EXITED && !f->unknown[CHECK_LEAK_RATE])
+		rc = put(f, "leak_rate",
+			 r->overall.class == GROWTH_LEAKING ? fmax(r->overall.slope_bytes_per_s, 0) : 0,
+			 err);
+	return rc;
+}
+
 int check_figures_add(struct check_figures *f, const struct recording *r, const char *root,
 		      const struct check_rule *rules, size_t nrules, struct err *err)
 {
@@ -348,18 +408,10 @@ int check_figures_add(struct check_figures *f, const struct recording *r, const 
 		return rc;
 	if (recording_is_snapshot(r)) /* nothing was recorded: there is no figure, which is not 0 */
 		return put_asked(f, r, rules, nrules, err);
+	find_unknown(f, r);
 	rc = sum_sites(f, r, root, sum, err);
-	static const char *const names[] = { "alloc_bytes", "allocs", "peak", "live", "leaked" };
-	for (size_t i = 0; rc == 0 && i < CHECK_SITE_KINDS; i++)
-		rc = put(f, names[i], sum[i], err);
 	if (rc == 0)
-		take_middle(f);
-	if (rc == 0)
-		rc = put(f, "rss_peak", (double)r->timeline.rss_max_bytes, err);
-	if (rc == 0 && r->totals.end != FACT_END_EXITED)
-		rc = put(f, "leak_rate",
-			 r->overall.class == GROWTH_LEAKING ? fmax(r->overall.slope_bytes_per_s, 0) : 0,
-			 err);
+		rc = put_known(f, r, sum, err);
 	if (rc == 0)
 		rc = check_tests_add(f, r, root, err);
 	return rc < 0 ? rc : put_asked(f, r, rules, nrules, err);

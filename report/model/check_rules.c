@@ -173,6 +173,8 @@ const char *check_verdict_name(enum check_verdict v)
 		return "not proven";
 	case CHECK_NO_BASE:
 		return "no baseline";
+	case CHECK_NOT_MEASURED:
+		return "not measured";
 	case CHECK_WARNED:
 		return "warning";
 	case CHECK_FAILED:

@@ -83,8 +83,9 @@ static void draw(const struct check_report *r, struct out *out)
 		return;
 	for (size_t i = 0; i < r->question->now->series.len; i++) {
 		const struct check_series *s = &r->question->now->series.at[i];
-		out_printf(out, "  %-12s %s\n", s->metric.name,
-			   check_value(s->metric.kind, check_median(s), false, text));
+		const char *each = check_each(r->question, s->metric.kind);
+		out_printf(out, "  %-12s %s%s\n", s->metric.name,
+			   check_value(s->metric.kind, check_median(s), false, text), each ? each : "");
 	}
 }
 

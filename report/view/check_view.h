@@ -55,7 +55,7 @@ void check_put(struct out *out, enum check_escape to, const char *text);
 /* A figure with its unit as people read it, "1.5 MiB", "30.0 %"; delta: with its sign. */
 const char *check_value(enum check_kind kind, double v, bool delta, char buf[CHECK_VALUE_MAX]);
 
-/* The figure as a JSON number, exact. */
+/* The figure as a JSON number, exact; null when it is not known. */
 const char *check_number(double v, char buf[CHECK_VALUE_MAX]);
 
 /* "; +3.9 MiB of it for feed/read.py:30 load", escaped; nothing when no caller is told. */

@@ -86,7 +86,9 @@ const char *check_value(enum check_kind kind, double v, bool delta, char buf[CHE
 {
 	struct units u;
 	const char *sign = delta && v > 0 ? "+" : v < 0 ? "-" : "";
-	if (kind == CHECK_FRAG)
+	if (isnan(v))
+		snprintf(buf, CHECK_VALUE_MAX, "not known");
+	else if (kind == CHECK_FRAG)
 		snprintf(buf, CHECK_VALUE_MAX, "%s%.1f %%", sign, fabs(v) * 100);
 	else if (kind == CHECK_ALLOCS || kind == CHECK_TYPE)
 		snprintf(buf, CHECK_VALUE_MAX, "%s%s", sign, units_count(&u, (uint64_t)fabs(v)));
@@ -97,7 +99,10 @@ const char *check_value(enum check_kind kind, double v, bool delta, char buf[CHE
 
 const char *check_number(double v, char buf[CHECK_VALUE_MAX])
 {
-	snprintf(buf, CHECK_VALUE_MAX, v == floor(v) ? "%.0f" : "%.6f", v);
+	if (isnan(v))
+		snprintf(buf, CHECK_VALUE_MAX, "null");
+	else
+		snprintf(buf, CHECK_VALUE_MAX, v == floor(v) ? "%.0f" : "%.6f", v);
 	return buf;
 }
 
@@ -171,7 +176,9 @@ const char *check_sentence(const struct check_finding *f, char buf[CHECK_SENTENC
 		alike_sentence(f, buf);
 		return buf;
 	}
-	if (f->at_least && f->now <= 0)
+	if (f->unknown)
+		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s is not known: %s", NAME_CUT, name, f->unknown);
+	else if (f->at_least && f->now <= 0)
 		snprintf(buf, CHECK_SENTENCE_MAX, "%.*s is not known", NAME_CUT, name);
 	else if (f->at_least && !over && (!f->rule->increase || f->have_base))
 		snprintf(buf, CHECK_SENTENCE_MAX,

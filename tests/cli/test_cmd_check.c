@@ -97,6 +97,39 @@ Test(cli_cmd_check, a_limit_holds_or_names_the_line)
 	SAYS("\n            59 KiB  app/feed.py:30 load\n"); /* what it has: there is nothing it grew from */
 }
 
+Test(cli_cmd_check, a_file_is_measured_once)
+{
+	shell(&s, "\"$P\" check --max peak=60000 --repeat 2 a.pmp");
+	cr_expect_eq(s.status, 2, "%s", s.text);
+	SAYS("--repeat needs -- PROGRAM or --pid PID: a FILE is measured once");
+	shell(&s, "\"$P\" check --max peak=60000 --warmup 2 a.pmp");
+	cr_expect_eq(s.status, 2, "%s", s.text);
+	SAYS("--warmup needs -- PROGRAM or --pid PID");
+	write_file("pymemprof.json", "{\"schema\": \"pymemprof-budget/1\", \"max\": {\"peak\": 60000}, "
+				     "\"repeat\": 3, \"warmup\": 1}");
+	shell(&s, "\"$P\" check a.pmp");
+	cr_expect_eq(s.status, 0, "of a budget, which is of programs too: %s", s.text);
+}
+
+Test(cli_cmd_check, an_increase_over_nothing_is_told_as_it_was_asked_for)
+{
+	static const struct {
+		const char *options, *says;
+	} cases[] = {
+		{ "--warn peak=+1KiB", "--warn peak=+1KiB needs --baseline NAME" },
+		{ "--warn peak=1MiB --warn live=5%", "--warn live=5% needs --baseline NAME" },
+		{ "--max-increase peak=5%", "--max-increase peak=5% needs --baseline NAME" },
+		{ "--config gate.json", "max_increase of live in the budget needs a baseline" },
+	};
+	write_file("gate.json",
+		   "{\"schema\": \"pymemprof-budget/1\", \"max_increase\": {\"live\": \"5%\"}}");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		shell(&s, "\"$P\" check %s a.pmp", cases[i].options);
+		cr_expect_eq(s.status, 2, "%s: %s", cases[i].options, s.text);
+		SAYS(cases[i].says);
+	}
+}
+
 /* Status 6: whatever a note says is missing, the verdict is not to be trusted. */
 Test(cli_cmd_check, an_incomplete_recording_proves_nothing)
 {
@@ -139,7 +172,17 @@ Test(cli_cmd_check, a_recording_without_its_end_has_at_least_what_it_says)
 	shell(&s, "head -c $(($(stat -c %%s a.pmp) - 200)) a.pmp > cut.pmp && "
 		  "\"$P\" check --max peak=1MiB cut.pmp");
 	cr_expect_eq(s.status, 6, "nothing was recorded in what is left: %s", s.text);
-	SAYS("not proven peak is not known\n");
+	SAYS("not measured peak is not known: nothing was recorded\n");
+	shell(&s, "\"$P\" check --max live=1MiB --max leaked=1MiB --max leak_rate=1 --max rss_peak=1MiB "
+		  "--report json cut.pmp");
+	cr_expect_eq(s.status, 6, "%s", s.text);
+	SAYS("not measured live is not known: nothing was recorded\n");
+	SAYS("not measured leaked is not known: nothing was recorded\n");
+	SAYS("not measured leak_rate is not known: nothing was recorded\n");
+	SAYS("not measured rss_peak is not known: nothing was recorded\n");
+	SAYS("\"metrics\":{}");
+	SAYS("\"now\":null");
+	cr_expect_null(strstr(s.text, "  ok "), "%s", s.text);
 }
 
 Test(cli_cmd_check, a_gate_has_no_tolerance_for_lost_events_where_a_report_has)

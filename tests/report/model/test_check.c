@@ -588,3 +588,103 @@ Test(report_model_check, a_type_retains_what_goes_with_its_outermost_objects)
 	vec_deinit(&m.types);
 	vec_deinit(&m.holders.rows);
 }
+
+/* A program of 1500 bytes at its peak, 500 of them without a frame; of 1400 at its end, 200 of them without. */
+static struct check_figures later_peak(uint64_t at_peak)
+{
+	struct recording r;
+	struct check_figures f = { 0 };
+	struct fact_delta d[] = { { .site = 1, .alloc_blocks = 1, .alloc_bytes = 1200 },
+				  { .site = 2, .alloc_blocks = 1, .alloc_bytes = 200 } };
+	struct fact_site_peak peaks[] = { { 1, at_peak, 1 }, { 2, 1500 - at_peak, 1 } };
+	struct fact_totals t = { .live_bytes = 1400, .peak_bytes = 1500 };
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	feed_site(&r, 1, 1, "main /w/app.py:3");
+	feed_site(&r, 2, 1, "");
+	feed_interval(&r, 0, 1, d, 2);
+	struct fact_sink s = recording_sink(&r);
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(s.site_peak(s.ctx, &peaks[i], NULL), 0);
+	cr_assert_eq(s.totals(s.ctx, &t, NULL), 0);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_ELAPSED, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	cr_assert_eq(check_figures_add(&f, &r, "/w", NULL, 0, NULL), 0);
+	recording_deinit(&r);
+	return f;
+}
+
+Test(report_model_check, a_peak_is_no_less_than_what_is_live_at_the_end)
+{
+	struct check_figures n = later_peak(1000), b = later_peak(1250);
+	struct check_rule r[] = { rule(CHECK_OPTION_MAX, "peak=1100"), rule(CHECK_OPTION_MAX, "peak=1300"),
+				  rule(CHECK_OPTION_MAX, "peak=1500"), rule(CHECK_OPTION_MAX, "live=1300") };
+	enum check_verdict want[] = { CHECK_FAILED, CHECK_NOT_PROVEN, CHECK_FINE, CHECK_FINE };
+	struct check_question q = { .now = &n, .nrules = 1 };
+	struct check_answer a;
+	cr_expect_eq(check_last(&n, "live"), 1200);
+	cr_expect_eq(check_last(&n, "peak"), 1200);
+	cr_expect_eq(n.sites.at[0].value[CHECK_PEAK], 1200);
+	for (size_t i = 0; i < 4; i++) {
+		q.rules = &r[i];
+		cr_assert_eq(check_judge(&q, &a, NULL), 0);
+		cr_expect_eq(a.findings.at[0].verdict, want[i], "%s", r[i].text);
+		cr_expect_eq(a.findings.at[0].at_least, i < 2, "%s: no more than the peak of all", r[i].text);
+		check_answer_deinit(&a);
+	}
+	cr_expect_eq(check_last(&b, "peak"), 1250);
+	q = (struct check_question){ .now = &b, .rules = &r[1], .nrules = 1 };
+	cr_assert_eq(check_judge(&q, &a, NULL), 0);
+	cr_expect_eq(a.findings.at[0].verdict, CHECK_FINE, "more than at the end: as told");
+	check_answer_deinit(&a);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+}
+
+/* A process that was recorded for so many seconds and grows in each of them. */
+static struct check_figures growing(size_t seconds)
+{
+	double series[64];
+	struct recording r;
+	struct check_figures f = { 0 };
+	for (size_t i = 0; i < seconds; i++)
+		series[i] = (double)(i + 1) * 1e5;
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	feed_site(&r, 1, 1, "main /w/app.py:3");
+	feed_series(&r, 1, series, seconds);
+	struct fact_sink s = recording_sink(&r);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_ELAPSED, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	cr_assert_eq(check_figures_add(&f, &r, "/w", NULL, 0, NULL), 0);
+	recording_deinit(&r);
+	return f;
+}
+
+Test(report_model_check, what_is_too_short_to_tell_is_no_leak_of_nothing)
+{
+	struct check_figures n = growing(3), longer = growing(60), b = figures("leaked", 378e3);
+	struct check_rule r[] = { rule(CHECK_OPTION_MAX, "leaked=1"), rule(CHECK_OPTION_MAX, "leak_rate=1"),
+				  rule(CHECK_OPTION_MAX_INCREASE, "leaked=1"), rule(CHECK_OPTION_WARN, "leaked=1") };
+	struct check_question q = { .now = &n, .base = &b, .nrules = 1 };
+	struct check_answer a;
+	for (size_t i = 0; i < 4; i++) {
+		q.rules = &r[i];
+		q.now = &n;
+		cr_assert_eq(check_judge(&q, &a, NULL), 0);
+		cr_expect_eq(a.findings.at[0].verdict, CHECK_NOT_MEASURED, "%s", r[i].metric.name);
+		cr_assert_not_null(a.findings.at[0].unknown);
+		cr_expect_str_eq(a.findings.at[0].unknown, CHECK_TOO_SHORT);
+		cr_expect_eq(a.unknown != NULL, !r[i].warn, "of a warning nobody fails");
+		check_answer_deinit(&a);
+		q.now = &longer;
+		cr_assert_eq(check_judge(&q, &a, NULL), 0);
+		cr_expect_null(a.findings.at[0].unknown, "%s", r[i].metric.name);
+		check_answer_deinit(&a);
+	}
+	cr_expect_not_null(check_series_find(&n, "peak"), "which needs no time");
+	cr_expect_gt(check_last(&longer, "leaked"), 1e6);
+	check_figures_deinit(&b);
+	check_figures_deinit(&n);
+	check_figures_deinit(&longer);
+}

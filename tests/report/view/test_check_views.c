@@ -2,6 +2,7 @@
 /* Every format of the gate on one hostile report; JSON formats by what their schemas require. */
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 #include "report/view/check_view.h"
@@ -360,4 +361,35 @@ Test(report_view_check_views, what_is_frozen_is_no_file_to_look_at)
 	const char *text = draw(&check_view_sarif);
 	cr_expect(strstr(text, "\"uri\":\"a%20b.py\""), "%s", text);
 	cr_expect_null(strstr(text, "frozen"), "%s", text);
+}
+
+Test(report_view_check_views, a_rate_says_what_it_is_for_each_of)
+{
+	struct check_figures least = { 0 };
+	struct check_metric m;
+	cr_assert_eq(check_metric_parse("leak_rate", 9, &m, NULL), 0);
+	cr_assert_eq(vec_push(&check_series_of(&now, &m)->runs, 82000), 0);
+	answer.findings.len = 0;
+	cr_expect(strstr(draw(&check_view_text), "  leak_rate    80 KiB/s\n"), "%s", (char *)out.buf.bytes);
+	question.least = &least;
+	teardown_out();
+	cr_expect(strstr(draw(&check_view_text), "  leak_rate    80 KiB/iteration\n"), "%s",
+		  (char *)out.buf.bytes);
+}
+
+Test(report_view_check_views, what_is_not_known_is_no_figure)
+{
+	struct check_finding *f = &answer.findings.at[0];
+	f->unknown = CHECK_TOO_SHORT;
+	f->verdict = CHECK_NOT_MEASURED;
+	f->now = NAN;
+	answer.findings.len = 1;
+	cr_expect(strstr(draw(&check_view_text), "not measured peak is not known: " CHECK_TOO_SHORT "\n"), "%s",
+		  (char *)out.buf.bytes);
+	teardown_out();
+	cr_expect(strstr(draw(&check_view_markdown), "not known"), "%s", (char *)out.buf.bytes);
+	teardown_out();
+	json_t *root = draw_json(&check_view_json);
+	cr_expect(json_is_null(in(json_array_get(in(root, "findings"), 0), "now")));
+	json_decref(root);
 }
