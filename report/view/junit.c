@@ -27,6 +27,12 @@ static void put_culprits(const struct check_report *r, const struct check_findin
 	}
 }
 
+/* Neither held nor broken: no test that passed. */
+static bool is_open(const struct check_finding *f)
+{
+	return f->verdict == CHECK_NOT_PROVEN || f->verdict == CHECK_NOT_MEASURED;
+}
+
 static void put_case(const struct check_report *r, const struct check_finding *f, struct out *out)
 {
 	char text[CHECK_SENTENCE_MAX];
@@ -42,6 +48,10 @@ static void put_case(const struct check_report *r, const struct check_finding *f
 		out_str(out, "\">");
 		put_culprits(r, f, out);
 		out_str(out, "</failure>\n    </testcase>\n");
+	} else if (is_open(f)) {
+		out_printf(out, ">\n      <skipped message=\"%s: ", check_verdict_name(f->verdict));
+		check_put(out, CHECK_XML, text);
+		out_str(out, "\"></skipped>\n    </testcase>\n");
 	} else {
 		out_str(out, ">\n      <system-out>");
 		out_printf(out, "%s: ", check_verdict_name(f->verdict));
@@ -66,13 +76,15 @@ static void draw(const struct check_report *r, struct out *out)
 {
 	const struct check_answer *a = r->answer;
 	size_t tests = a->findings.len + (r->why != NULL);
-	unsigned errors = r->why != NULL;
+	unsigned errors = r->why != NULL, open = 0;
+	for (size_t i = 0; i < a->findings.len; i++)
+		open += is_open(&a->findings.at[i]);
 	out_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
 	out_printf(out,
 		   "<testsuites tests=\"%zu\" failures=\"%u\" errors=\"%u\">\n"
 		   "  <testsuite name=\"pymemprof check\" tests=\"%zu\" failures=\"%u\" "
-		   "errors=\"%u\" skipped=\"0\" time=\"0\">\n",
-		   tests, a->failed, errors, tests, a->failed, errors);
+		   "errors=\"%u\" skipped=\"%u\" time=\"0\">\n",
+		   tests, a->failed, errors, tests, a->failed, errors, open);
 	if (r->why)
 		put_error(r, out);
 	for (size_t i = 0; i < a->findings.len; i++)

@@ -248,6 +248,16 @@ Test(report_view_check_views, junit_is_well_formed)
 			  strcspn(p + 1, ";"));
 }
 
+Test(report_view_check_views, a_rule_that_was_not_measured_is_no_test_that_passed)
+{
+	answer.findings.at[0].verdict = CHECK_NOT_MEASURED;
+	answer.findings.at[1].verdict = CHECK_NOT_PROVEN;
+	const char *text = draw(&check_view_junit);
+	cr_expect(strstr(text, " skipped=\"2\""), "%s", text);
+	cr_expect_eq(lines_with(text, "<skipped message=\"not "), 2);
+	cr_expect_eq(lines_with(text, "</skipped>"), 2);
+}
+
 Test(report_view_check_views, markdown_is_short_and_has_its_marker)
 {
 	const char *text = draw(&check_view_markdown);
