@@ -204,6 +204,16 @@ static void fill_totals(struct recording *r)
 	};
 }
 
+/* Each site's bytes at the peak come last in a file, before the totals: none, or not all of them, in one that is cut. */
+static bool peaks_cut(const struct recording *r)
+{
+	const struct fact_totals *t = &r->totals.totals;
+	struct counters sum = sites_sum(&r->sites);
+	if (!r->totals.have_totals)
+		return sum.peak_bytes < t->peak_bytes;
+	return sum.peak_bytes == 0 && (t->peak_bytes > 0 || counters_live_bytes(&sum) > 0);
+}
+
 /* A file that ends early or is damaged says so itself. */
 static bool told_of_damage(const struct recording *r)
 {
@@ -415,6 +425,7 @@ int recording_conclude(struct recording *r, struct err *err)
 		r->verdicts[i] = growth_judge(&r->growth, (uint32_t)i);
 	r->overall = growth_judge_all(&r->growth);
 	fill_totals(r);
+	r->peaks_cut = peaks_cut(r);
 	doubt_turnover(r, &rc);
 	if (rc == 0)
 		rc = find_suspects(r, err);

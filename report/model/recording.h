@@ -36,6 +36,7 @@ struct recording {
 	uint32_t *suspects;
 	size_t nsuspects, nconfident; /* of all, those with more than low confidence come first */
 	uint64_t suspect_bytes;	      /* live bytes of all suspects */
+	bool peaks_cut;		      /* what each site held at the peak is written at the end, which is missing */
 	struct leaks leaks; /* the suspects with type and holder; its suppressions may be set before */
 	bool concluded;
 };

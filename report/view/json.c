@@ -48,7 +48,7 @@ static void put_target(struct json *j, const struct recording *r)
 	json_close(j, '}');
 }
 
-static void put_counters(struct json *j, const struct counters *c)
+static void put_counters(struct json *j, const struct recording *r, const struct counters *c)
 {
 	json_number(j, "live_bytes", counters_live_bytes(c));
 	json_number(j, "live_blocks", counters_live_blocks(c));
@@ -58,6 +58,11 @@ static void put_counters(struct json *j, const struct counters *c)
 	json_number(j, "freed_blocks", c->free_blocks);
 	json_number(j, "temporary_bytes", c->temp_bytes);
 	json_number(j, "temporary_blocks", c->temp_blocks);
+	if (r->peaks_cut) {
+		json_nothing(j, "peak_bytes");
+		json_nothing(j, "peak_blocks");
+		return;
+	}
 	json_number(j, "peak_bytes", c->peak_bytes);
 	json_number(j, "peak_blocks", c->peak_blocks);
 }
@@ -149,7 +154,7 @@ static int put_sites(struct json *j, const struct recording *r, const uint32_t *
 		json_open(j, NULL, '{');
 		put_stack(j, r, order[i]);
 		put_estimate(j, r);
-		put_counters(j, &r->by_stack[order[i]]);
+		put_counters(j, r, &r->by_stack[order[i]]);
 		put_verdict(j, &r->verdicts[order[i]]);
 		json_close(j, '}');
 		int rc = out_check(j->out, err);
@@ -225,7 +230,7 @@ static int put_threads(struct json *j, const struct recording *r, const uint32_t
 			json_nothing(j, "tid");
 		json_word(j, "name", rows[i].name);
 		put_estimate(j, r);
-		put_counters(j, &rows[i].counters);
+		put_counters(j, r, &rows[i].counters);
 		put_thread_sites(j, r, rows[i].thread, owned, nsites, rank);
 		json_close(j, '}');
 	}

@@ -258,7 +258,10 @@ static int sites(struct text *t, struct err *err)
 		html_percent(t, counters_live_bytes(c), counters_live_bytes(&sum));
 		html_count(t, counters_live_blocks(c));
 		html_bytes(t, c->alloc_bytes);
-		html_bytes(t, c->peak_bytes);
+		if (r->peaks_cut)
+			out_str(t->out, "<td class=\"n\">not known</td>");
+		else
+			html_bytes(t, c->peak_bytes);
 		html_verdict(t, growth_class_name(lines[i].class));
 		html_count(t, lines[i].stacks);
 		out_str(t->out, "</tr>\n");

@@ -125,3 +125,12 @@ Test(report_view_csv, the_collectors_rows_include_what_waits_for_it)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		cr_assert(strstr(text, rows[i]), "no %s in\n%s", rows[i], text);
 }
+
+Test(report_view_csv, peaks_that_a_cut_recording_does_not_know_are_empty)
+{
+	sample_make_cut(&r);
+	AUTO_FREE char *sites = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_SITES }, NULL);
+	AUTO_FREE char *threads = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_THREADS }, NULL);
+	cr_assert(strstr(sites, "\n400000,4000,400000,4000,0,0,0,0,,,leaking,"), "%s", sites);
+	cr_assert(strstr(threads, ",,\n"), "%s", threads);
+}

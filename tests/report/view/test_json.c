@@ -215,3 +215,20 @@ Test(report_view_json, a_large_report_needs_no_large_buffer)
 	cr_assert_lt(out.buf.cap, 1 << 18);
 	out_deinit(&out);
 }
+
+Test(report_view_json, peaks_that_a_cut_recording_does_not_know_are_null)
+{
+	static const char *const lists[] = { "sites", "threads" };
+	size_t k;
+	const json_t *row;
+
+	sample_make_cut(&r);
+	json_t *root = draw();
+	cr_assert_gt(number(json_object_get(root, "totals"), "peak_bytes"), 0);
+	for (size_t i = 0; i < 2; i++)
+		json_array_foreach(json_object_get(root, lists[i]), k, row) {
+			cr_assert(json_is_null(json_object_get(row, "peak_bytes")), "%s", lists[i]);
+			cr_assert(json_is_null(json_object_get(row, "peak_blocks")), "%s", lists[i]);
+		}
+	json_decref(root);
+}

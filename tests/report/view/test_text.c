@@ -175,3 +175,18 @@ Test(report_view_text, colour_changes_no_word)
 	*to = '\0';
 	cr_assert_str_eq(painted, plain);
 }
+
+Test(report_view_text, peaks_that_a_cut_recording_does_not_know_are_said_to_be_so)
+{
+	static const enum view_question asked[] = { VIEW_SITES, VIEW_FLAME };
+
+	sample_make_cut(&r);
+	for (size_t i = 0; i < 2; i++) {
+		struct view_options o = { .question = asked[i], .metric = SITES_PEAK, .file = "app.pmp" };
+		AUTO_FREE char *text = sample_draw(&r, "text", o, NULL);
+		cr_assert(strstr(text, "(by peak)  none: what each site held at the peak is not known"), "%s", text);
+		cr_assert_null(strstr(text, "are not shown"), "%s", text);
+	}
+	AUTO_FREE char *page = sample_draw(&r, "html", (struct view_options){ 0 }, NULL);
+	cr_assert(strstr(page, "<td class=\"n\">not known</td>"));
+}
