@@ -163,6 +163,16 @@ bool recording_is_snapshot(const struct recording *r)
 	return true;
 }
 
+const char *recording_nothing(const struct recording *r)
+{
+	if (recording_is_snapshot(r))
+		return "a snapshot says what is there; who allocated and what grew needs a recording";
+	if (r->totals.have_end && r->totals.end == FACT_END_TRUNCATED && r->stacks.stacks.len == 0 &&
+	    r->totals.totals.duration_ns == 0)
+		return "the file ends before anything is said in it";
+	return NULL;
+}
+
 struct heaps *heaps_of(void *ctx)
 {
 	return &((struct recording *)ctx)->heaps;
@@ -209,7 +219,7 @@ static bool peaks_cut(const struct recording *r)
 {
 	const struct fact_totals *t = &r->totals.totals;
 	struct counters sum = sites_sum(&r->sites);
-	if (!r->totals.have_totals)
+	if (!r->totals.have_totals || r->totals.end == FACT_END_TRUNCATED)
 		return sum.peak_bytes < t->peak_bytes;
 	return sum.peak_bytes == 0 && (t->peak_bytes > 0 || counters_live_bytes(&sum) > 0);
 }

@@ -58,6 +58,9 @@ int recording_conclude(struct recording *r, struct err *err) MUST_CHECK;
 /* True when there is a snapshot and nothing was recorded besides. */
 bool recording_is_snapshot(const struct recording *r);
 
+/* Why nothing can be said of who allocated and what grew, a clause; NULL: something was recorded. */
+const char *recording_nothing(const struct recording *r);
+
 /*
  * Tables for CSV and for whoever draws rows. top 0: all rows. The recording must be
  * concluded; strings are borrowed from it; the caller calls table_deinit. Errors: NOMEM.

@@ -101,30 +101,42 @@ static void put_verdict(struct json *j, const struct growth_verdict *v)
 	json_close(j, '}');
 }
 
+/* What was not recorded is not 0. */
+static void put_total(struct json *j, const struct recording *r, const char *name, uint64_t v)
+{
+	if (recording_nothing(r))
+		json_nothing(j, name);
+	else
+		json_number(j, name, v);
+}
+
 static void put_totals(struct json *j, const struct recording *r)
 {
 	const struct fact_totals *t = &r->totals.totals;
 	json_open(j, "totals", '{');
 	put_estimate(j, r);
-	json_number(j, "live_bytes", t->live_bytes);
-	json_number(j, "live_blocks", t->live_blocks);
-	json_number(j, "allocated_bytes", t->alloc_bytes);
-	json_number(j, "allocated_blocks", t->alloc_blocks);
-	json_number(j, "freed_bytes", t->free_bytes);
-	json_number(j, "freed_blocks", t->free_blocks);
-	json_number(j, "temporary_bytes", t->temp_bytes);
-	json_number(j, "temporary_blocks", t->temp_blocks);
-	json_number(j, "peak_bytes", t->peak_bytes);
-	json_number(j, "peak_blocks", t->peak_blocks);
-	json_number(j, "peak_at_ns", t->peak_at_ns);
-	json_number(j, "peak_slack_bytes", t->peak_slack_bytes);
-	json_number(j, "foreign_frees", t->foreign_frees);
+	put_total(j, r, "live_bytes", t->live_bytes);
+	put_total(j, r, "live_blocks", t->live_blocks);
+	put_total(j, r, "allocated_bytes", t->alloc_bytes);
+	put_total(j, r, "allocated_blocks", t->alloc_blocks);
+	put_total(j, r, "freed_bytes", t->free_bytes);
+	put_total(j, r, "freed_blocks", t->free_blocks);
+	put_total(j, r, "temporary_bytes", t->temp_bytes);
+	put_total(j, r, "temporary_blocks", t->temp_blocks);
+	put_total(j, r, "peak_bytes", t->peak_bytes);
+	put_total(j, r, "peak_blocks", t->peak_blocks);
+	put_total(j, r, "peak_at_ns", t->peak_at_ns);
+	put_total(j, r, "peak_slack_bytes", t->peak_slack_bytes);
+	put_total(j, r, "foreign_frees", t->foreign_frees);
 	json_number(j, "rss_first_bytes", r->timeline.rss_first_bytes);
 	json_number(j, "rss_last_bytes", r->timeline.rss_last_bytes);
 	json_number(j, "rss_max_bytes", r->timeline.rss_max_bytes);
 	json_number(j, "duration_ns", t->duration_ns);
 	json_word(j, "end", totals_end_name(r->totals.end));
-	put_verdict(j, &r->overall);
+	if (recording_nothing(r))
+		json_nothing(j, "verdict");
+	else
+		put_verdict(j, &r->overall);
 	json_close(j, '}');
 }
 

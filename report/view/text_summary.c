@@ -159,6 +159,8 @@ void text_section_memory(struct text *t)
 	const struct timeline *l = &t->r->timeline;
 	struct units a, b, c;
 	bool told = t->r->overall.class != GROWTH_SHORT && t->r->overall.samples > 0;
+	if (text_not_known(t, "MEMORY"))
+		return;
 	out_put(t->out, "\n", 1);
 	text_heading(t, "MEMORY", t->width - 3 * (FIGURE + 1));
 	out_printf(t->out, " %*s %*s %*s\n", FIGURE, "NOW", FIGURE, "PEAK", FIGURE, "GROWTH");

@@ -118,6 +118,8 @@ int text_section_sites(struct text *t, size_t top, struct err *err)
 	const char *why = none_why(t);
 	char title[40];
 	metric_title(t, title, sizeof title, summary ? "TOP SITES" : "SITES");
+	if (text_not_known(t, title))
+		return 0;
 	out_put(t->out, "\n", 1);
 	if (why) {
 		text_wrapped(t, title, strlen(title) + 2, why);
@@ -221,6 +223,8 @@ int text_section_flame(struct text *t, size_t top, struct err *err)
 	struct tree tree;
 	char title[40];
 	metric_title(t, title, sizeof title, "STACKS");
+	if (text_not_known(t, title))
+		return 0;
 	int rc = tree_init(&tree, &t->r->stacks, t->r->by_stack, t->o->metric, err);
 	if (rc < 0)
 		return rc;
@@ -261,6 +265,8 @@ int text_section_threads(struct text *t, size_t top, struct err *err)
 	AUTO_FREE struct thread_row *rows = NULL;
 	const size_t figures = 4 * (FIGURE + 1);
 	size_t n;
+	if (text_not_known(t, "THREADS (by live)"))
+		return 0;
 	int rc = threads_rows(&t->r->threads, &t->r->sites, &rows, &n, err);
 	if (rc < 0)
 		return rc;
@@ -319,6 +325,8 @@ void text_section_timeline(struct text *t)
 {
 	const struct timeline *l = &t->r->timeline;
 	struct units a, b, c, d, e;
+	if (text_not_known(t, "TIMELINE"))
+		return;
 	out_put(t->out, "\n", 1);
 	if (l->slices.len == 0) {
 		text_wrapped(t, "TIMELINE", 10, "none: nothing was recorded.");

@@ -190,3 +190,34 @@ Test(report_view_text, peaks_that_a_cut_recording_does_not_know_are_said_to_be_s
 	AUTO_FREE char *page = sample_draw(&r, "html", (struct view_options){ 0 }, NULL);
 	cr_assert(strstr(page, "<td class=\"n\">not known</td>"));
 }
+
+Test(report_view_text, what_was_not_recorded_is_not_called_nothing)
+{
+	static const enum view_question asked[] = { VIEW_LEAKS, VIEW_SITES, VIEW_FLAME, VIEW_THREADS, VIEW_TIMELINE };
+
+	for (int snapshot = 0; snapshot < 2; snapshot++) {
+		cr_assert_eq(recording_init(&r, NULL), 0);
+		feed_target(&r, 0);
+		struct fact_sink s = feed_sink(&r);
+		if (snapshot) {
+			sample_snapshot(&r, 1, "Session");
+			cr_assert_eq(s.totals(s.ctx, &(struct fact_totals){ 0 }, NULL), 0);
+		}
+		cr_assert_eq(s.finish(s.ctx, snapshot ? FACT_END_DETACHED : FACT_END_TRUNCATED, NULL), 0);
+		cr_assert_eq(recording_conclude(&r, NULL), 0);
+		for (size_t i = 0; i < 5; i++) {
+			struct view_options o = { .question = asked[i], .file = "app.pmp" };
+			AUTO_FREE char *text = sample_draw(&r, "text", o, NULL);
+			cr_assert(strstr(text, snapshot ? "  not known: a snapshot says" : "  not known: the file ends"),
+				  "%s", text);
+			cr_assert_null(strstr(text, "none"), "%s", text);
+		}
+		AUTO_FREE char *summary = sample_draw(&r, "text", (struct view_options){ .file = "app.pmp" }, NULL);
+		cr_assert_null(strstr(summary, "nothing grew"), "%s", summary);
+		cr_assert_null(strstr(summary, "live = allocated"), "%s", summary);
+		AUTO_FREE char *page = sample_draw(&r, "html", (struct view_options){ 0 }, NULL);
+		cr_assert_null(strstr(page, "s-memory\""));
+		cr_assert_null(strstr(page, "nothing grew"));
+		recording_deinit(&r);
+	}
+}
