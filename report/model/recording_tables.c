@@ -222,6 +222,7 @@ int recording_timeline_table(const struct recording *r, struct table *ret, struc
 					     s->free_blocks, s->temp_bytes,   s->temp_blocks };
 		for (size_t k = 0; k < COUNT_OF(figures); k++)
 			cell[k].count = figures[k];
+		cell[2].none = s->rss_bytes == 0; /* not read */
 	}
 	if (rc == 0) {
 		mark_estimates(r, ret);

@@ -134,3 +134,16 @@ Test(report_view_csv, peaks_that_a_cut_recording_does_not_know_are_empty)
 	cr_assert(strstr(sites, "\n400000,4000,400000,4000,0,0,0,0,,,leaking,"), "%s", sites);
 	cr_assert(strstr(threads, ",,\n"), "%s", threads);
 }
+
+Test(report_view_csv, rss_that_was_not_read_is_empty)
+{
+	struct fact_delta d = { 1, 1, 100, 0, 0, 0, 0 };
+
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_site(&r, 1, 1, "f a.py:1");
+	feed_interval(&r, 0, 1, &d, 1);
+	feed_tick(&r, 1, 0, 100);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	AUTO_FREE char *text = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_TIMELINE }, NULL);
+	cr_assert(strstr(text, ",100,,100,1,"), "%s", text);
+}
