@@ -221,3 +221,33 @@ Test(report_view_text, what_was_not_recorded_is_not_called_nothing)
 		recording_deinit(&r);
 	}
 }
+
+static void expect_next(const char *words)
+{
+	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .question = VIEW_LEAKS }, NULL);
+	cr_assert(strstr(text, words), "%s", text);
+}
+
+Test(report_view_text, the_command_under_next_can_be_given)
+{
+	sample_make(&r, 0);
+	expect_next("pymemprof attach -o FILE.pmp 4242 keeps");
+	r.totals.end = FACT_END_EXITED;
+	expect_next("pymemprof attach -o FILE.pmp PID keeps");
+	r.totals.target.from_start = true;
+	expect_next("pymemprof run -o FILE.pmp -- PROGRAM keeps");
+}
+
+Test(report_view_text, of_a_core_file_next_names_the_core_file)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot(&r, 1, "Session");
+	struct fact_sink s = feed_sink(&r);
+	struct fact_cost c = { .pause_kind = FACT_PAUSE_CORE };
+	cr_assert_eq(s.cost(s.ctx, &c, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	expect_next("pymemprof snapshot -o FILE.pmp CORE keeps");
+	r.totals.cost.pause_kind = FACT_PAUSE_CLONE;
+	expect_next("pymemprof snapshot -o FILE.pmp 4242 keeps");
+}
