@@ -333,7 +333,9 @@ void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack
 	if (depth > n)
 		buf_printf(&line, " < %zu more", depth - n);
 	if (stacks_truncated(&t->r->stacks, stack))
-		buf_str(&line, " < (outer frames missing)");
+		buf_str(&line, n ? " < (outer frames missing)" : "(outer frames missing)");
+	else if (depth == 0)
+		buf_str(&line, "(no Python stack)");
 	const char *text = buf_cstr(&line);
 	out_need(t->out, &line);
 	text_wrapped(t, label, indent, text ? text : "");

@@ -147,3 +147,21 @@ Test(report_view_csv, rss_that_was_not_read_is_empty)
 	AUTO_FREE char *text = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_TIMELINE }, NULL);
 	cr_assert(strstr(text, ",100,,100,1,"), "%s", text);
 }
+
+Test(report_view_csv, what_was_made_without_a_python_stack_says_so)
+{
+	sample_begin(&r, 0);
+	struct fact_sink s = feed_sink(&r);
+	cr_assert_eq(s.site(s.ctx, &(struct fact_site){ .site = 6, .thread = 1 }, NULL), 0);
+	cr_assert_eq(s.heap(s.ctx, &(struct fact_heap){ .snapshot = 1 }, NULL), 0);
+	cr_assert_eq(s.heap_type(s.ctx, &(struct fact_heap_type){ .type = 1, .name = "Session", .module = "app",
+					  .count = 9, .total_bytes = 90000 }, NULL), 0);
+	cr_assert_eq(s.heap_join(s.ctx, &(struct fact_heap_join){ .site = 6, .type = 1, .use = FACT_JOIN_OBJECT,
+					  .blocks = 9, .bytes = 90000 }, NULL), 0);
+	cr_assert_eq(s.heap_end(s.ctx, 1, NULL), 0);
+	sample_end(&r);
+	AUTO_FREE char *table = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_TYPES }, NULL);
+	cr_assert(strstr(table, ",90000,\"(no Python stack)\"\n"), "%s", table);
+	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .question = VIEW_TYPES }, NULL);
+	cr_assert(strstr(text, " made (no Python stack)\n"), "%s", text);
+}
