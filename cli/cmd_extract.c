@@ -134,6 +134,9 @@ static int run(struct cli *, struct opt_args *args, struct err *err)
 	if (args->nwords != 1)
 		return err_set(err, ERR_USAGE,
 			       args->nwords ? "one FILE at a time" : "no FILE given");
+	if (opt_given(args, "list") && (section || opt_given(args, "output")))
+		return err_set(err, ERR_USAGE, "--list writes the names to standard output: not with --%s",
+			       section ? "section" : "output");
 	int rc = read_all(args->words[0], &page, err);
 	if (rc < 0)
 		return rc;

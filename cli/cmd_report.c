@@ -56,6 +56,9 @@ static int read_wishes(struct cli *cli, const struct opt_args *args, struct draw
 	w->options.path = opt_value(args, "path");
 	if (rc == 0)
 		rc = paths_check(w->options.path, err);
+	if (rc == 0 && w->options.path && (view || opt_given(args, "leaks")) && w->options.question != VIEW_PATHS)
+		rc = err_set(err, ERR_USAGE, "--path is of --view paths, not of %s",
+			     view_question_name(w->options.question));
 	if (w->options.path && !view)
 		w->options.question = VIEW_PATHS;
 	if (rc == 0 && metric)

@@ -103,6 +103,8 @@ int draw_recording(struct recording *r, const struct draw_wish *wish, struct err
 	int rc = recording_conclude(r, err);
 	if (rc == 0)
 		rc = view_check(wish->view, wish->options.question, recording_is_snapshot(r), err);
+	if (rc == 0)
+		rc = view_check_metric(wish->view, r, wish->options.metric, err);
 	if (rc == 0 && to_file)
 		rc = draw_open(wish->path, wish->force, &fd, err);
 	if (rc < 0)

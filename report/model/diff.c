@@ -365,17 +365,24 @@ static int finish(struct diff *d, enum diff_by by, struct err *err)
 	return r;
 }
 
-static __attribute__((format(printf, 3, 4))) void note(struct diff *d, int *rc, const char *fmt, ...)
+static __attribute__((format(printf, 4, 5))) void note(struct diff *d, unsigned by, int *rc, const char *fmt, ...)
 {
 	char text[400];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	for (size_t i = 0; i < d->notes.len; i++)
+		if (strcmp(d->notes.at[i].text, text) == 0)
+			return; /* of another pair of files */
 	const char *own = *rc == 0 ? arena_str(&d->arena, text, strlen(text)) : NULL;
-	if (*rc == 0 && (!own || vec_push(&d->notes, own) < 0))
+	if (*rc == 0 && (!own || vec_push(&d->notes, ((struct diff_note){ by, own })) < 0))
 		*rc = ERR_NOMEM;
 }
+
+#define ANY_TABLE ((1u << DIFF_BYS) - 1)
+
+static const char *const names[DIFF_FILES_MAX] = { "OLD", "NEW", "NEWER" };
 
 static void note_one(struct diff *d, size_t i, int *rc)
 {
@@ -384,22 +391,21 @@ static void note_one(struct diff *d, size_t i, int *rc)
 	double t = (double)d->files[i]->totals.totals.duration_ns / 1e9;
 	const char *x = a->python_version, *y = b->python_version;
 	if (x && y && strcmp(x, y) != 0)
-		note(d, rc, "Python %.20s is compared with Python %.20s: sizes of objects differ", x, y);
+		note(d, ANY_TABLE, rc, "Python %.20s is compared with Python %.20s: sizes of objects differ", x, y);
 	if (d->by[DIFF_SITE].known && (s > 1.25 * t || t > 1.25 * s))
-		note(d, rc, "%.0f s are compared with %.0f s: sites hold what was made since each began",
-		     s, t);
+		note(d, 1u << DIFF_SITE, rc, "%s of %.0f s is compared with %s of %.0f s: sites hold what was made "
+		     "since each began", names[i], t, names[0], s);
 	if ((a->sample_bytes > 0) != (b->sample_bytes > 0))
-		note(d, rc, "a sample is compared with exact figures");
+		note(d, ANY_TABLE, rc, "a sample is compared with exact figures");
 }
 
 /* The words a report of that file has. */
 static void note_missing(struct diff *d, int *rc)
 {
-	static const char *const names[] = { "OLD", "NEW", "NEWER" };
 	for (size_t i = 0; i < d->nfiles; i++) {
 		const char *what = totals_missing(&d->files[i]->totals, TOTALS_FIGURES);
 		if (what)
-			note(d, rc, "%s is incomplete: %.320s", names[i], what);
+			note(d, ANY_TABLE, rc, "%s is incomplete: %.320s", names[i], what);
 	}
 }
 
@@ -412,11 +418,11 @@ static void note_untold(struct diff *d, int *rc)
 		bounded += row->state != DIFF_UNTOLD && (row->untold[0] || row->untold[d->nfiles - 1]);
 	}
 	if (untold)
-		note(d, rc,
+		note(d, 1u << DIFF_HOLDER, rc,
 		     "%zu %s not told by every file: a snapshot leaves out what holds few of a type",
 		     untold, untold == 1 ? "row by holder is" : "rows by holder are");
 	if (bounded)
-		note(d, rc, "a holder that a file does not tell counts there as the most it may have (<=)");
+		note(d, 1u << DIFF_HOLDER, rc, "a holder that a file does not tell counts there as the most it may have (<=)");
 }
 
 static int add_notes(struct diff *d)
@@ -427,7 +433,7 @@ static int add_notes(struct diff *d)
 		note_one(d, i, &rc);
 	for (unsigned by = 0; by < DIFF_BYS; by++)
 		if (!d->by[by].known)
-			note(d, &rc, "nothing by %s: %s", diff_by_name((enum diff_by)by),
+			note(d, 1u << by, &rc, "nothing by %s: %s", diff_by_name((enum diff_by)by),
 			     diff_unknown_why((enum diff_by)by));
 	note_untold(d, &rc);
 	return rc;

@@ -40,12 +40,17 @@ struct diff_table {
 	size_t counts[DIFF_STATES]; /* rows by state */
 };
 
+struct diff_note {
+	unsigned by; /* of which tables, a bit each */
+	const char *text;
+};
+
 struct diff {
 	size_t nfiles;
 	const struct recording *files[DIFF_FILES_MAX]; /* concluded; borrowed */
 	struct diff_table by[DIFF_BYS];
 	struct arena arena;
-	struct VEC(const char *) notes; /* what limits the comparison: one sentence each */
+	struct VEC(struct diff_note) notes; /* what limits the comparison: one sentence each */
 };
 
 /*

@@ -163,6 +163,16 @@ bool recording_is_snapshot(const struct recording *r)
 	return true;
 }
 
+const char *recording_nothing(const struct recording *r)
+{
+	if (recording_is_snapshot(r))
+		return "a snapshot says what is there; who allocated and what grew needs a recording";
+	if (r->totals.have_end && r->totals.end == FACT_END_TRUNCATED && r->stacks.stacks.len == 0 &&
+	    r->totals.totals.duration_ns == 0)
+		return "the file ends before anything is said in it";
+	return NULL;
+}
+
 struct heaps *heaps_of(void *ctx)
 {
 	return &((struct recording *)ctx)->heaps;
@@ -202,6 +212,16 @@ static void fill_totals(struct recording *r)
 		.duration_ns = r->timeline.end_ns > r->growth.end_ns ? r->timeline.end_ns :
 								       r->growth.end_ns,
 	};
+}
+
+/* Each site's bytes at the peak come last in a file, before the totals: none, or not all of them, in one that is cut. */
+static bool peaks_cut(const struct recording *r)
+{
+	const struct fact_totals *t = &r->totals.totals;
+	struct counters sum = sites_sum(&r->sites);
+	if (!r->totals.have_totals || r->totals.end == FACT_END_TRUNCATED)
+		return sum.peak_bytes < t->peak_bytes;
+	return sum.peak_bytes == 0 && (t->peak_bytes > 0 || counters_live_bytes(&sum) > 0);
 }
 
 /* A file that ends early or is damaged says so itself. */
@@ -415,6 +435,7 @@ int recording_conclude(struct recording *r, struct err *err)
 		r->verdicts[i] = growth_judge(&r->growth, (uint32_t)i);
 	r->overall = growth_judge_all(&r->growth);
 	fill_totals(r);
+	r->peaks_cut = peaks_cut(r);
 	doubt_turnover(r, &rc);
 	if (rc == 0)
 		rc = find_suspects(r, err);

@@ -36,6 +36,7 @@ struct recording {
 	uint32_t *suspects;
 	size_t nsuspects, nconfident; /* of all, those with more than low confidence come first */
 	uint64_t suspect_bytes;	      /* live bytes of all suspects */
+	bool peaks_cut;		      /* what each site held at the peak is written at the end, which is missing */
 	struct leaks leaks; /* the suspects with type and holder; its suppressions may be set before */
 	bool concluded;
 };
@@ -56,6 +57,9 @@ int recording_conclude(struct recording *r, struct err *err) MUST_CHECK;
 
 /* True when there is a snapshot and nothing was recorded besides. */
 bool recording_is_snapshot(const struct recording *r);
+
+/* Why nothing can be said of who allocated and what grew, a clause; NULL: something was recorded. */
+const char *recording_nothing(const struct recording *r);
 
 /*
  * Tables for CSV and for whoever draws rows. top 0: all rows. The recording must be

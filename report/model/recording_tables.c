@@ -19,7 +19,7 @@ static void mark_estimates(const struct recording *r, struct table *t)
 				      columns[i].kind == TABLE_RATE;
 }
 
-static void put_counters(struct table_cell *cell, const struct counters *c)
+static void put_counters(const struct recording *r, struct table_cell *cell, const struct counters *c)
 {
 	cell[0].count = counters_live_bytes(c);
 	cell[1].count = counters_live_blocks(c);
@@ -31,6 +31,7 @@ static void put_counters(struct table_cell *cell, const struct counters *c)
 	cell[7].count = c->temp_blocks;
 	cell[8].count = c->peak_bytes;
 	cell[9].count = c->peak_blocks;
+	cell[8].none = cell[9].none = r->peaks_cut;
 }
 
 #define COUNTER_COLUMNS                                                                            \
@@ -52,7 +53,7 @@ static int add_site_row(const struct recording *r, uint32_t stack, struct table 
 	if (!row)
 		return err_nomem(err);
 	const struct growth_verdict *v = &r->verdicts[stack];
-	put_counters(row, &r->by_stack[stack]);
+	put_counters(r, row, &r->by_stack[stack]);
 	row[COUNTERS].text = growth_class_name(v->class);
 	row[COUNTERS + 1].text = growth_confidence_name(v->confidence);
 	row[COUNTERS + 2].real = v->slope_bytes_per_s;
@@ -186,7 +187,7 @@ int recording_threads_table(const struct recording *r, struct table *ret, struct
 		cell[0].count = rows[i].thread;
 		cell[1].count = rows[i].tid;
 		cell[2].text = rows[i].name;
-		put_counters(cell + 3, &rows[i].counters);
+		put_counters(r, cell + 3, &rows[i].counters);
 	}
 	if (rc == 0)
 		mark_estimates(r, ret);
@@ -221,6 +222,7 @@ int recording_timeline_table(const struct recording *r, struct table *ret, struc
 					     s->free_blocks, s->temp_bytes,   s->temp_blocks };
 		for (size_t k = 0; k < COUNT_OF(figures); k++)
 			cell[k].count = figures[k];
+		cell[2].none = s->rss_bytes == 0; /* not read */
 	}
 	if (rc == 0) {
 		mark_estimates(r, ret);

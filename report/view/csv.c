@@ -9,7 +9,7 @@
 #include "report/model/advice.h"
 #include "report/view/view.h"
 
-/* "f a.py:1;main a.py:9" as one field. */
+/* "f a.py:1;main a.py:9" as one field; "(no Python stack)". */
 static int put_stack(const struct recording *r, uint32_t stack, struct out *out)
 {
 	struct buf text = BUF_INIT;
@@ -18,6 +18,8 @@ static int put_stack(const struct recording *r, uint32_t stack, struct out *out)
 	while (stacks_next(&r->stacks, &place, &frame))
 		buf_printf(&text, "%s%s %s:%u", text.len ? ";" : "", frame.function, frame.file,
 			   frame.line);
+	if (text.len == 0)
+		buf_str(&text, place == STACKS_TRUNCATED ? "(outer frames missing)" : "(no Python stack)");
 	if (text.failed) {
 		buf_deinit(&text);
 		return ERR_NOMEM;

@@ -162,10 +162,9 @@ static int draw_json(const struct diff *d, const struct diff_options *o, struct 
 		put_table(&j, d, o, (enum diff_by)by);
 	json_open(&j, "limits", '[');
 	for (size_t i = 0; i < d->notes.len; i++) {
-		out_str(out, i ? ",\"" : "\"");
-		out_escaped(out, ESCAPE_JSON, d->notes.at[i], strlen(d->notes.at[i]));
-		out_str(out, "\"");
-		j.first = false;
+		const struct diff_note *note = &d->notes.at[i];
+		if (note->by & o->by)
+			json_element(&j, note->text);
 	}
 	json_close(&j, ']');
 	json_close(&j, '}');

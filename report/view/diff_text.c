@@ -98,13 +98,18 @@ static bool shown(const struct diff_row *row)
 	return (row->state != DIFF_SAME && row->state != DIFF_UNTOLD) || row->kept_bytes > 0;
 }
 
+static bool rose(const struct diff_row *row)
+{
+	return row->kept_bytes > 0 || row->delta_bytes >= 0;
+}
+
 static void put_table(struct page *p, enum diff_by by)
 {
 	static const char *const titles[] = { "BY TYPE", "BY SITE", "BY HOLDER" };
 	const struct diff_table *t = &p->d->by[by];
 	size_t figures = (p->d->nfiles + 2) * (FIGURE + 1) + STATE + 2;
 	size_t names = p->width > figures + 20 ? p->width - figures : 20;
-	size_t top = p->o->top ? p->o->top : ROWS, n = 0, more = 0;
+	size_t top = p->o->top ? p->o->top : ROWS, up = 0, down = 0, more;
 	if (!t->known)
 		return;
 	out_str(p->out, "\n");
@@ -119,26 +124,28 @@ static void put_table(struct page *p, enum diff_by by)
 		out_printf(p->out, " %*s", FIGURE, heads[p->d->nfiles - 2][i]);
 	out_printf(p->out, " %*s %*s\n", FIGURE, p->d->nfiles == 3 ? "KEPT" : "CHANGE", FIGURE,
 		   p->d->nfiles == 3 ? "OBJECTS" : "COUNT");
-	/* The best growers from the front, then the best shrinkers from the back. */
+	/* The best growers from the front, then the best shrinkers from the back: of both as many as there is room. */
 	for (size_t i = 0; i < t->rows.len; i++) {
-		const struct diff_row *row = &t->rows.at[i];
-		if (!shown(row))
-			continue;
-		if (n < top && (row->kept_bytes > 0 || row->delta_bytes >= 0)) {
-			put_row(p, row, names);
-			n++;
-		} else {
-			more++;
+		up += shown(&t->rows.at[i]) && rose(&t->rows.at[i]);
+		down += shown(&t->rows.at[i]) && !rose(&t->rows.at[i]);
+	}
+	more = up + down;
+	if (more > top) {
+		size_t least = top > up ? top - up : top / 4;
+		down = down < least ? down : least;
+		up = top - down;
+	}
+	more -= up + down;
+	for (size_t i = 0; i < t->rows.len && up > 0; i++)
+		if (shown(&t->rows.at[i]) && rose(&t->rows.at[i])) {
+			put_row(p, &t->rows.at[i], names);
+			up--;
 		}
-	}
-	for (size_t i = t->rows.len, k = 0; i-- > 0 && k < top / 3 + 1;) {
-		const struct diff_row *row = &t->rows.at[i];
-		if (row->delta_bytes >= 0 || row->kept_bytes > 0)
-			break;
-		put_row(p, row, names);
-		more--;
-		k++;
-	}
+	for (size_t i = t->rows.len; i-- > 0 && down > 0;)
+		if (shown(&t->rows.at[i]) && !rose(&t->rows.at[i])) {
+			put_row(p, &t->rows.at[i], names);
+			down--;
+		}
 	out_printf(p->out, "  (%zu new, %zu grown, %zu shrunk, %zu gone, %zu as before",
 		   t->counts[DIFF_NEW], t->counts[DIFF_GROWN], t->counts[DIFF_SHRUNK],
 		   t->counts[DIFF_GONE], t->counts[DIFF_SAME]);
@@ -233,11 +240,14 @@ static int draw(const struct diff *d, const struct diff_options *o, struct out *
 	for (unsigned by = 0; by < DIFF_BYS; by++)
 		if (o->by >> by & 1)
 			put_table(&p, (enum diff_by)by);
-	for (size_t i = 0; i < d->notes.len; i++) {
+	for (size_t i = 0, n = 0; i < d->notes.len; i++) {
+		const struct diff_note *note = &d->notes.at[i];
 		char safe[400 * ESCAPE_GROWTH + 1];
-		escape(charset(&p), d->notes.at[i], strlen(d->notes.at[i]), safe, sizeof safe);
-		out_str(out, i ? "        " : "\n");
-		if (i == 0)
+		if (!(note->by & o->by))
+			continue;
+		escape(charset(&p), note->text, strlen(note->text), safe, sizeof safe);
+		out_str(out, n ? "        " : "\n");
+		if (n++ == 0)
 			bold(&p, "LIMITS  ");
 		out_printf(out, "%s\n", safe);
 	}

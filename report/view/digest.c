@@ -9,6 +9,8 @@
 #include "base/hash.h"
 #include "report/view/view.h"
 
+#define NOTHING UINT64_MAX /* in a cell that has nothing to say */
+
 static uint64_t mix_number(uint64_t h, uint64_t v)
 {
 	uint8_t le[8];
@@ -23,11 +25,13 @@ static uint64_t mix_table(const struct recording *r, uint64_t h, const struct ta
 		for (size_t i = 0; i < t->ncolumns; i++) {
 			const struct table_cell *c = &t->rows.at[k][i];
 			bool rate = t->columns[i].kind == TABLE_RATE;
-			if (c->text)
+			if (c->none)
+				h = mix_number(h, NOTHING);
+			else if (c->text)
 				h = hash_bytes(h, c->text, strlen(c->text) + 1);
 			else if (t->columns[i].kind != TABLE_STACK)
 				h = mix_number(h, rate ? (uint64_t)(int64_t)c->real : c->count);
-			uint32_t place = t->columns[i].kind == TABLE_STACK ?
+			uint32_t place = t->columns[i].kind == TABLE_STACK && !c->none ?
 						 r->stacks.stacks.at[c->count] :
 						 0;
 			struct stack_text f;
@@ -39,6 +43,23 @@ static uint64_t mix_table(const struct recording *r, uint64_t h, const struct ta
 		}
 	}
 	return h;
+}
+
+/* What the newest snapshot found: its types, arenas and the ledger. */
+static int mix_heap(const struct recording *r, uint64_t *h, struct err *err)
+{
+	struct table types = { 0 }, arenas = { 0 }, ledger = { 0 };
+	int rc = heaps_types_table(&r->heaps, &r->stacks, 0, &types, err);
+	if (rc == 0)
+		rc = heaps_fragmentation_table(&r->heaps, &r->stacks, &arenas, err);
+	if (rc == 0)
+		rc = heaps_ledger_table(&r->heaps, &ledger, err);
+	if (rc == 0)
+		*h = mix_table(r, mix_table(r, mix_table(r, *h, &types), &arenas), &ledger);
+	table_deinit(&types);
+	table_deinit(&arenas);
+	table_deinit(&ledger);
+	return rc;
 }
 
 static int draw(const struct recording *r, const struct view_options *o, struct out *out,
@@ -61,6 +82,10 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 		return rc;
 	uint64_t timeline = mix_table(r, HASH_START, &t);
 	table_deinit(&t);
+	uint64_t heap = HASH_START;
+	rc = mix_heap(r, &heap, err);
+	if (rc < 0)
+		return rc;
 	const struct fact_totals *s = &r->totals.totals;
 	const uint64_t sums[] = { s->alloc_blocks, s->alloc_bytes, s->free_blocks, s->free_bytes,
 				  s->temp_blocks,  s->temp_bytes,  s->live_blocks, s->live_bytes,
@@ -70,8 +95,8 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 		totals = mix_number(totals, sums[i]);
 	out_printf(out,
 		   "totals %016" PRIx64 " sites %016" PRIx64 " threads %016" PRIx64
-		   " timeline %016" PRIx64 "\n",
-		   totals, sites, threads, timeline);
+		   " timeline %016" PRIx64 " heap %016" PRIx64 "\n",
+		   totals, sites, threads, timeline, heap);
 	return out_check(out, err);
 }
 

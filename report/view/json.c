@@ -48,7 +48,7 @@ static void put_target(struct json *j, const struct recording *r)
 	json_close(j, '}');
 }
 
-static void put_counters(struct json *j, const struct counters *c)
+static void put_counters(struct json *j, const struct recording *r, const struct counters *c)
 {
 	json_number(j, "live_bytes", counters_live_bytes(c));
 	json_number(j, "live_blocks", counters_live_blocks(c));
@@ -58,6 +58,11 @@ static void put_counters(struct json *j, const struct counters *c)
 	json_number(j, "freed_blocks", c->free_blocks);
 	json_number(j, "temporary_bytes", c->temp_bytes);
 	json_number(j, "temporary_blocks", c->temp_blocks);
+	if (r->peaks_cut) {
+		json_nothing(j, "peak_bytes");
+		json_nothing(j, "peak_blocks");
+		return;
+	}
 	json_number(j, "peak_bytes", c->peak_bytes);
 	json_number(j, "peak_blocks", c->peak_blocks);
 }
@@ -96,30 +101,42 @@ static void put_verdict(struct json *j, const struct growth_verdict *v)
 	json_close(j, '}');
 }
 
+/* What was not recorded is not 0. */
+static void put_total(struct json *j, const struct recording *r, const char *name, uint64_t v)
+{
+	if (recording_nothing(r))
+		json_nothing(j, name);
+	else
+		json_number(j, name, v);
+}
+
 static void put_totals(struct json *j, const struct recording *r)
 {
 	const struct fact_totals *t = &r->totals.totals;
 	json_open(j, "totals", '{');
 	put_estimate(j, r);
-	json_number(j, "live_bytes", t->live_bytes);
-	json_number(j, "live_blocks", t->live_blocks);
-	json_number(j, "allocated_bytes", t->alloc_bytes);
-	json_number(j, "allocated_blocks", t->alloc_blocks);
-	json_number(j, "freed_bytes", t->free_bytes);
-	json_number(j, "freed_blocks", t->free_blocks);
-	json_number(j, "temporary_bytes", t->temp_bytes);
-	json_number(j, "temporary_blocks", t->temp_blocks);
-	json_number(j, "peak_bytes", t->peak_bytes);
-	json_number(j, "peak_blocks", t->peak_blocks);
-	json_number(j, "peak_at_ns", t->peak_at_ns);
-	json_number(j, "peak_slack_bytes", t->peak_slack_bytes);
-	json_number(j, "foreign_frees", t->foreign_frees);
+	put_total(j, r, "live_bytes", t->live_bytes);
+	put_total(j, r, "live_blocks", t->live_blocks);
+	put_total(j, r, "allocated_bytes", t->alloc_bytes);
+	put_total(j, r, "allocated_blocks", t->alloc_blocks);
+	put_total(j, r, "freed_bytes", t->free_bytes);
+	put_total(j, r, "freed_blocks", t->free_blocks);
+	put_total(j, r, "temporary_bytes", t->temp_bytes);
+	put_total(j, r, "temporary_blocks", t->temp_blocks);
+	put_total(j, r, "peak_bytes", t->peak_bytes);
+	put_total(j, r, "peak_blocks", t->peak_blocks);
+	put_total(j, r, "peak_at_ns", t->peak_at_ns);
+	put_total(j, r, "peak_slack_bytes", t->peak_slack_bytes);
+	put_total(j, r, "foreign_frees", t->foreign_frees);
 	json_number(j, "rss_first_bytes", r->timeline.rss_first_bytes);
 	json_number(j, "rss_last_bytes", r->timeline.rss_last_bytes);
 	json_number(j, "rss_max_bytes", r->timeline.rss_max_bytes);
 	json_number(j, "duration_ns", t->duration_ns);
 	json_word(j, "end", totals_end_name(r->totals.end));
-	put_verdict(j, &r->overall);
+	if (recording_nothing(r))
+		json_nothing(j, "verdict");
+	else
+		put_verdict(j, &r->overall);
 	json_close(j, '}');
 }
 
@@ -149,7 +166,7 @@ static int put_sites(struct json *j, const struct recording *r, const uint32_t *
 		json_open(j, NULL, '{');
 		put_stack(j, r, order[i]);
 		put_estimate(j, r);
-		put_counters(j, &r->by_stack[order[i]]);
+		put_counters(j, r, &r->by_stack[order[i]]);
 		put_verdict(j, &r->verdicts[order[i]]);
 		json_close(j, '}');
 		int rc = out_check(j->out, err);
@@ -225,7 +242,7 @@ static int put_threads(struct json *j, const struct recording *r, const uint32_t
 			json_nothing(j, "tid");
 		json_word(j, "name", rows[i].name);
 		put_estimate(j, r);
-		put_counters(j, &rows[i].counters);
+		put_counters(j, r, &rows[i].counters);
 		put_thread_sites(j, r, rows[i].thread, owned, nsites, rank);
 		json_close(j, '}');
 	}

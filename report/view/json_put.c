@@ -64,6 +64,14 @@ void json_text(struct json *j, const char *name, const char *text, size_t n)
 	out_put(j->out, "\"", 1);
 }
 
+void json_element(struct json *j, const char *word)
+{
+	out_str(j->out, j->first ? "\"" : ",\"");
+	out_escaped(j->out, ESCAPE_JSON, word, strlen(word));
+	out_put(j->out, "\"", 1);
+	j->first = false;
+}
+
 void json_word(struct json *j, const char *name, const char *word)
 {
 	json_text(j, name, word, strlen(word));

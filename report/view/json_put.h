@@ -27,6 +27,7 @@ void json_fraction(struct json *j, const char *name, double v, int digits);
 void json_bool(struct json *j, const char *name, bool v);
 void json_nothing(struct json *j, const char *name);
 void json_text(struct json *j, const char *name, const char *text, size_t n);
+void json_element(struct json *j, const char *word); /* of an array */
 void json_word(struct json *j, const char *name, const char *word);
 
 /* Members types, size_classes, arenas, ledger, gc … of the newest snapshot; null without one. */

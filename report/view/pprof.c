@@ -183,6 +183,12 @@ static void put_thread(struct profile *p, uint32_t thread)
 	put_label(p, "thread", *name ? name : number);
 }
 
+/* A value that the recording is too short to have is left out of every sample. */
+static bool not_known(const struct profile *p, size_t metric)
+{
+	return types[metric].metric == SITES_PEAK && p->r->peaks_cut;
+}
+
 /* One sample; type NULL: nothing is known of what was made there. */
 static void put_sample(struct profile *p, const struct stack_site *site, const struct counters *c,
 		       const struct fact_heap_type *type, bool buffers)
@@ -199,6 +205,8 @@ static void put_sample(struct profile *p, const struct stack_site *site, const s
 		buf_uvarint(&p->inner, ID_OUTER_MISSING);
 	put_message(&p->message, SAMPLE_LOCATION, &p->inner);
 	for (size_t i = 0; i < METRICS; i++) {
+		if (not_known(p, i))
+			continue;
 		buf_uvarint(&p->inner, sites_metric_blocks(c, types[i].metric));
 		buf_uvarint(&p->inner, sites_metric(c, types[i].metric));
 	}
@@ -268,6 +276,8 @@ static void put_head(struct profile *p, enum sites_metric metric)
 	const struct totals *t = &p->r->totals;
 
 	for (size_t i = 0; i < METRICS; i++) {
+		if (not_known(p, i))
+			continue;
 		put_value_type(p, PROFILE_SAMPLE_TYPE, types[i].blocks, "count");
 		put_value_type(p, PROFILE_SAMPLE_TYPE, types[i].bytes, "bytes");
 		if (types[i].metric == metric)

@@ -105,7 +105,7 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 {
 	AUTO_FREE uint32_t *path = malloc(((size_t)deepest(&r->stacks) + 1) * sizeof *path);
 	struct json j = { .out = out, .first = true };
-	size_t active = 0;
+	size_t active = 0, n = 0;
 	int rc = 0;
 
 	if (!path)
@@ -115,7 +115,10 @@ static int draw(const struct recording *r, const struct view_options *o, struct 
 	put_frames(&j, &r->stacks);
 	json_open(&j, "profiles", '[');
 	for (size_t i = 0; i < METRICS && rc == 0; i++) {
-		active = metrics[i] == o->metric ? i : active;
+		if (metrics[i] == SITES_PEAK && r->peaks_cut)
+			continue;
+		active = metrics[i] == o->metric ? n : active;
+		n++;
 		rc = put_profile(&j, r, metrics[i], path, err);
 	}
 	if (rc < 0)

@@ -23,6 +23,9 @@ enum text_role { TEXT_PLAIN, TEXT_STRONG, TEXT_BAD, TEXT_GOOD, TEXT_DIM };
 /* s in the colours of a role; nothing around it when colour is off. */
 void text_in_role(struct text *t, enum text_role role, const char *s);
 
+/* A section that nothing was recorded for: its title and why. False: something was, and nothing is written. */
+bool text_not_known(struct text *t, const char *title);
+
 /* A heading in bold, padded to `columns`. */
 void text_heading(struct text *t, const char *s, size_t columns);
 

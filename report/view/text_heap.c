@@ -198,10 +198,10 @@ void text_fragmentation(const struct heap_model *m, char line[TEXT_FRAGMENTATION
 	else if (n && pinned * 4 >= m->heap.arena_bytes)
 		snprintf(line, TEXT_FRAGMENTATION_MAX,
 			 "heavy: %.0f %% of %s of arenas is free, but %zu nearly empty %s (%s) cannot "
-			 "be returned because %s of live blocks pin them.",
+			 "be returned because %s of live blocks pin %s.",
 			 share * 100, units_bytes(&a, m->heap.arena_bytes), n,
 			 n == 1 ? "arena" : "arenas", units_bytes(&b, pinned),
-			 units_bytes(&c, live));
+			 units_bytes(&c, live), n == 1 ? "it" : "them");
 	else
 		snprintf(line, TEXT_FRAGMENTATION_MAX,
 			 "%.0f %% of %s of arenas is free, spread over arenas that are in use; new objects "

@@ -113,6 +113,8 @@ void text_section_suspects(struct text *t, size_t top)
 	const struct leaks *l = &t->r->leaks;
 	const size_t figures = 3 * (FIGURE + 1) + 7;
 	size_t shown = 0;
+	if (text_not_known(t, "LEAK SUSPECTS"))
+		return;
 	out_put(t->out, "\n", 1);
 	if (l->naccused == 0) {
 		text_wrapped(t, "LEAK SUSPECTS", 15,

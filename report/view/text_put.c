@@ -25,6 +25,19 @@ void text_in_role(struct text *t, enum text_role role, const char *s)
 		out_str(t->out, "\033[0m");
 }
 
+bool text_not_known(struct text *t, const char *title)
+{
+	const char *why = recording_nothing(t->r);
+	char words[160];
+
+	if (!why)
+		return false;
+	snprintf(words, sizeof words, "not known: %s.", why);
+	out_put(t->out, "\n", 1);
+	text_wrapped(t, title, strlen(title) + 2, words);
+	return true;
+}
+
 void text_heading(struct text *t, const char *s, size_t columns)
 {
 	size_t n = strlen(s);
@@ -320,7 +333,9 @@ void text_stack(struct text *t, const char *label, size_t indent, uint32_t stack
 	if (depth > n)
 		buf_printf(&line, " < %zu more", depth - n);
 	if (stacks_truncated(&t->r->stacks, stack))
-		buf_str(&line, " < (outer frames missing)");
+		buf_str(&line, n ? " < (outer frames missing)" : "(outer frames missing)");
+	else if (depth == 0)
+		buf_str(&line, "(no Python stack)");
 	const char *text = buf_cstr(&line);
 	out_need(t->out, &line);
 	text_wrapped(t, label, indent, text ? text : "");

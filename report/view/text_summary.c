@@ -159,6 +159,8 @@ void text_section_memory(struct text *t)
 	const struct timeline *l = &t->r->timeline;
 	struct units a, b, c;
 	bool told = t->r->overall.class != GROWTH_SHORT && t->r->overall.samples > 0;
+	if (text_not_known(t, "MEMORY"))
+		return;
 	out_put(t->out, "\n", 1);
 	text_heading(t, "MEMORY", t->width - 3 * (FIGURE + 1));
 	out_printf(t->out, " %*s %*s %*s\n", FIGURE, "NOW", FIGURE, "PEAK", FIGURE, "GROWTH");
@@ -330,6 +332,22 @@ void text_section_limits(struct text *t)
 	buf_deinit(&line);
 }
 
+/* The command that would have kept this; a process that has ended is none to attach to. */
+static void put_keeping(const struct text *t, bool snapshot, struct buf *line)
+{
+	const struct totals *s = &t->r->totals;
+	char pid[16] = "PID";
+	if (!s->have_end || (s->end != FACT_END_EXITED && s->end != FACT_END_EXECED))
+		snprintf(pid, sizeof pid, "%d", s->target.pid);
+	if (snapshot && s->have_cost && s->cost.pause_kind == FACT_PAUSE_CORE)
+		buf_str(line, "pymemprof snapshot -o FILE.pmp CORE");
+	else if (!snapshot && s->target.from_start)
+		buf_str(line, "pymemprof run -o FILE.pmp -- PROGRAM");
+	else
+		buf_printf(line, "pymemprof %s -o FILE.pmp %s", snapshot ? "snapshot" : "attach", pid);
+	buf_printf(line, " keeps the %s for pymemprof report", snapshot ? "snapshot" : "recording");
+}
+
 void text_section_next(struct text *t)
 {
 	static const char *const other[VIEW_QUESTIONS] = {
@@ -366,9 +384,7 @@ void text_section_next(struct text *t)
 				"--view types | --view fragmentation | --view holders | --view advice" :
 				other[t->o->question]);
 	} else {
-		buf_printf(&line, "pymemprof %s -o FILE.pmp %d keeps the %s for pymemprof report",
-			   only ? "snapshot" : "attach", t->r->totals.target.pid,
-			   only ? "snapshot" : "recording");
+		put_keeping(t, only, &line);
 	}
 	const char *text = buf_cstr(&line);
 	out_need(t->out, &line);

@@ -101,14 +101,28 @@ static int site_stacks(struct text *t, const char *title, size_t top, struct err
 	return 0;
 }
 
+/* Why no stack has a figure to be shown, one sentence; NULL: some may have. */
+static const char *none_why(const struct text *t)
+{
+	if (t->r->stacks.stacks.len == 0)
+		return "none: nothing was allocated.";
+	if (t->o->metric == SITES_PEAK && t->r->peaks_cut)
+		return "none: what each site held at the peak is not known: it is written at the end of a recording, "
+		       "and this one has none.";
+	return NULL;
+}
+
 int text_section_sites(struct text *t, size_t top, struct err *err)
 {
 	const bool summary = t->o->question == VIEW_SUMMARY;
+	const char *why = none_why(t);
 	char title[40];
 	metric_title(t, title, sizeof title, summary ? "TOP SITES" : "SITES");
+	if (text_not_known(t, title))
+		return 0;
 	out_put(t->out, "\n", 1);
-	if (t->r->stacks.stacks.len == 0) {
-		text_wrapped(t, title, strlen(title) + 2, "none: nothing was allocated.");
+	if (why) {
+		text_wrapped(t, title, strlen(title) + 2, why);
 		return 0;
 	}
 	return summary ? site_lines(t, title, top, err) : site_stacks(t, title, top, err);
@@ -205,16 +219,24 @@ static void flame_walk(struct flame *f, uint32_t root)
 
 int text_section_flame(struct text *t, size_t top, struct err *err)
 {
+	const char *why = none_why(t);
 	struct tree tree;
+	char title[40];
+	metric_title(t, title, sizeof title, "STACKS");
+	if (text_not_known(t, title))
+		return 0;
 	int rc = tree_init(&tree, &t->r->stacks, t->r->by_stack, t->o->metric, err);
 	if (rc < 0)
 		return rc;
+	out_put(t->out, "\n", 1);
+	if (why || tree.total.bytes == 0) {
+		text_wrapped(t, title, strlen(title) + 2, why ? why : "none: no stack has bytes by this metric.");
+		tree_deinit(&tree);
+		return 0;
+	}
 	struct flame f = {
 		.t = t, .tree = &tree, .cut = tree.total.bytes / FLAME_CUT + 1, .rows_max = top
 	};
-	char title[40];
-	metric_title(t, title, sizeof title, "STACKS");
-	out_put(t->out, "\n", 1);
 	out_printf(t->out, "%*s %5s %*s  ", FIGURE, "TOTAL", "%", FIGURE, "SELF");
 	text_heading(t, title, 0);
 	out_put(t->out, "\n", 1);
@@ -243,6 +265,8 @@ int text_section_threads(struct text *t, size_t top, struct err *err)
 	AUTO_FREE struct thread_row *rows = NULL;
 	const size_t figures = 4 * (FIGURE + 1);
 	size_t n;
+	if (text_not_known(t, "THREADS (by live)"))
+		return 0;
 	int rc = threads_rows(&t->r->threads, &t->r->sites, &rows, &n, err);
 	if (rc < 0)
 		return rc;
@@ -301,6 +325,8 @@ void text_section_timeline(struct text *t)
 {
 	const struct timeline *l = &t->r->timeline;
 	struct units a, b, c, d, e;
+	if (text_not_known(t, "TIMELINE"))
+		return;
 	out_put(t->out, "\n", 1);
 	if (l->slices.len == 0) {
 		text_wrapped(t, "TIMELINE", 10, "none: nothing was recorded.");

@@ -78,7 +78,10 @@ int view_question_parse(const char *name, enum view_question *ret, struct err *e
  */
 int view_check(const struct view *v, enum view_question q, bool snapshot, struct err *err) MUST_CHECK;
 
-/* Draw after that check. Errors: USAGE and draw's. */
+/* Is the metric known, when the view is one of it alone or was asked for it? Of a concluded recording. Errors: USAGE. */
+int view_check_metric(const struct view *v, const struct recording *r, enum sites_metric metric, struct err *err) MUST_CHECK;
+
+/* Draw after those checks. Errors: USAGE and draw's. */
 int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,
 	      struct out *out, struct err *err) MUST_CHECK;
 

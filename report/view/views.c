@@ -56,10 +56,20 @@ int view_check(const struct view *v, enum view_question q, bool snapshot, struct
 	return 0;
 }
 
+int view_check_metric(const struct view *v, const struct recording *r, enum sites_metric metric, struct err *err)
+{
+	if (v->recorded && metric == SITES_PEAK && r->peaks_cut)
+		return err_set(err, ERR_USAGE, "format %s has nothing by peak: what each site held then is written at the "
+			       "end of a recording, and this one has none", v->name);
+	return 0;
+}
+
 int view_draw(const struct view *v, const struct recording *r, const struct view_options *o,
 	      struct out *out, struct err *err)
 {
 	int rc = view_check(v, o->question, recording_is_snapshot(r), err);
 
+	if (rc == 0)
+		rc = view_check_metric(v, r, o->metric, err);
 	return rc < 0 ? rc : v->draw(r, o, out, err);
 }

@@ -240,6 +240,7 @@ async function start() {
 		'a snapshot with its graph of references': fact('holders', 0),
 		'two recordings to compare': fact('compared', 0) };
 	state.estimate = Boolean(fact('estimate', 0));
+	state.peaks = Boolean(fact('peaks', 1));
 	available = Object.keys(NAMES).filter(v => !LACKS[v] || has[LACKS[v]]);
 	chrome(available, { leaks: fact('suspects', 0) }, go, find);
 	if (why)

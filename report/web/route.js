@@ -75,7 +75,7 @@ export function seek(p) {
 	state.shape = steps(state.whole, p.get('shape'));
 	state.tree = shaped(state.whole, state.shape);
 	const at = state.tree.find(p.get('at')), from = state.tree.find(p.get('from'));
-	state.metric = METRICS.some(([m]) => m === p.get('m')) ? p.get('m') : 'live';
+	state.metric = METRICS.some(([m]) => m === p.get('m') && (m !== 'peak' || state.peaks)) ? p.get('m') : 'live';
 	if (state.metric === 'grew' && !state.brush)
 		state.metric = 'live';
 	state.selected = at.node;

@@ -4,7 +4,7 @@
  * wants to know when they change.
  */
 export const state = { view: 'summary', metric: 'live', focus: 0, selected: 0, matches: null, twin: false,
-	query: '', estimate: false, whole: null, tree: null, shape: [], brush: null, pick: null, end: 0 };
+	query: '', estimate: false, peaks: true, whole: null, tree: null, shape: [], brush: null, pick: null, end: 0 };
 
 const watchers = [];
 

@@ -58,7 +58,7 @@ export class FlameView {
 		this.flame.element.hidden = state.twin;
 		this.grid.element.hidden = !state.twin;
 		this.twin.setAttribute('aria-pressed', String(state.twin));
-		this.metric.replaceChildren(...METRICS.filter(([m]) => m !== 'grew' || state.brush)
+		this.metric.replaceChildren(...METRICS.filter(([m]) => m === 'grew' ? state.brush : m !== 'peak' || state.peaks)
 			.map(([m, t]) => el('option', { value: m }, t)));
 		this.metric.value = state.metric;
 		this.thread.replaceChildren(el('option', { value: 0 }, 'all threads'), ...state.whole.owners?.names
@@ -82,7 +82,7 @@ export class FlameView {
 			`${percent(whole[node], whole[0])} % of ${a}${bytes(whole[0])}`],
 		['made in this very frame', `${a}${bytes(tree.self(node, metric))}`, '']];
 		for (const [m, words] of METRICS)
-			if (m !== metric && m !== 'grew')
+			if (m !== metric && m !== 'grew' && (m !== 'peak' || state.peaks))
 				rows.push([words, `${a}${bytes(tree.totals(m)[node])}`, `${count(tree.totals(m + '_blocks')[node])} blocks`]);
 		const row = tree === state.whole ? tree.rowNode.indexOf(node) : -1;
 		if (row >= 0) {

@@ -40,7 +40,7 @@ export async function makeSites() {
 		{ title: 'Made at', value: r => tree.label(r.node), text: r => [el('b', {}, el('bdi', {}, r.node ?
 			tree.name(r.node) : '(no Python stack)')), ' ', el('span', { class: 'file' }, tree.where(r.node, false))] },
 		figure('Live', 'live', size, true), figure('Live blocks', 'live_blocks', count),
-		figure('Allocated', 'alloc', size), figure('Peak', 'peak', size), figure('Temporary', 'temp', size),
+		figure('Allocated', 'alloc', size), figure('Peak', 'peak', v => state.peaks ? size(v) : 'not known'), figure('Temporary', 'temp', size),
 		figure('Growth', 'slope', v => a + rate(v)),
 		{ title: 'Verdict', value: r => verdictName(s.column('verdict')[r.i]), text: r => {
 			const v = verdictName(s.column('verdict')[r.i]);

@@ -317,3 +317,21 @@ Test(cli_cmd_report, a_suppression_takes_a_suspect_out_and_says_why)
 	cr_assert_eq(s.status, 0, "%s", s.text);
 	cr_assert(strstr(s.text, "expired on 2020-01-01"), "%s", s.text);
 }
+
+Test(cli_cmd_report, a_path_with_another_view_is_refused)
+{
+	make_snapshot("s.pmp");
+	shell(&s, "\"$P\" report %s/s.pmp --view types --path list", folder);
+	cr_expect_eq(s.status, 2, "%s", s.text);
+	cr_expect(strstr(s.text, "--path is of --view paths, not of types"), "%s", s.text);
+	shell(&s, "\"$P\" snapshot --view types --path list %d", 1);
+	cr_expect(s.status == 2 && strstr(s.text, "--path is of --view paths"), "%s", s.text);
+}
+
+Test(cli_cmd_report, a_list_of_a_page_goes_nowhere_else)
+{
+	shell(&s, "cd %s; \"$P\" report a.pmp -F html -o a.html; \"$P\" extract -l -o out a.html", folder);
+	cr_expect(s.status == 2 && strstr(s.text, "not with --output"), "%s", s.text);
+	shell(&s, "\"$P\" extract -l -s sites %s/a.html", folder);
+	cr_expect(s.status == 2 && strstr(s.text, "not with --section"), "%s", s.text);
+}

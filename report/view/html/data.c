@@ -312,6 +312,7 @@ static int put_facts(const struct walk *w, struct pack *p, struct buf *ret, stru
 		{ "holders", html_has_holders(r) },
 		{ "compared", w->compare != NULL },
 		{ "recorded", !recording_is_snapshot(r) },
+		{ "peaks", !r->peaks_cut },
 		{ "two_snapshots", heaps_baseline(&r->heaps) != NULL },
 		{ "arenas", m ? m->arenas.len : 0 },
 		{ "arena_bytes", m ? m->heap.arena_size_bytes : 0 },

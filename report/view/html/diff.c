@@ -129,7 +129,7 @@ void html_diff(struct text *t, const struct html_compare *c)
 		table(t, c->diff, (enum diff_by)by);
 	for (size_t i = 0; i < c->diff->notes.len; i++) {
 		out_str(t->out, "<p class=\"note\">");
-		html_name_str(t, c->diff->notes.at[i]);
+		html_name_str(t, c->diff->notes.at[i].text);
 		out_str(t->out, "</p>");
 	}
 	out_str(t->out, "</section>\n");

@@ -239,9 +239,14 @@ static void explained(struct text *t)
 
 static void none(struct text *t)
 {
-	out_printf(t->out, "<p>%s</p></section>\n",
-		   t->r->overall.class == GROWTH_SHORT ? "None named: the recording is too short." :
-							 "None: nothing grew without end.");
+	const char *nothing = recording_nothing(t->r);
+	if (nothing)
+		out_printf(t->out, "<p>Not known: %s.</p></section>\n", nothing);
+	else
+		out_printf(t->out, "<p>%s</p></section>\n",
+			   t->r->overall.class == GROWTH_SHORT ?
+				   "None named: the recording is too short." :
+				   "None: nothing grew without end.");
 }
 
 void html_leaks(struct text *t)

@@ -134,7 +134,7 @@ static void tiles(struct text *t)
 	struct units u, w;
 	uint64_t objects = 0;
 	out_str(t->out, "<dl class=\"tiles\">");
-	if (!recording_is_snapshot(t->r))
+	if (!recording_nothing(t->r))
 		tiles_recorded(t);
 	for (size_t i = 0; m && i < m->types.len; i++)
 		objects += m->types.at[i].count;
@@ -188,7 +188,7 @@ static void memory(struct text *t)
 	const struct timeline *l = &t->r->timeline;
 	const bool told = t->r->overall.class != GROWTH_SHORT && t->r->overall.samples > 0;
 	struct units u;
-	if (recording_is_snapshot(t->r))
+	if (recording_nothing(t->r))
 		return;
 	out_str(t->out,
 		"<section id=\"s-memory\" data-view=\"memory\"><h2>Memory</h2>\n");
@@ -241,7 +241,7 @@ static int sites(struct text *t, struct err *err)
 	const struct counters sum = sites_sum(&r->sites);
 	AUTO_FREE struct line *lines = NULL;
 	size_t n;
-	if (recording_is_snapshot(r))
+	if (recording_nothing(r))
 		return 0;
 	int rc = lines_by_metric(r, t->o->metric, &lines, &n, err);
 	if (rc < 0)
@@ -258,7 +258,10 @@ static int sites(struct text *t, struct err *err)
 		html_percent(t, counters_live_bytes(c), counters_live_bytes(&sum));
 		html_count(t, counters_live_blocks(c));
 		html_bytes(t, c->alloc_bytes);
-		html_bytes(t, c->peak_bytes);
+		if (r->peaks_cut)
+			out_str(t->out, "<td class=\"n\">not known</td>");
+		else
+			html_bytes(t, c->peak_bytes);
 		html_verdict(t, growth_class_name(lines[i].class));
 		html_count(t, lines[i].stacks);
 		out_str(t->out, "</tr>\n");

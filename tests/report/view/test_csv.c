@@ -125,3 +125,43 @@ Test(report_view_csv, the_collectors_rows_include_what_waits_for_it)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		cr_assert(strstr(text, rows[i]), "no %s in\n%s", rows[i], text);
 }
+
+Test(report_view_csv, peaks_that_a_cut_recording_does_not_know_are_empty)
+{
+	sample_make_cut(&r);
+	AUTO_FREE char *sites = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_SITES }, NULL);
+	AUTO_FREE char *threads = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_THREADS }, NULL);
+	cr_assert(strstr(sites, "\n400000,4000,400000,4000,0,0,0,0,,,leaking,"), "%s", sites);
+	cr_assert(strstr(threads, ",,\n"), "%s", threads);
+}
+
+Test(report_view_csv, rss_that_was_not_read_is_empty)
+{
+	struct fact_delta d = { 1, 1, 100, 0, 0, 0, 0 };
+
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_site(&r, 1, 1, "f a.py:1");
+	feed_interval(&r, 0, 1, &d, 1);
+	feed_tick(&r, 1, 0, 100);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	AUTO_FREE char *text = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_TIMELINE }, NULL);
+	cr_assert(strstr(text, ",100,,100,1,"), "%s", text);
+}
+
+Test(report_view_csv, what_was_made_without_a_python_stack_says_so)
+{
+	sample_begin(&r, 0);
+	struct fact_sink s = feed_sink(&r);
+	cr_assert_eq(s.site(s.ctx, &(struct fact_site){ .site = 6, .thread = 1 }, NULL), 0);
+	cr_assert_eq(s.heap(s.ctx, &(struct fact_heap){ .snapshot = 1 }, NULL), 0);
+	cr_assert_eq(s.heap_type(s.ctx, &(struct fact_heap_type){ .type = 1, .name = "Session", .module = "app",
+					  .count = 9, .total_bytes = 90000 }, NULL), 0);
+	cr_assert_eq(s.heap_join(s.ctx, &(struct fact_heap_join){ .site = 6, .type = 1, .use = FACT_JOIN_OBJECT,
+					  .blocks = 9, .bytes = 90000 }, NULL), 0);
+	cr_assert_eq(s.heap_end(s.ctx, 1, NULL), 0);
+	sample_end(&r);
+	AUTO_FREE char *table = sample_draw(&r, "csv", (struct view_options){ .question = VIEW_TYPES }, NULL);
+	cr_assert(strstr(table, ",90000,\"(no Python stack)\"\n"), "%s", table);
+	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .question = VIEW_TYPES }, NULL);
+	cr_assert(strstr(text, " made (no Python stack)\n"), "%s", text);
+}

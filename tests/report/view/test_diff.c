@@ -31,7 +31,7 @@ static char *draw(const char *format, struct diff_options o, size_t *ret_n)
 	struct out out;
 	struct err err = ERR_INIT;
 	out_init(&out, OUT_MEMORY);
-	o.by = DIFF_ALL;
+	o.by = o.by ? o.by : DIFF_ALL;
 	o.width = 80;
 	o.names[0] = "\033[2Jold.pmp";
 	o.names[1] = "a\nb.pmp";
@@ -155,4 +155,49 @@ Test(report_view_diff, the_page_has_a_table_per_question_first_and_names_inert)
 	cr_assert_null(strchr(text, '\033'));
 	cr_assert_null(strstr(text, "\xe2\x80\xae"));
 	cr_assert_null(strstr(text, "Diff: it needs"));
+}
+
+/* Every second row, the last of them first, shrank. */
+static void half_shrinks(struct diff_table *t)
+{
+	for (size_t i = 0; i < t->rows.len; i++) {
+		struct diff_row *row = &t->rows.at[i];
+		row->delta_bytes = i * 2 < t->rows.len ? 1000 : -1000;
+		row->state = i * 2 < t->rows.len ? DIFF_GROWN : DIFF_SHRUNK;
+	}
+	t->counts[DIFF_SAME] = 0;
+}
+
+static size_t lines_with(const char *text, const char *word)
+{
+	size_t n = 0;
+	for (; (text = strstr(text, word)); text++)
+		n++;
+	return n;
+}
+
+Test(report_view_diff, as_many_rows_as_asked_for_are_all_there_are)
+{
+	struct diff_table *t = &d.by[DIFF_SITE];
+	cr_assert_geq(t->rows.len, 12);
+	half_shrinks(t);
+	for (size_t top = 1; top < 8; top++) {
+		AUTO_FREE char *text = draw("text", (struct diff_options){ .top = top }, NULL);
+		cr_expect_eq(lines_with(text, " grown\n") + lines_with(text, " shrunk\n"), top, "%zu: %s", top, text);
+	}
+}
+
+Test(report_view_diff, limits_are_of_the_tables_that_are_shown)
+{
+	const struct diff_note of_holders = { 1u << DIFF_HOLDER, "about \"holders\"" }, of_all = { ~0u, "about all" };
+	cr_assert_eq(vec_push(&d.notes, of_holders), 0);
+	cr_assert_eq(vec_push(&d.notes, of_all), 0);
+	for (int json = 0; json < 2; json++) {
+		struct diff_options o = { .by = 1u << DIFF_SITE };
+		AUTO_FREE char *sites = draw(json ? "json" : "text", o, NULL);
+		cr_expect(strstr(sites, "about all"), "%s", sites);
+		cr_expect_null(strstr(sites, "about \\\"") || strstr(sites, "about \"holders") ? sites : NULL, "%s", sites);
+		AUTO_FREE char *all = draw(json ? "json" : "text", (struct diff_options){ 0 }, NULL);
+		cr_expect(strstr(all, json ? "about \\\"holders" : "holders"), "%s", all);
+	}
 }

@@ -215,3 +215,37 @@ Test(report_view_json, a_large_report_needs_no_large_buffer)
 	cr_assert_lt(out.buf.cap, 1 << 18);
 	out_deinit(&out);
 }
+
+Test(report_view_json, peaks_that_a_cut_recording_does_not_know_are_null)
+{
+	static const char *const lists[] = { "sites", "threads" };
+	size_t k;
+	const json_t *row;
+
+	sample_make_cut(&r);
+	json_t *root = draw();
+	cr_assert_gt(number(json_object_get(root, "totals"), "peak_bytes"), 0);
+	for (size_t i = 0; i < 2; i++)
+		json_array_foreach(json_object_get(root, lists[i]), k, row) {
+			cr_assert(json_is_null(json_object_get(row, "peak_bytes")), "%s", lists[i]);
+			cr_assert(json_is_null(json_object_get(row, "peak_blocks")), "%s", lists[i]);
+		}
+	json_decref(root);
+}
+
+Test(report_view_json, what_a_snapshot_did_not_record_is_null)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot(&r, 1, "Session");
+	struct fact_sink s = feed_sink(&r);
+	cr_assert_eq(s.totals(s.ctx, &(struct fact_totals){ 0 }, NULL), 0);
+	cr_assert_eq(s.finish(s.ctx, FACT_END_DETACHED, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	json_t *root = draw();
+	const json_t *totals = json_object_get(root, "totals");
+	cr_assert(json_is_null(json_object_get(totals, "live_bytes")));
+	cr_assert(json_is_null(json_object_get(totals, "peak_bytes")));
+	cr_assert(json_is_null(json_object_get(totals, "verdict")));
+	json_decref(root);
+}

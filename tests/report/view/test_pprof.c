@@ -100,7 +100,7 @@ static void read_sample(const struct field *f, struct sample_read *s)
 			while (in < in_end && s->locations < 16)
 				s->location[s->locations++] = varint(&in, in_end);
 		if (part.number == 2)
-			for (size_t i = 0; i < VALUES; i++)
+			for (size_t i = 0; i < VALUES && in < in_end; i++)
 				s->value[i] = varint(&in, in_end);
 		if (part.number == 3 && next(&in, in_end, &key) && next(&in, in_end, &str)) {
 			cr_assert(key.number == 1 && str.number == 2 && key.value < nstrings && str.value < nstrings);
@@ -261,4 +261,13 @@ Test(report_view_pprof, an_empty_recording_is_a_profile_too)
 	parse(SITES_LIVE);
 	cr_assert_eq(nsamples, 0);
 	cr_assert_eq(count(1), VALUES);
+}
+
+Test(report_view_pprof, peaks_that_a_cut_recording_does_not_know_are_left_out)
+{
+	sample_make_cut(&r);
+	parse(SITES_LIVE);
+	cr_assert_eq(count(1), VALUES - 2);
+	for (size_t i = 0; i < nstrings; i++)
+		cr_assert_null(strstr(strings[i], "peak_"), "%s", strings[i]);
 }

@@ -110,3 +110,25 @@ Test(report_view_speedscope, an_empty_recording_is_a_file_too)
 	draw(SITES_LIVE);
 	cr_assert_eq(json_array_size(json_object_get(profile("live"), "samples")), 0);
 }
+
+Test(report_view_speedscope, peaks_that_a_cut_recording_does_not_know_are_no_profile)
+{
+	struct view_options o = { .question = VIEW_FLAME, .metric = SITES_PEAK, .width = VIEW_WIDTH };
+	static const char *const names[] = { "speedscope", "folded", "pprof" };
+
+	sample_make_cut(&r);
+	draw(SITES_TEMPORARY);
+	const json_t *profiles = json_object_get(file, "profiles");
+	cr_assert_eq(json_array_size(profiles), 4);
+	const json_t *active =
+		json_array_get(profiles, (size_t)json_integer_value(json_object_get(file, "activeProfileIndex")));
+	cr_assert_str_eq(json_string_value(json_object_get(active, "name")), "temporary");
+	for (size_t i = 0; i < 3; i++) {
+		struct err err = ERR_INIT;
+		struct out out;
+		out_init(&out, OUT_MEMORY);
+		cr_assert_eq(view_draw(view_find(names[i]), &r, &o, &out, &err), ERR_USAGE);
+		cr_assert(strstr(err.text, "nothing by peak"), "%s", err.text);
+		out_deinit(&out);
+	}
+}

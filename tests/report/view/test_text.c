@@ -175,3 +175,79 @@ Test(report_view_text, colour_changes_no_word)
 	*to = '\0';
 	cr_assert_str_eq(painted, plain);
 }
+
+Test(report_view_text, peaks_that_a_cut_recording_does_not_know_are_said_to_be_so)
+{
+	static const enum view_question asked[] = { VIEW_SITES, VIEW_FLAME };
+
+	sample_make_cut(&r);
+	for (size_t i = 0; i < 2; i++) {
+		struct view_options o = { .question = asked[i], .metric = SITES_PEAK, .file = "app.pmp" };
+		AUTO_FREE char *text = sample_draw(&r, "text", o, NULL);
+		cr_assert(strstr(text, "(by peak)  none: what each site held at the peak is not known"), "%s", text);
+		cr_assert_null(strstr(text, "are not shown"), "%s", text);
+	}
+	AUTO_FREE char *page = sample_draw(&r, "html", (struct view_options){ 0 }, NULL);
+	cr_assert(strstr(page, "<td class=\"n\">not known</td>"));
+}
+
+Test(report_view_text, what_was_not_recorded_is_not_called_nothing)
+{
+	static const enum view_question asked[] = { VIEW_LEAKS, VIEW_SITES, VIEW_FLAME, VIEW_THREADS, VIEW_TIMELINE };
+
+	for (int snapshot = 0; snapshot < 2; snapshot++) {
+		cr_assert_eq(recording_init(&r, NULL), 0);
+		feed_target(&r, 0);
+		struct fact_sink s = feed_sink(&r);
+		if (snapshot) {
+			sample_snapshot(&r, 1, "Session");
+			cr_assert_eq(s.totals(s.ctx, &(struct fact_totals){ 0 }, NULL), 0);
+		}
+		cr_assert_eq(s.finish(s.ctx, snapshot ? FACT_END_DETACHED : FACT_END_TRUNCATED, NULL), 0);
+		cr_assert_eq(recording_conclude(&r, NULL), 0);
+		for (size_t i = 0; i < 5; i++) {
+			struct view_options o = { .question = asked[i], .file = "app.pmp" };
+			AUTO_FREE char *text = sample_draw(&r, "text", o, NULL);
+			cr_assert(strstr(text, snapshot ? "  not known: a snapshot says" : "  not known: the file ends"),
+				  "%s", text);
+			cr_assert_null(strstr(text, "none"), "%s", text);
+		}
+		AUTO_FREE char *summary = sample_draw(&r, "text", (struct view_options){ .file = "app.pmp" }, NULL);
+		cr_assert_null(strstr(summary, "nothing grew"), "%s", summary);
+		cr_assert_null(strstr(summary, "live = allocated"), "%s", summary);
+		AUTO_FREE char *page = sample_draw(&r, "html", (struct view_options){ 0 }, NULL);
+		cr_assert_null(strstr(page, "s-memory\""));
+		cr_assert_null(strstr(page, "nothing grew"));
+		recording_deinit(&r);
+	}
+}
+
+static void expect_next(const char *words)
+{
+	AUTO_FREE char *text = sample_draw(&r, "text", (struct view_options){ .question = VIEW_LEAKS }, NULL);
+	cr_assert(strstr(text, words), "%s", text);
+}
+
+Test(report_view_text, the_command_under_next_can_be_given)
+{
+	sample_make(&r, 0);
+	expect_next("pymemprof attach -o FILE.pmp 4242 keeps");
+	r.totals.end = FACT_END_EXITED;
+	expect_next("pymemprof attach -o FILE.pmp PID keeps");
+	r.totals.target.from_start = true;
+	expect_next("pymemprof run -o FILE.pmp -- PROGRAM keeps");
+}
+
+Test(report_view_text, of_a_core_file_next_names_the_core_file)
+{
+	cr_assert_eq(recording_init(&r, NULL), 0);
+	feed_target(&r, 0);
+	sample_snapshot(&r, 1, "Session");
+	struct fact_sink s = feed_sink(&r);
+	struct fact_cost c = { .pause_kind = FACT_PAUSE_CORE };
+	cr_assert_eq(s.cost(s.ctx, &c, NULL), 0);
+	cr_assert_eq(recording_conclude(&r, NULL), 0);
+	expect_next("pymemprof snapshot -o FILE.pmp CORE keeps");
+	r.totals.cost.pause_kind = FACT_PAUSE_CLONE;
+	expect_next("pymemprof snapshot -o FILE.pmp 4242 keeps");
+}
