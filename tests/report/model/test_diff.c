@@ -337,3 +337,22 @@ Test(report_model_diff, a_recording_and_a_snapshot_alone_have_nothing_in_common)
 	struct err err = ERR_INIT;
 	cr_assert_eq(diff_make(&d, list, 2, &err), ERR_USAGE);
 }
+
+Test(report_model_diff, of_three_files_a_length_is_said_with_the_file_it_is_of)
+{
+	static const uint64_t seconds[] = { 10, 40, 90 };
+	bool old_new = false, old_newer = false;
+	for (size_t f = 0; f < 3; f++) {
+		feed_site(&files[f], 1, 1, "f a.py:1");
+		allocate(&files[f], 1, 1600);
+		end(&files[f], false);
+		files[f].totals.totals.duration_ns = seconds[f] * 1000000000;
+	}
+	make(3);
+	for (size_t i = 0; i < d.notes.len; i++) {
+		const struct diff_note *n = &d.notes.at[i];
+		old_new |= strstr(n->text, "NEW of 40 s is compared with OLD of 10 s") && n->by == 1u << DIFF_SITE;
+		old_newer |= strstr(n->text, "NEWER of 90 s is compared with OLD of 10 s") != NULL;
+	}
+	cr_expect(old_new && old_newer);
+}
