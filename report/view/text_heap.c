@@ -436,7 +436,10 @@ void text_section_ledger(struct text *t)
 		out_printf(t->out, "%s%*s %6s\n", f->estimate ? "~" : " ", 11, units_bytes(&a, f->bytes),
 			   units_percent(&b, f->bytes, rss));
 	}
-	out_printf(t->out, "  %-*s%12s\n", (int)t->width - 22, "resident (RSS)", units_bytes(&a, rss));
+	/* a core file does not tell what was resident */
+	bool guess = t->r->totals.have_cost && t->r->totals.cost.pause_kind == FACT_PAUSE_CORE;
+	out_printf(t->out, "  %-*s%s%11s\n", (int)t->width - 22, "resident (RSS)", guess ? "~" : " ",
+		   units_bytes(&a, rss));
 }
 
 static void gc_interpreter(struct text *t, const struct fact_heap_gc *g)
