@@ -2,7 +2,9 @@
 /* Limits of a child of ours. The rest of refusal.c is tested where it is met: test_stop.c. */
 #include "tracer/process/refusal.h"
 
+#include <dirent.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -19,11 +21,26 @@ TestSuite(tracer_process_refusal, .timeout = 10);
 
 static const struct refusal_need need = { NEED_FDS, NEED_BYTES, 0 };
 
+/* By the kernel's list; under valgrind some of them are its own. */
+static unsigned count_open(pid_t pid)
+{
+	char path[64];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	DIR *dir = opendir(path);
+	cr_assert(dir);
+	for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
+		n += *e->d_name != '.';
+	closedir(dir);
+	return n;
+}
+
 /* It waits with `extra` descriptors more than it inherits; *ret_open is how many it has. */
 static pid_t start_child(int extra, unsigned *ret_open)
 {
-	unsigned char open_fds = 0;
 	int report[2];
+	char byte;
 
 	cr_assert_eq(pipe(report), 0);
 	pid_t pid = fork();
@@ -32,16 +49,14 @@ static pid_t start_child(int extra, unsigned *ret_open)
 		close(report[0]);
 		for (int i = 0; i < extra; i++)
 			(void)!dup(report[1]);
-		for (int fd = 0; fd < 256; fd++)
-			open_fds += lseek(fd, 0, SEEK_CUR) >= 0 || dup2(fd, fd) >= 0;
-		(void)!write(report[1], &open_fds, 1);
+		(void)!write(report[1], "", 1);
 		for (;;)
 			pause();
 	}
 	close(report[1]);
-	cr_assert_eq(read(report[0], &open_fds, 1), 1);
+	cr_assert_eq(read(report[0], &byte, 1), 1);
 	close(report[0]);
-	*ret_open = open_fds;
+	*ret_open = count_open(pid);
 	return pid;
 }
 
