@@ -122,7 +122,7 @@ static const char *hint_of(const struct err *err)
 
 	if (hint || err->hint)
 		return hint;
-	if (err->sys == EMFILE || err->sys == ENFILE)
+	if (err->sys == EMFILE)
 		return outcome_hint("no-descriptors");
 	return err->code == ERR_NOMEM ? outcome_hint("no-memory") : NULL;
 }
